@@ -1,0 +1,26 @@
+# Compiler settings for every target. g++ 12 miscompiles coroutines (docs/adr/0001-toolchain.md), so clang is required.
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  message(FATAL_ERROR "Symbolon needs clang 19 or newer: cmake --preset release (found ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION})")
+endif()
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+# Assertions are contracts and stay on in every build.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer")
+
+add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wunused -Wno-missing-field-initializers
+                    -fstack-protector-strong -fPIE)
+add_link_options(-fuse-ld=lld-19 -pie -Wl,-z,relro,-z,now)
+
+set(SYMBOLON_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them: address,undefined or thread")
+if(SYMBOLON_SANITIZE)
+  add_compile_options(-fsanitize=${SYMBOLON_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${SYMBOLON_SANITIZE})
+endif()

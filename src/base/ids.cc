@@ -1,0 +1,43 @@
+#include "base/ids.h"
+
+#include "base/result.h"
+
+namespace symbolon {
+
+Region BirthRegion(const PoolId& pool) { return Region(pool.value().substr(0, pool.value().find('_'))); }
+
+std::string_view PoolName(const PoolId& pool) {
+  const std::string_view text = pool.value();
+  const std::size_t underscore = text.find('_');
+  return underscore == std::string_view::npos ? text : text.substr(underscore + 1);
+}
+
+PoolId NewPoolId(const Region& region, Random& random) {
+  return PoolId(region.value() + "_" + RandomText(random, 9, kAlphanumeric));
+}
+
+ClientId NewClientId(Random& random) { return ClientId(RandomText(random, 26, kLowerAlphanumeric)); }
+
+std::string NewUuid(Random& random) {
+  Bytes octets = random.Octets(16);
+  octets[6] = static_cast<char>((octets[6] & 0x0f) | 0x40);
+  octets[8] = static_cast<char>((octets[8] & 0x3f) | 0x80);
+  const std::string hex = HexEncode(octets);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+}
+
+std::string RandomText(Random& random, std::size_t count, std::string_view alphabet) {
+  SYMBOLON_CHECK(!alphabet.empty() && alphabet.size() <= 256);
+  // Octets past the last whole multiple of the alphabet are thrown away, so that every character is equally likely.
+  const std::size_t usable = 256 - 256 % alphabet.size();
+  std::string text;
+  text.reserve(count);
+  while (text.size() < count) {
+    for (unsigned char octet : random.Octets(count - text.size())) {
+      if (octet < usable) text.push_back(alphabet[octet % alphabet.size()]);
+    }
+  }
+  return text;
+}
+
+}  // namespace symbolon

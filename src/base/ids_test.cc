@@ -1,0 +1,46 @@
+#include "base/ids.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <regex>
+
+namespace symbolon {
+namespace {
+
+class CountingRandom final : public Random {
+ public:
+  Bytes Octets(std::size_t count) override {
+    Bytes out;
+    for (std::size_t i = 0; i < count; ++i) out.push_back(static_cast<char>(next_++));
+    return out;
+  }
+
+ private:
+  unsigned char next_ = 0;
+};
+
+TEST(Ids, PoolIdKeepsItsRegionAndMatchesTheApisPattern) {
+  CountingRandom random;
+  const PoolId pool = NewPoolId(Region("eu-central-1"), random);
+  EXPECT_TRUE(std::regex_match(pool.value(), std::regex("[\\w-]+_[0-9a-zA-Z]+"))) << pool.value();
+  EXPECT_EQ(BirthRegion(pool), Region("eu-central-1"));
+  EXPECT_EQ(PoolName(pool).size(), 9u);
+}
+
+TEST(Ids, UuidHasVersionAndVariant) {
+  CountingRandom random;
+  EXPECT_EQ(NewUuid(random), "00010203-0405-4607-8809-0a0b0c0d0e0f");
+}
+
+TEST(Ids, RandomTextIsUniformOverItsAlphabet) {
+  CountingRandom random;
+  std::map<char, int> seen;
+  // 252 of every 256 octets are usable with 36 characters: seven of each.
+  for (char c : RandomText(random, 252, kLowerAlphanumeric)) ++seen[c];
+  ASSERT_EQ(seen.size(), 36u);
+  for (const auto& [character, count] : seen) EXPECT_EQ(count, 7) << character;
+}
+
+}  // namespace
+}  // namespace symbolon
