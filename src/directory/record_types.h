@@ -1,0 +1,69 @@
+// Which records a pool's directory has, where they live, and which of them are readable without the pool's keys.
+#pragma once
+
+#include <cstdint>
+
+#include "directory/records.pb.h"
+#include "storage/store.h"
+
+namespace symbolon::directory {
+
+// Numbers are part of the stored format. 1 (role record) and 2 (wrapped keys) belong to replication and keys.
+enum class RecordType : std::uint16_t {
+  kRole = 1,
+  kWrappedKeys = 2,
+  kPool = 3,
+  kPublic = 4,
+  kDomain = 5,
+  kSigningKey = 6,
+  kClient = 7,
+  kResourceServer = 8,
+  kUser = 9,
+  // One user per entry: user names, subs, aliases.
+  kUniqueIndex = 10,
+  // Many users per entry: the attributes that ListUsers finds by equality.
+  kFindIndex = 11,
+  kGroup = 12,
+  kMembershipOfUser = 13,
+  kMembershipOfGroup = 14,
+
+  // kRegional
+  kOutbox = 100,
+};
+
+// A record kind: its message, type and space, and whether it is stored in clear.
+template <class M, RecordType T, bool sealed_, storage::Space space_ = storage::Space::kDirectory>
+struct RecordKind {
+  using Message = M;
+  static constexpr RecordType kType = T;
+  static constexpr bool kSealed = sealed_;
+  static constexpr storage::Space kSpace = space_;
+};
+
+// id: empty
+using PoolKind = RecordKind<pb::PoolRecord, RecordType::kPool, true>;
+using PublicKind = RecordKind<pb::PublicRecord, RecordType::kPublic, false>;
+// id: the domain
+using DomainKind = RecordKind<pb::DomainRecord, RecordType::kDomain, false>;
+// id: the kid
+using SigningKeyKind = RecordKind<pb::SigningKeyRecord, RecordType::kSigningKey, true>;
+// id: the client id, in clear: it routes requests to the pool
+using ClientKind = RecordKind<pb::ClientRecord, RecordType::kClient, true>;
+// id: NameKey("resource server", identifier)
+using ResourceServerKind = RecordKind<pb::ResourceServerRecord, RecordType::kResourceServer, true>;
+// id: the user key (users.h)
+using UserKind = RecordKind<pb::UserRecord, RecordType::kUser, true>;
+// id: blind index of (attribute, normalised value)
+using UniqueIndexKind = RecordKind<pb::UserReference, RecordType::kUniqueIndex, true>;
+// id: blind index of (attribute, normalised value) ‖ user key
+using FindIndexKind = RecordKind<pb::UserReference, RecordType::kFindIndex, true>;
+// id: NameKey("group", name)
+using GroupKind = RecordKind<pb::GroupRecord, RecordType::kGroup, true>;
+// id: user key ‖ group key
+using MembershipOfUserKind = RecordKind<pb::MembershipRecord, RecordType::kMembershipOfUser, true>;
+// id: group key ‖ user key
+using MembershipOfGroupKind = RecordKind<pb::MembershipRecord, RecordType::kMembershipOfGroup, true>;
+// id: creation time, big-endian, ‖ 8 random octets
+using OutboxKind = RecordKind<pb::OutboxRecord, RecordType::kOutbox, true, storage::Space::kRegional>;
+
+}  // namespace symbolon::directory
