@@ -1,0 +1,119 @@
+#include "replication/roles.h"
+
+#include <algorithm>
+
+namespace symbolon::replication {
+namespace {
+
+pb::Member* MutableMember(pb::RoleRecord& record, const Region& region) {
+  for (pb::Member& member : *record.mutable_members()) {
+    if (member.region() == region.value()) return &member;
+  }
+  return nullptr;
+}
+
+// `from` are the states that allow the change.
+RoleResult<pb::RoleRecord> Move(pb::RoleRecord record, const Region& region,
+                                std::initializer_list<pb::MemberState> from, pb::MemberState to) {
+  if (record.deleted()) return Err(RoleError{RoleErrorCode::kPoolDeleted});
+  pb::Member* member = MutableMember(record, region);
+  if (member == nullptr) return Err(RoleError{RoleErrorCode::kNotMember});
+  if (std::ranges::find(from, member->state()) == from.end()) {
+    return Err(RoleError{RoleErrorCode::kWrongState, member->state()});
+  }
+  member->set_state(to);
+  return record;
+}
+
+}  // namespace
+
+pb::RoleRecord NewRoleRecord(const Region& primary) {
+  pb::RoleRecord record;
+  record.set_epoch_counter(1);
+  record.set_primary(primary.value());
+  return record;
+}
+
+Bytes SerializeRole(const pb::RoleRecord& record) { return record.SerializeAsString(); }
+
+std::optional<pb::RoleRecord> ParseRole(BytesView stored) {
+  pb::RoleRecord record;
+  if (!record.ParseFromArray(stored.data(), static_cast<int>(stored.size()))) return std::nullopt;
+  if (record.epoch_counter() == 0 || record.members_size() > kMembersMax) return std::nullopt;
+  return record;
+}
+
+Role RoleOf(const pb::RoleRecord& record, const Region& region) {
+  if (record.primary() == region.value()) return {Role::Kind::kPrimary};
+  if (const pb::Member* member = FindMember(record, region)) return {Role::Kind::kSecondary, member->state()};
+  return {};
+}
+
+const pb::Member* FindMember(const pb::RoleRecord& record, const Region& region) {
+  for (const pb::Member& member : record.members()) {
+    if (member.region() == region.value()) return &member;
+  }
+  return nullptr;
+}
+
+RoleResult<pb::RoleRecord> AddMember(pb::RoleRecord record, const Region& region, Timestamp now, Bytes regional_seed) {
+  if (record.deleted()) return Err(RoleError{RoleErrorCode::kPoolDeleted});
+  if (RoleOf(record, region).kind != Role::Kind::kNone) return Err(RoleError{RoleErrorCode::kAlreadyMember});
+  if (record.members_size() == kMembersMax) return Err(RoleError{RoleErrorCode::kTooManyMembers});
+  record.set_members_added(record.members_added() + 1);
+  pb::Member* member = record.add_members();
+  member->set_region(region.value());
+  member->set_state(pb::CREATING);
+  member->set_number(record.members_added());
+  member->set_added_at_micros(ToMicros(now));
+  member->set_regional_seed(std::move(regional_seed));
+  std::ranges::sort(*record.mutable_members(), {}, &pb::Member::region);
+  return record;
+}
+
+RoleResult<pb::RoleRecord> SetMemberState(pb::RoleRecord record, const Region& region, pb::MemberState state) {
+  if (state != pb::ACTIVE && state != pb::INACTIVE) return Err(RoleError{RoleErrorCode::kWrongState, state});
+  return Move(std::move(record), region, {pb::ACTIVE, pb::INACTIVE}, state);
+}
+
+RoleResult<pb::RoleRecord> MarkCopied(pb::RoleRecord record, const Region& region) {
+  const pb::Member* member = FindMember(record, region);
+  if (member != nullptr && member->state() != pb::CREATING) return record;
+  return Move(std::move(record), region, {pb::CREATING}, pb::INACTIVE);
+}
+
+RoleResult<pb::RoleRecord> BeginRemoval(pb::RoleRecord record, const Region& region) {
+  return Move(std::move(record), region, {pb::INACTIVE, pb::CREATING}, pb::DELETING);
+}
+
+RoleResult<pb::RoleRecord> RemoveMember(pb::RoleRecord record, const Region& region) {
+  auto& members = *record.mutable_members();
+  const auto member = std::ranges::find(members, region.value(), &pb::Member::region);
+  if (member == members.end()) return Err(RoleError{RoleErrorCode::kNotMember});
+  if (member->state() != pb::DELETING) return Err(RoleError{RoleErrorCode::kWrongState, member->state()});
+  members.erase(member);
+  return record;
+}
+
+pb::RoleRecord MarkDeleted(pb::RoleRecord record) {
+  record.set_deleted(true);
+  for (pb::Member& member : *record.mutable_members()) member.set_state(pb::DELETING);
+  return record;
+}
+
+std::string_view MemberStateName(pb::MemberState state) {
+  switch (state) {
+    case pb::CREATING:
+      return "CREATING";
+    case pb::INACTIVE:
+      return "INACTIVE";
+    case pb::ACTIVE:
+      return "ACTIVE";
+    case pb::DELETING:
+      return "DELETING";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+}  // namespace symbolon::replication

@@ -1,0 +1,82 @@
+// The role record of a pool: which Region is primary, which are secondaries and in which state (replication protocol
+// §4).
+//
+// The record lies in the directory, in clear, under kRoleRecordType; every directory commit reads it. Pure functions, thread-safe:
+// thread-safe: they take a record and answer the changed one, which the caller commits.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "replication/role.pb.h"
+
+namespace symbolon::replication {
+
+// Record type in Space::kDirectory; the id is empty.
+inline constexpr std::uint16_t kRoleRecordType = 1;
+inline constexpr int kMembersMax = 16;
+
+enum class RoleErrorCode {
+  // The Region is no secondary of the pool.
+  kNotMember,
+  // It is one already (in DELETING it still is), or is the primary.
+  kAlreadyMember,
+  // The member's state does not allow the change.
+  kWrongState,
+  kTooManyMembers,
+  kPoolDeleted,
+};
+
+struct RoleError {
+  RoleErrorCode code;
+  // The member's state with kWrongState.
+  pb::MemberState state = pb::MEMBER_STATE_UNSPECIFIED;
+};
+
+template <class T>
+using RoleResult = Result<T, RoleError>;
+
+// What a Region is for a pool.
+struct Role {
+  enum class Kind { kNone, kPrimary, kSecondary };
+  Kind kind = Kind::kNone;
+  // Of a secondary.
+  pb::MemberState state = pb::MEMBER_STATE_UNSPECIFIED;
+  bool operator==(const Role&) const = default;
+};
+
+// The record of a new pool: first epoch, no secondaries.
+pb::RoleRecord NewRoleRecord(const Region& primary);
+
+Bytes SerializeRole(const pb::RoleRecord& record);
+// nullopt: not a role record (corrupt).
+std::optional<pb::RoleRecord> ParseRole(BytesView stored);
+
+Role RoleOf(const pb::RoleRecord& record, const Region& region);
+// nullptr: no secondary. Points into `record`.
+const pb::Member* FindMember(const pb::RoleRecord& record, const Region& region);
+
+// A new secondary, in CREATING. `regional_seed`: pb::Member.
+RoleResult<pb::RoleRecord> AddMember(pb::RoleRecord record, const Region& region, Timestamp now,
+                                     Bytes regional_seed = {});
+// UpdateUserPoolReplica: to ACTIVE or INACTIVE from either of them; to the state that it is in: no change.
+RoleResult<pb::RoleRecord> SetMemberState(pb::RoleRecord record, const Region& region, pb::MemberState state);
+// The first copy is complete: CREATING becomes INACTIVE; any other state stays.
+RoleResult<pb::RoleRecord> MarkCopied(pb::RoleRecord record, const Region& region);
+// DeleteUserPoolReplica: to DELETING, from INACTIVE, or from CREATING (a copy that cannot end must be possible to give
+// up).
+RoleResult<pb::RoleRecord> BeginRemoval(pb::RoleRecord record, const Region& region);
+// The member has dropped the pool: it leaves the record. Only from DELETING.
+RoleResult<pb::RoleRecord> RemoveMember(pb::RoleRecord record, const Region& region);
+// DeleteUserPool: every member has to drop the pool, and the primary drops it when no member is left. Such a pool
+// exists for nobody but replication.
+pb::RoleRecord MarkDeleted(pb::RoleRecord record);
+
+// "CREATING", "INACTIVE", "ACTIVE", "DELETING", as Cognito writes them.
+std::string_view MemberStateName(pb::MemberState state);
+
+}  // namespace symbolon::replication

@@ -1,0 +1,99 @@
+#include "replication/roles.h"
+
+#include <gtest/gtest.h>
+
+namespace symbolon::replication {
+namespace {
+
+const Region kHome("eu-central-1");
+const Region kAway("us-east-1");
+const Region kThird("ap-south-1");
+const Timestamp kNow = FromSeconds(1'700'000'000);
+
+pb::RoleRecord WithMember(pb::MemberState state) {
+  pb::RoleRecord record = *AddMember(NewRoleRecord(kHome), kAway, kNow);
+  record.mutable_members(0)->set_state(state);
+  return record;
+}
+
+pb::MemberState StateOf(const pb::RoleRecord& record) { return FindMember(record, kAway)->state(); }
+
+TEST(RolesTest, NewPoolHasAPrimaryAndNobodyElse) {
+  const pb::RoleRecord record = NewRoleRecord(kHome);
+  EXPECT_EQ(RoleOf(record, kHome), (Role{Role::Kind::kPrimary}));
+  EXPECT_EQ(RoleOf(record, kAway), Role{});
+  EXPECT_EQ(record.epoch_counter(), 1);
+}
+
+TEST(RolesTest, MemberBeginsInCreatingAndGoesThroughItsLife) {
+  pb::RoleRecord record = *AddMember(NewRoleRecord(kHome), kAway, kNow, "seed");
+  EXPECT_EQ(RoleOf(record, kAway), (Role{Role::Kind::kSecondary, pb::CREATING}));
+  EXPECT_EQ(FindMember(record, kAway)->regional_seed(), "seed");
+  record = *MarkCopied(record, kAway);
+  EXPECT_EQ(StateOf(record), pb::INACTIVE);
+  record = *SetMemberState(record, kAway, pb::ACTIVE);
+  EXPECT_EQ(StateOf(record), pb::ACTIVE);
+  EXPECT_EQ(StateOf(*MarkCopied(record, kAway)), pb::ACTIVE);
+  record = *SetMemberState(record, kAway, pb::INACTIVE);
+  record = *BeginRemoval(record, kAway);
+  EXPECT_EQ(StateOf(record), pb::DELETING);
+  record = *RemoveMember(record, kAway);
+  EXPECT_EQ(RoleOf(record, kAway), Role{});
+}
+
+TEST(RolesTest, StatesThatForbidAChangeAreNamed) {
+  for (pb::MemberState state : {pb::CREATING, pb::DELETING}) {
+    const auto refused = SetMemberState(WithMember(state), kAway, pb::ACTIVE);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, RoleErrorCode::kWrongState);
+    EXPECT_EQ(refused.error().state, state);
+  }
+  for (pb::MemberState state : {pb::ACTIVE, pb::DELETING}) EXPECT_FALSE(BeginRemoval(WithMember(state), kAway));
+  for (pb::MemberState state : {pb::CREATING, pb::INACTIVE, pb::ACTIVE})
+    EXPECT_FALSE(RemoveMember(WithMember(state), kAway));
+  EXPECT_FALSE(SetMemberState(WithMember(pb::INACTIVE), kAway, pb::DELETING));
+  EXPECT_TRUE(SetMemberState(WithMember(pb::INACTIVE), kAway, pb::INACTIVE));
+}
+
+TEST(RolesTest, StrangersAndDoublesAreRefused) {
+  const pb::RoleRecord record = WithMember(pb::INACTIVE);
+  EXPECT_EQ(AddMember(record, kAway, kNow).error().code, RoleErrorCode::kAlreadyMember);
+  EXPECT_EQ(AddMember(record, kHome, kNow).error().code, RoleErrorCode::kAlreadyMember);
+  EXPECT_EQ(SetMemberState(record, kThird, pb::ACTIVE).error().code, RoleErrorCode::kNotMember);
+  EXPECT_EQ(SetMemberState(record, kHome, pb::INACTIVE).error().code, RoleErrorCode::kNotMember);
+  EXPECT_EQ(BeginRemoval(record, kThird).error().code, RoleErrorCode::kNotMember);
+}
+
+TEST(RolesTest, RegionThatComesAgainIsAnotherMember) {
+  pb::RoleRecord record = WithMember(pb::DELETING);
+  EXPECT_EQ(FindMember(record, kAway)->number(), 1);
+  record = *AddMember(*RemoveMember(record, kAway), kAway, kNow);
+  EXPECT_EQ(FindMember(record, kAway)->number(), 2);
+}
+
+TEST(RolesTest, DeletedPoolMovesEveryMemberToDeletingAndTakesNoChangeButRemoval) {
+  const pb::RoleRecord record = MarkDeleted(*AddMember(WithMember(pb::ACTIVE), kThird, kNow));
+  for (const pb::Member& member : record.members()) EXPECT_EQ(member.state(), pb::DELETING);
+  EXPECT_EQ(AddMember(record, Region("eu-west-1"), kNow).error().code, RoleErrorCode::kPoolDeleted);
+  EXPECT_EQ(SetMemberState(record, kAway, pb::ACTIVE).error().code, RoleErrorCode::kPoolDeleted);
+  EXPECT_TRUE(RemoveMember(record, kAway));
+}
+
+TEST(RolesTest, MembersAreBounded) {
+  pb::RoleRecord record = NewRoleRecord(kHome);
+  for (int i = 0; i < kMembersMax; ++i) record = *AddMember(record, Region("region-" + std::to_string(i)), kNow);
+  EXPECT_EQ(AddMember(record, kAway, kNow).error().code, RoleErrorCode::kTooManyMembers);
+}
+
+TEST(RolesTest, StoredFormKeepsFieldsOfNewerVersions) {
+  pb::RoleRecord record = WithMember(pb::ACTIVE);
+  record.GetReflection()->MutableUnknownFields(&record)->AddVarint(99, 7);
+  const auto parsed = ParseRole(SerializeRole(record));
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(SerializeRole(*SetMemberState(*parsed, kAway, pb::ACTIVE)), SerializeRole(record));
+  EXPECT_FALSE(ParseRole("\xff"));
+  EXPECT_FALSE(ParseRole(""));
+}
+
+}  // namespace
+}  // namespace symbolon::replication
