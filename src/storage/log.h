@@ -11,9 +11,11 @@ inline constexpr std::size_t kDigestBytes = 32;
 // What precedes the first entry.
 Bytes ZeroDigest();
 
-// SHA-256 over these octets, numbers big-endian, every string preceded by its length in 4 octets:
+// SHA-256 over these octets, numbers big-endian, every string (what has no fixed size below) preceded by its length in
+// 4 octets:
 //   "symbolon log 1" ‖ epoch.counter(8) ‖ epoch.region ‖ epoch.incarnation ‖ sequence(8) ‖ previous_digest(32)
 //   ‖ commit_time_micros(8) ‖ starts_epoch(1) ‖ number of changes(4) ‖ for each change: key ‖ deleted(1) ‖ value_digest
+// `previous_digest` must have 32 octets.
 Bytes EntryDigest(const pb::LogEntry& entry);
 
 // SHA-256 of a stored value.
@@ -23,6 +25,8 @@ Bytes ValueDigest(BytesView value);
 int CompareEpochs(const pb::Epoch& a, const pb::Epoch& b);
 // By epoch, then sequence.
 int ComparePositions(const pb::Position& a, const pb::Position& b);
+
+bool SameEpoch(const pb::Epoch& a, const pb::Epoch& b);
 
 // The least upper bound: maxima and unions. Commutative, associative, idempotent; elements come out sorted.
 void JoinFact(pb::FactValue& into, const pb::FactValue& value);
