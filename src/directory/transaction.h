@@ -1,0 +1,148 @@
+// One attempt at a plan: typed, unsealed reads at one snapshot, and the changes that the plan wants made.
+//
+// A plan never waits and never touches the store: it reads here, buffers its changes here, and the pipeline commits
+// them (or throws them away and plans again after a conflict). Everything read is in the commit's read set, so plans
+// are serialisable.
+//
+// Reads show the plan's own changes. A read that fails (the store, a record that does not open) answers "absent" and is
+// kept in failure(): whoever runs the plan must look there before using its answer or its changes. Plans themselves
+// need not.
+//
+// Not thread-safe; lives as long as one attempt.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "directory/record_types.h"
+#include "keys/pool_keys.h"
+#include "storage/store.h"
+
+namespace symbolon::directory {
+
+struct TransactionFailure {
+  enum class Cause { kStore, kSealed, kFormat };
+  Cause cause;
+  std::string detail;  // for the operator's log
+};
+
+template <class Kind>
+struct Row {
+  Bytes id;
+  typename Kind::Message record;
+};
+
+template <class Kind>
+struct Rows {
+  std::vector<Row<Kind>> rows;
+  // Pass as `after` to go on; nullopt: no more.
+  std::optional<Bytes> next;
+};
+
+class Transaction {
+ public:
+  // `keys` may be null for a plan that touches clear records only.
+  Transaction(std::shared_ptr<const storage::Snapshot> snapshot, PoolId pool,
+              std::shared_ptr<const keys::PoolKeys> keys, Random& random);
+
+  const PoolId& pool() const { return pool_; }
+  const keys::PoolKeys& keys() const { return *keys_; }
+  Random& random() { return random_; }
+  const storage::Snapshot& snapshot() const { return *snapshot_; }
+
+  template <class Kind>
+  std::optional<typename Kind::Message> Get(BytesView id) {
+    std::optional<typename Kind::Message> message;
+    if (auto plain = GetPlain(KeyOf<Kind>(id), Kind::kSealed)) Parse(message.emplace(), *plain, Kind::kType);
+    if (failure_) message.reset();
+    return message;
+  }
+
+  template <class Kind>
+  void Put(BytesView id, const typename Kind::Message& record) {
+    PutPlain(KeyOf<Kind>(id), record.SerializeAsString(), Kind::kSealed);
+  }
+
+  template <class Kind>
+  void Delete(BytesView id) {
+    Erase(KeyOf<Kind>(id));
+  }
+
+  // Records whose id starts with `prefix`, ascending by id. The plan's own uncommitted changes are not shown: scan
+  // first, then change.
+  template <class Kind>
+  Rows<Kind> Scan(BytesView prefix, const std::optional<Bytes>& after, std::size_t limit) {
+    Rows<Kind> rows;
+    storage::Page page = ScanPlain(RangeOf<Kind>(prefix), Kind::kSealed, after, limit);
+    for (storage::Record& record : page.records) {
+      Row<Kind> row{.id = std::move(record.id), .record = {}};
+      Parse(row.record, record.value, Kind::kType);
+      rows.rows.push_back(std::move(row));
+    }
+    rows.next = std::move(page.next);
+    return rows;
+  }
+
+  // The octets as stored, for records whose format belongs to another module (role record, wrapped keys). In clear.
+  std::optional<Bytes> GetClear(RecordType type, BytesView id);
+  void PutClear(RecordType type, BytesView id, Bytes value);
+
+  // The merged fact, its own joins included; absent: nothing was ever said, or it has expired and was forgotten.
+  std::optional<storage::pb::FactValue> GetFact(std::uint16_t type, BytesView subject);
+  // Says a fact: joined with what is there when the commit is made.
+  void JoinFact(std::uint16_t type, BytesView subject, const storage::pb::FactValue& value);
+
+  // A new pool, or a new epoch: the commit opens it.
+  void StartEpoch(std::uint64_t counter) { start_epoch_counter_ = counter; }
+
+  bool has_changes() const { return !changes_.empty() || !facts_.empty(); }
+  bool changes_directory() const;
+  const std::optional<TransactionFailure>& failure() const { return failure_; }
+  // What the plan wants, sealed. Ends the transaction.
+  storage::Commit TakeCommit();
+
+ private:
+  struct Pending {
+    std::optional<Bytes> plain;  // nullopt: delete
+    bool sealed = false;
+  };
+
+  template <class Kind>
+  storage::Key KeyOf(BytesView id) const {
+    return {.space = Kind::kSpace, .pool = pool_, .type = static_cast<std::uint16_t>(Kind::kType), .id = Bytes(id)};
+  }
+  template <class Kind>
+  storage::KeyRange RangeOf(BytesView prefix) const {
+    return {.space = Kind::kSpace,
+            .pool = pool_,
+            .type = static_cast<std::uint16_t>(Kind::kType),
+            .id_prefix = Bytes(prefix)};
+  }
+
+  std::optional<Bytes> GetPlain(const storage::Key& key, bool sealed);
+  void PutPlain(storage::Key key, Bytes plain, bool sealed);
+  void Erase(storage::Key key);
+  storage::Page ScanPlain(const storage::KeyRange& range, bool sealed, const std::optional<Bytes>& after,
+                          std::size_t limit);
+  std::optional<Bytes> Unseal(const storage::Key& key, BytesView value);
+  void Parse(google::protobuf::MessageLite& message, BytesView plain, RecordType type);
+  void Fail(TransactionFailure failure);
+
+  std::shared_ptr<const storage::Snapshot> snapshot_;
+  PoolId pool_;
+  std::shared_ptr<const keys::PoolKeys> keys_;
+  Random& random_;
+
+  std::map<storage::Key, Pending> changes_;
+  std::map<storage::Key, storage::pb::FactValue> facts_;
+  std::vector<storage::Key> reads_;
+  std::vector<storage::KeyRange> range_reads_;
+  std::optional<std::uint64_t> start_epoch_counter_;
+  std::optional<TransactionFailure> failure_;
+};
+
+}  // namespace symbolon::directory

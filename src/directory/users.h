@@ -1,0 +1,76 @@
+// Users and the indexes that find them. All functions work on one Transaction; see there for failures.
+//
+// A user's key is derived from the user name, which never changes. Aliases and subs lead to it through unique index
+// entries; an entry exists exactly while the name is active:
+//   - pools with UsernameAttributes: the e-mail address or phone number that is the sign-in name, at once;
+//   - pools with AliasAttributes: e-mail address and phone number while verified, preferred_username always.
+// Index ids are blind (PoolKeys::BlindIndex), so the store shows no name.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "directory/record_types.h"
+#include "directory/transaction.h"
+
+namespace symbolon::directory {
+
+inline constexpr std::size_t kUserKeyBytes = 16;
+
+struct User {
+  Bytes key;
+  pb::UserRecord record;
+};
+
+// Names are equal under this form: as they are, or folded in a case-insensitive pool.
+std::string NormaliseName(const pb::PoolRecord& pool, std::string_view name);
+
+Bytes UserKeyOf(const Transaction& tx, const pb::PoolRecord& pool, std::string_view username);
+
+// By user name, active alias or sub.
+std::optional<User> FindUser(Transaction& tx, const pb::PoolRecord& pool, std::string_view name);
+std::optional<User> GetUser(Transaction& tx, BytesView user_key);
+
+// Which name stands in the way of a change.
+struct NameConflict {
+  // "username", "email", "phone_number" or "preferred_username".
+  std::string attribute;
+};
+
+// What happens when an alias that becomes active belongs to somebody else.
+enum class OnAliasConflict {
+  kRefuse,
+  // The other user's attribute becomes unverified and the alias moves here (ForceAliasCreation).
+  kMove,
+};
+
+// A user who is new: user.key is UserKeyOf(username).
+Result<void, NameConflict> InsertUser(Transaction& tx, const pb::PoolRecord& pool, const User& user,
+                                      OnAliasConflict on_conflict);
+// `before` is the record as read in this transaction.
+Result<void, NameConflict> UpdateUser(Transaction& tx, const pb::PoolRecord& pool, const pb::UserRecord& before,
+                                      const User& after, OnAliasConflict on_conflict);
+// With its index entries and group memberships.
+void DeleteUser(Transaction& tx, const pb::PoolRecord& pool, const User& user);
+
+// Whether ListUsers can find by equality of this attribute ("status" and "sub" included).
+bool IsFindable(std::string_view attribute);
+
+struct FoundUsers {
+  std::vector<User> users;
+  std::optional<Bytes> next;
+};
+// Users whose attribute equals `value` exactly (under the pool's rule for case), at most `limit`; `after` is an earlier
+// `next`.
+FoundUsers FindUsersByAttribute(Transaction& tx, const pb::PoolRecord& pool, std::string_view attribute,
+                                std::string_view value, const std::optional<Bytes>& after, std::size_t limit);
+// All users, in the order of their keys.
+FoundUsers ListUsers(Transaction& tx, const std::optional<Bytes>& after, std::size_t limit);
+
+// The attribute as ListUsers shows and compares it: "sub", "username", "cognito:user_status" and "status" included.
+std::optional<std::string> AttributeOf(const pb::UserRecord& user, std::string_view attribute);
+// "UNCONFIRMED", "CONFIRMED" ...
+std::string_view StatusName(pb::UserStatus status);
+
+}  // namespace symbolon::directory
