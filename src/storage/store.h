@@ -1,8 +1,8 @@
 // The storage contract: an ordered, transactional key-value store of one Region that keeps, per pool, a totally ordered
 // directory log and gapless fact logs beside the records (architecture §5, replication protocol §1, §3, §5).
 //
-// Every method is thread-safe. Reads never block on writes. What is not yet durable is never shown, shipped or answered.
-// Values are opaque (sealed by the caller).
+// Every method is thread-safe. Reads never block on writes. What is not yet durable is never shown, shipped or
+// answered. Values are opaque (sealed by the caller).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ enum class StoreErrorCode {
   // Something that the commit read has changed since its snapshot: plan again. Also answered when the snapshot is older
   // than the window in which changes are remembered.
   kConflict,
-  // The write may or may not be durable: find out (read) before answering anybody. The store refuses writes from then on.
+  // The write may or may not be durable: find out (read) before answering anybody. The store refuses writes from then
+  // on.
   kUnknownOutcome,
   // No room for the write: nothing of it was done. Reads go on.
   kFull,
@@ -34,7 +35,10 @@ enum class StoreErrorCode {
   kNotWriter,
   // Entries or facts to be applied do not continue what is here.
   kGap,
-  // Stored octets are not what was written.
+  // A fact of the commit expires before the time up to which this store has forgotten facts, so nobody can tell any
+  // more whether it was accepted before: refuse what it stands for.
+  kExpired,
+  // Stored octets are not what was written, or entries to be applied are malformed.
   kCorrupt,
 };
 
@@ -58,8 +62,13 @@ enum class Space : std::uint8_t {
   kFact = 'f',
 };
 
-// A logical key. `type` is one of the owner's record types (directory/record_types.h, auth/fact_types.h ...); `pool` may be
-// empty in kRegional for what belongs to no pool. `id` holds at most 1,000 octets and reveals nothing (HMACs, random ids).
+inline constexpr std::size_t kKeyIdBytesMax = 1'000;
+// A pool id, a Region's name: at most so many octets, none of them NUL.
+inline constexpr std::size_t kNameBytesMax = 200;
+
+// A logical key. `type` is one of the owner's record types (directory/record_types.h, auth/fact_types.h ...); `pool`
+// may be empty in kRegional for what belongs to no pool. `id` holds at most kKeyIdBytesMax octets and reveals nothing
+// (HMACs, random ids).
 struct Key {
   Space space = Space::kDirectory;
   PoolId pool;
@@ -107,7 +116,8 @@ class Snapshot {
   virtual StoreResult<std::vector<PoolId>> Pools(const std::optional<PoolId>& after, std::size_t limit) const = 0;
   // How far each Region's fact log is merged here; this store's own component included.
   virtual StoreResult<pb::FactVector> Facts(const PoolId& pool) const = 0;
-  // Grows with every commit of this store; what read sets are validated against.
+  // Grows with every commit of this store while it is open; what read sets are validated against. Not comparable with
+  // versions from before the store was opened.
   virtual std::uint64_t version() const = 0;
 };
 
@@ -125,7 +135,8 @@ struct FactChange {
   pb::FactValue value;
 };
 
-// All or nothing, serialisable, durable when answered.
+// All or nothing, serialisable, durable when answered. Keys out of bounds, in the wrong space or twice in one commit
+// are bugs of the caller (CHECK).
 struct Commit {
   PoolId pool;
   // What was read, and when. A commit that read nothing is never in conflict.
@@ -135,8 +146,9 @@ struct Commit {
 
   // Changes in kDirectory of `pool`: one log entry. Each key at most once.
   std::vector<Change> directory;
-  // Set: the entry opens this epoch (`counter`; Region and incarnation are this store's), which must be above the head's; the
-  // first commit of a new pool sets it to 1. Not set: the head's epoch goes on, and must be this store's own.
+  // Set: the entry opens this epoch (`counter`; Region and incarnation are this store's), which must be above the
+  // head's; the first commit of a new pool sets it to 1. Not set: the head's epoch goes on, and must be this store's
+  // own.
   std::optional<std::uint64_t> start_epoch_counter;
   // Changes in kRegional, of any pool.
   std::vector<Change> regional;
@@ -168,8 +180,8 @@ class CopySource {
   virtual ~CopySource() = default;
   virtual const pb::Head& head() const = 0;
   virtual const pb::History& history() const = 0;
-  // Records with type ‖ id > cursor (empty: from the start), up to about `limit_bytes`; empty at the end. `id` of each record
-  // is type ‖ id.
+  // Records with type ‖ id > cursor (empty: from the start), up to about `limit_bytes`; empty at the end. `id` of each
+  // record is type ‖ id.
   virtual StoreResult<std::vector<Record>> Next(BytesView cursor, std::size_t limit_bytes) = 0;
   // All records, for progress; may be an estimate.
   virtual std::uint64_t record_count() const = 0;
@@ -177,14 +189,15 @@ class CopySource {
 
 // ---- notices ----
 
-// What one durable commit, applied batch, merge or flip changed. Called on the committer's thread, in version order, before the
-// writer's callback; must be quick and must not call back into the store's writes synchronously.
+// What one durable commit, applied batch, merge or flip changed. Called on the committer's thread, in version order,
+// before the writer's callback; must be quick and must not call back into the store's writes synchronously.
 struct Notice {
   std::uint64_t version = 0;
   PoolId pool;
   // Set when the pool's log grew (or a copy replaced it).
   std::optional<pb::Head> head;
-  // Keys that changed in kDirectory, kRegional and kFact. Empty with `everything`: any key of the pool may have changed (flip, drop).
+  // Keys that changed in kDirectory, kRegional and kFact. Empty with `everything`: any key of the pool may have changed
+  // (flip, drop).
   std::vector<Key> keys;
   bool everything = false;
   bool facts_grew = false;
@@ -206,34 +219,44 @@ class Store {
   virtual const Region& region() const = 0;
 
   virtual std::unique_ptr<Snapshot> MakeSnapshot() = 0;
-  // The callback runs on the committer's thread, exactly once, unless the store is destroyed first (then with kUnavailable).
+  // Never blocks. The callback runs exactly once: on the committer's thread, or on the caller's, at once and with
+  // kUnavailable, when the bounded queue is full; when the store is destroyed first, with kUnavailable. The same holds
+  // for Apply and MergeFacts.
   virtual void Submit(Commit commit, CommitCallback done) = 0;
   [[nodiscard]] virtual std::unique_ptr<Subscription> Subscribe(Listener listener) = 0;
 
   // -- directory log, for replication --
-  // Entries from `first_sequence`, gapless, up to about `limit_bytes` (at least one if there is one). kGap: no longer kept.
+  // Entries from `first_sequence`, gapless, up to about `limit_bytes` (at least one if there is one). kGap: no longer
+  // kept.
   virtual StoreResult<std::vector<pb::LogEntry>> ReadLog(const PoolId& pool, std::uint64_t first_sequence,
                                                          std::size_t limit_bytes) = 0;
   // The digest of the entry with this sequence (0: the zero digest), if it is kept or is the one before the first kept.
   virtual StoreResult<std::optional<Bytes>> DigestAt(const PoolId& pool, std::uint64_t sequence) = 0;
-  // Appends entries of another Region and makes their changes, all in one durable commit. Entries at or below the head whose
-  // digests agree are skipped; a gap, a digest that does not chain or an epoch that goes backwards is kGap and changes nothing.
+  // Appends entries of another Region and makes their changes, all in one durable commit. Entries at or below the head
+  // whose digests agree are skipped; a gap, a digest that does not chain or an epoch that goes backwards is kGap and
+  // changes nothing. A pool without a log here starts with sequence 1. A change whose body was erased deletes its key.
   virtual void Apply(AppliedEntries entries, ApplyCallback done) = 0;
   // Drops entries below `first_kept_sequence`; the digest before it stays.
   virtual StoreResult<void> TrimLog(const PoolId& pool, std::uint64_t first_kept_sequence) = 0;
 
   // -- fact logs --
-  virtual StoreResult<std::vector<pb::FactEntry>> ReadFacts(const PoolId& pool, const Region& region, BytesView incarnation,
-                                                            std::uint64_t first_number, std::size_t limit_bytes) = 0;
-  // Joins facts of other Regions into kFact and advances the vector, in one durable commit. Known ones are skipped; a gap is kGap.
-  virtual void MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries, std::move_only_function<void(StoreResult<void>)> done) = 0;
-  // Forgets merged facts that expired before `now` (at most `limit`), and log entries of facts so forgotten; answers how many.
+  // Ascending from `first_number`; what was forgotten is covered by FactEntry::forgotten_before, so that the answer is
+  // gapless.
+  virtual StoreResult<std::vector<pb::FactEntry>> ReadFacts(const PoolId& pool, const Region& region,
+                                                            BytesView incarnation, std::uint64_t first_number,
+                                                            std::size_t limit_bytes) = 0;
+  // Joins facts of other Regions into kFact and advances the vector, in one durable commit. Known ones are skipped; a
+  // gap is kGap. What expires before the time up to which this store has forgotten facts only advances the vector.
+  virtual void MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries,
+                          std::move_only_function<void(StoreResult<void>)> done) = 0;
+  // Forgets merged facts that expired before `now` (at most `limit`), and log entries of facts so forgotten; answers
+  // how many.
   virtual StoreResult<std::size_t> ForgetExpiredFacts(Timestamp now, std::size_t limit) = 0;
 
   // -- copies --
   virtual StoreResult<std::unique_ptr<CopySource>> OpenCopy(const PoolId& pool) = 0;
-  // A staging generation of the pool's directory, beside the live one. Begin drops an older staging of another head. The cursor
-  // that the last WriteStaging made durable survives restarts.
+  // A staging generation of the pool's directory, beside the live one. Begin drops an older staging of another head.
+  // The cursor that the last WriteStaging made durable survives restarts.
   struct Staging {
     pb::Head head;
     pb::History history;
@@ -244,7 +267,8 @@ class Store {
   virtual StoreResult<void> BeginStaging(const PoolId& pool, const pb::Head& head, const pb::History& history) = 0;
   // Blocking. `records` ascend and lie past the cursor; durable with the cursor when it returns.
   virtual StoreResult<void> WriteStaging(const PoolId& pool, const std::vector<Record>& records) = 0;
-  // One commit: the staging generation becomes the pool's directory, its head and history the pool's. The former generation and log go.
+  // One commit: the staging generation becomes the pool's directory, its head and history the pool's. The former
+  // generation and log go.
   virtual StoreResult<void> FlipStaging(const PoolId& pool) = 0;
   virtual StoreResult<void> DropStaging(const PoolId& pool) = 0;
 
