@@ -63,6 +63,7 @@ CryptoResult<Secret> GcmOpen(EVP_CIPHER_CTX* context, BytesView key, BytesView n
   // OpenSSL takes the expected tag as void*, and only reads it.
   SYMBOLON_CHECK(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kGcmTagBytes, const_cast<char*>(tag.data())) == 1);
   unsigned char nothing[kGcmTagBytes];
+  const DropErrors drop_errors;
   if (EVP_DecryptFinal_ex(context, nothing, &written) != 1) {
     Wipe(plaintext.data(), plaintext.size());
     return Err(CryptoError::kNotAuthentic);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <openssl/bn.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <array>
@@ -44,6 +45,15 @@ inline const unsigned char* Octets(BytesView bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data() == nullptr ? "" : bytes.data());
 }
 inline unsigned char* Octets(Bytes& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
+
+// What fails inside its scope leaves nothing in the thread's queue of OpenSSL errors, where TLS would find it.
+class DropErrors {
+ public:
+  DropErrors() { ERR_set_mark(); }
+  DropErrors(const DropErrors&) = delete;
+  DropErrors& operator=(const DropErrors&) = delete;
+  ~DropErrors() { ERR_pop_to_mark(); }
+};
 
 // A small number for the calling thread, so that threads begin their search in different slots.
 std::size_t ThreadNumber();
