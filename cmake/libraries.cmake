@@ -13,7 +13,7 @@ find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(prometheus-cpp REQUIRED)
 find_package(RocksDB REQUIRED)
-find_package(ICU REQUIRED COMPONENTS uc)
+find_package(ICU REQUIRED COMPONENTS uc i18n)
 find_package(Boost 1.81 REQUIRED COMPONENTS json url)
 set_target_properties(Boost::headers PROPERTIES INTERFACE_COMPILE_DEFINITIONS
   "BOOST_ASIO_NO_DEPRECATED;BOOST_ASIO_DISABLE_BOOST_COROUTINE")
