@@ -1,0 +1,123 @@
+#include "cli/configurations.h"
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <system_error>
+
+#include "base/bytes.h"
+#include "cli/certificates.h"
+#include "cli/files.h"
+
+namespace symbolon::cli {
+namespace {
+
+constexpr std::size_t kRootKeyBytes = 32;
+
+std::string Listen(std::uint16_t port) { return TomlString(fmt::format("{}:{}", kLoopback, port)); }
+
+CliResult<void> MakeRootKey(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return {};
+  Bytes key(kRootKeyBytes, '\0');
+  SYMBOLON_CHECK(RAND_priv_bytes(reinterpret_cast<unsigned char*>(key.data()), kRootKeyBytes) == 1);
+  return WriteFile(path, HexEncode(key) + "\n");
+}
+
+}  // namespace
+
+std::string NodeConfiguration(const LabSettings& settings, std::size_t region) {
+  const LabRegion& self = settings.regions[region];
+  const std::filesystem::path folder = RegionFolder(settings.dir, self.name);
+  const CertificateFiles certificates = CertificateFilesOf(CertificateFolder(settings.dir), self.name);
+  std::string text = "# Written by `symbolon lab up` at every start; changes here are lost.\n";
+  text += fmt::format("region = {}\naccount = {}\ndata_dir = {}\nneutral_url = {}\n", TomlString(self.name.value()),
+                      TomlString(settings.account), TomlString((folder / "data").string()),
+                      TomlString(Url(settings.router_port)));
+  text += fmt::format("\n[api]\nlisten = {}\npublic_url = {}\n", Listen(self.api_port), TomlString(Url(self.api_port)));
+  text += fmt::format("\n[operations]\nlisten = {}\n", Listen(self.operations_port));
+  text += fmt::format("\n[replication]\nlisten = {}\n\n[replication.tls]\nca = {}\ncertificate = {}\nkey = {}\n",
+                      Listen(self.replication_port), TomlString(certificates.ca.string()),
+                      TomlString(certificates.certificate.string()), TomlString(certificates.key.string()));
+  text += fmt::format("\n[keys]\nprovider = \"local\"\nroot_key_file = {}\n",
+                      TomlString(RootKeyFile(settings.dir, self.name).string()));
+  text += "\n[delivery]\noutbox = true\n";
+  text += fmt::format("\n[[access_keys]]\nid = {}\nsecret = {}\n", TomlString(settings.access_key_id),
+                      TomlString(settings.secret_access_key.view()));
+  for (const LabRegion& other : settings.regions) {
+    text += fmt::format("\n[[regions]]\nname = {}\npublic_url = {}\nreplication = {}\n", TomlString(other.name.value()),
+                        TomlString(Url(other.api_port)), Listen(other.replication_port));
+  }
+  return text;
+}
+
+std::string RouterConfiguration(const LabSettings& settings) {
+  // Detection: two failed probes, one every 150 ms, or the first request that finds nobody listening. That request is
+  // sent again to the next server (after at most "timeout connect"); one that may have been processed is never repeated
+  // here, because only the client knows whether it can be. A Region that is back is preferred again after two good
+  // probes. Sessions of a server that is marked down are not cut: it would hit the very request that is about to be
+  // sent again.
+  std::string text = fmt::format(R"(# Written by `symbolon lab up` at every start; changes here are lost.
+global
+    maxconn 4096
+    hard-stop-after 5s
+
+defaults
+    mode http
+    option redispatch 1
+    retries 3
+    retry-on conn-failure
+    timeout connect 250ms
+    timeout client 60s
+    timeout server 30s
+    timeout http-request 10s
+    timeout http-keep-alive 60s
+    timeout check 500ms
+
+frontend router
+    bind {}:{}
+    monitor-uri {}
+    default_backend regions
+
+backend regions
+    option httpchk
+    http-check send meth GET uri {} ver HTTP/1.1 hdr Host router hdr Connection close
+    http-check expect status 200
+    default-server check inter 150ms fastinter 100ms downinter 150ms fall 2 rise 2
+    default-server observe layer4 error-limit 1 on-error mark-down
+)",
+                                 kLoopback, settings.router_port, kRouterProbePath, kReadyPath);
+  for (const LabRegion& region : settings.regions) {
+    const bool preferred = &region == &settings.regions.front();
+    text += fmt::format("    server {} {}:{} port {}{}\n", region.name.value(), kLoopback, region.api_port,
+                        region.operations_port, preferred ? "" : " backup");
+  }
+  return text;
+}
+
+std::filesystem::path NodeConfigurationFile(const std::filesystem::path& dir, const Region& region) {
+  return RegionFolder(dir, region) / "symbolond.toml";
+}
+std::filesystem::path RouterConfigurationFile(const std::filesystem::path& dir) { return dir / "haproxy.cfg"; }
+std::filesystem::path RootKeyFile(const std::filesystem::path& dir, const Region& region) {
+  return RegionFolder(dir, region) / "root.key";
+}
+
+CliResult<void> WriteLab(const LabSettings& settings) {
+  std::vector<Region> names;
+  for (const LabRegion& region : settings.regions) names.push_back(region.name);
+  SYMBOLON_TRY_VOID(MakeFolder(settings.dir / "logs"));
+  SYMBOLON_TRY_VOID(MakeFolder(settings.dir / "run"));
+  SYMBOLON_TRY_VOID(WriteSettings(settings));
+  SYMBOLON_TRY_VOID(MakeCertificates(CertificateFolder(settings.dir), names));
+  for (std::size_t i = 0; i < settings.regions.size(); ++i) {
+    const Region& name = settings.regions[i].name;
+    SYMBOLON_TRY_VOID(MakeFolder(RegionFolder(settings.dir, name)));
+    SYMBOLON_TRY_VOID(MakeRootKey(RootKeyFile(settings.dir, name)));
+    SYMBOLON_TRY_VOID(WriteFile(NodeConfigurationFile(settings.dir, name), NodeConfiguration(settings, i)));
+  }
+  return WriteFile(RouterConfigurationFile(settings.dir), RouterConfiguration(settings));
+}
+
+}  // namespace symbolon::cli

@@ -1,0 +1,54 @@
+#include "cli/configurations.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/certificates.h"
+#include "cli/files.h"
+#include "cli/test_folder.h"
+
+namespace symbolon::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+LabSettings Settings(const std::filesystem::path& dir) {
+  LabFlags flags;
+  flags.dir = dir;
+  return ResolveSettings(flags).value();
+}
+
+TEST(ConfigurationsTest, NodeKnowsItselfAndEveryRegion) {
+  const std::string text = NodeConfiguration(Settings("/nowhere/\"lab\""), 1);
+  EXPECT_THAT(text, HasSubstr("region = \"us-east-1\"\n"));
+  EXPECT_THAT(text, HasSubstr("neutral_url = \"http://127.0.0.1:9400\"\n"));
+  EXPECT_THAT(text, HasSubstr("[api]\nlisten = \"127.0.0.1:9420\"\npublic_url = \"http://127.0.0.1:9420\"\n"));
+  EXPECT_THAT(text, HasSubstr("[[regions]]\nname = \"eu-central-1\"\n"));
+  EXPECT_THAT(text, HasSubstr("[[regions]]\nname = \"us-east-1\"\n"));
+  EXPECT_THAT(text, HasSubstr("data_dir = \"/nowhere/\\\"lab\\\"/regions/us-east-1/data\"\n"));
+}
+
+TEST(ConfigurationsTest, RouterPrefersTheFirstRegion) {
+  const std::string text = RouterConfiguration(Settings("/nowhere/lab"));
+  EXPECT_THAT(text, HasSubstr("bind 127.0.0.1:9400\n"));
+  EXPECT_THAT(text, HasSubstr("server eu-central-1 127.0.0.1:9410 port 9411\n"));
+  EXPECT_THAT(text, HasSubstr("server us-east-1 127.0.0.1:9420 port 9421 backup\n"));
+}
+
+TEST(ConfigurationsTest, KeysAndCertificatesOutliveASecondStart) {
+  const TestFolder folder;
+  const LabSettings settings = Settings(folder.path());
+  ASSERT_TRUE(WriteLab(settings));
+  const Region region = settings.regions.front().name;
+  const std::filesystem::path certificate = CertificateFilesOf(CertificateFolder(folder.path()), region).certificate;
+  const std::string key = ReadFile(RootKeyFile(folder.path(), region)).value();
+  const std::string pem = ReadFile(certificate).value();
+  ASSERT_TRUE(WriteLab(settings));
+  EXPECT_EQ(ReadFile(RootKeyFile(folder.path(), region)).value(), key);
+  EXPECT_EQ(ReadFile(certificate).value(), pem);
+  EXPECT_NE(ReadFile(RootKeyFile(folder.path(), settings.regions.back().name)).value(), key);
+}
+
+}  // namespace
+}  // namespace symbolon::cli

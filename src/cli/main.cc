@@ -1,0 +1,101 @@
+// symbolon: the tool beside symbolond.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "cli/control.h"
+#include "cli/lab.h"
+#include "cli/settings.h"
+
+namespace symbolon::cli {
+namespace {
+
+int Report(const CliResult<void>& result) {
+  if (result) return 0;
+  fmt::print(stderr, "symbolon: {}\n", result.error().message);
+  return 1;
+}
+
+CliResult<void> Ask(const std::filesystem::path& dir, const std::string& request) {
+  SYMBOLON_TRY(std::string answer, AskLab(dir, request));
+  if (!answer.ends_with('\n')) answer += '\n';
+  fmt::print("{}", answer);
+  return {};
+}
+
+// A command's flags live as long as the parse and the run.
+struct Commands {
+  LabFlags flags;
+  LabPrograms programs;
+  std::string region;
+  std::function<CliResult<void>()> run;
+
+  void AddDir(CLI::App* command) {
+    command->add_option("--dir", flags.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+  }
+
+  void AddLabUp(CLI::App* lab) {
+    CLI::App* up = lab->add_subcommand("up", "Start the Regions and the router, in the foreground, until Ctrl-C");
+    AddDir(up);
+    up->add_option("--regions", flags.regions, "Names of the Regions (eu-central-1,us-east-1)")->delimiter(',');
+    up->add_option("--router-port", flags.router_port, "Port of the router (9400)");
+    up->add_option("--api-ports", flags.api_ports, "API ports, one for each Region (9410,9420)")->delimiter(',');
+    up->add_option("--operations-ports", flags.operations_ports, "Operations ports (9411,9421)")->delimiter(',');
+    up->add_option("--replication-ports", flags.replication_ports, "Replication ports (9412,9422)")->delimiter(',');
+    up->add_flag("--free-ports", flags.free_ports, "A new lab takes ports that are free now, and keeps them");
+    up->add_option("--account", flags.account, "AWS account number in ARNs (000000000000)");
+    up->add_option("--access-key-id", flags.access_key_id, "Access key of the lab (SYMBOLONLAB)");
+    up->add_option("--secret-access-key", flags.secret_access_key, "Its secret (symbolon-lab-secret)");
+    up->add_option("--server", programs.server, "The symbolond program (the one beside this program)");
+    up->add_option("--haproxy", programs.router, "The haproxy program (the one in PATH)");
+    up->footer(
+        "What the flags leave out is as it was at the last start of the lab in DIR, or the default in brackets.");
+    up->callback([this] {
+      run = [this]() -> CliResult<void> {
+        SYMBOLON_TRY(const LabPrograms found, FindPrograms(programs));
+        SYMBOLON_TRY(const LabSettings settings, ResolveSettings(flags));
+        return RunLab(settings, found);
+      };
+    });
+  }
+
+  void AddLabVerb(CLI::App* lab, const std::string& verb, const std::string& what, bool of_a_region) {
+    CLI::App* command = lab->add_subcommand(verb, what);
+    if (of_a_region) {
+      command->add_option("REGION", region, "Name of a Region, or \"router\"")->required();
+    }
+    AddDir(command);
+    command->callback([this, verb, of_a_region] {
+      run = [this, verb, of_a_region] { return Ask(flags.dir, of_a_region ? verb + " " + region : verb); };
+    });
+  }
+
+  void AddAll(CLI::App& app) {
+    CLI::App* lab = app.add_subcommand("lab", "Two Regions and a router on this machine");
+    lab->require_subcommand(1);
+    AddLabUp(lab);
+    AddLabVerb(lab, "stop", "Ask a Region to end, and wait for it", true);
+    AddLabVerb(lab, "kill", "Kill a Region (SIGKILL), as a loss of power would", true);
+    AddLabVerb(lab, "start", "Start a Region that is down, and wait until it serves", true);
+    AddLabVerb(lab, "status", "Say what runs", false);
+    AddLabVerb(lab, "down", "End the lab from another terminal", false);
+  }
+};
+
+int Main(int argc, char** argv) {
+  CLI::App app("symbolon: run a lab of Symbolon, an identity service that survives the loss of a Region", "symbolon");
+  app.set_version_flag("--version", std::string(kVersion));
+  app.require_subcommand(1);
+  Commands commands;
+  commands.AddAll(app);
+  CLI11_PARSE(app, argc, argv);
+  return Report(commands.run());
+}
+
+}  // namespace
+}  // namespace symbolon::cli
+
+int main(int argc, char** argv) { return symbolon::cli::Main(argc, argv); }

@@ -1,0 +1,18 @@
+// TCP ports of this machine's loopback.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "cli/failure.h"
+
+namespace symbolon::cli {
+
+// True when a server could listen there now.
+bool IsPortFree(std::uint16_t port);
+
+// `count` different ports that are free now, outside the range from which the kernel takes the near ends of outgoing
+// connections: a server that is restarted finds its port free again.
+CliResult<std::vector<std::uint16_t>> FreePorts(std::size_t count);
+
+}  // namespace symbolon::cli

@@ -1,0 +1,76 @@
+// What a lab is made of, as the flags give it and as DIR/lab.toml keeps it for the next start.
+// Plain values; the functions are thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/secret.h"
+#include "cli/failure.h"
+
+namespace symbolon::cli {
+
+// What the lab calls its router where a Region could be named: `symbolon lab kill router`.
+inline constexpr std::string_view kRouterName = "router";
+inline constexpr std::string_view kLoopback = "127.0.0.1";
+inline constexpr std::string_view kVersion = "0.1.0";
+// Of the files under DIR. A lab of another layout is refused, never guessed at.
+inline constexpr std::int64_t kLabLayout = 1;
+
+struct LabRegion {
+  Region name;
+  std::uint16_t api_port = 0;
+  std::uint16_t operations_port = 0;
+  std::uint16_t replication_port = 0;
+};
+
+struct LabSettings {
+  std::filesystem::path dir;       // absolute
+  std::vector<LabRegion> regions;  // the router prefers the first that is ready
+  std::uint16_t router_port = 0;
+  std::string account;
+  std::string access_key_id;
+  Secret secret_access_key;
+};
+
+// What the command line asked for; what it left out comes from DIR/lab.toml and else from the defaults.
+struct LabFlags {
+  std::filesystem::path dir = ".lab";
+  std::vector<std::string> regions;
+  std::vector<std::uint16_t> api_ports;
+  std::vector<std::uint16_t> operations_ports;
+  std::vector<std::uint16_t> replication_ports;
+  std::optional<std::uint16_t> router_port;
+  bool free_ports = false;
+  std::optional<std::string> account;
+  std::optional<std::string> access_key_id;
+  std::optional<std::string> secret_access_key;
+};
+
+// Refuses wrong flags, a folder that holds something else, and a lab of another layout, other Regions or another
+// account.
+CliResult<LabSettings> ResolveSettings(const LabFlags& flags);
+
+// The lab that was made under `dir`.
+CliResult<LabSettings> ReadSettings(const std::filesystem::path& dir);
+CliResult<void> WriteSettings(const LabSettings& settings);
+
+// "http://127.0.0.1:9410"
+std::string Url(std::uint16_t port);
+// A TOML basic string, quotes included.
+std::string TomlString(std::string_view text);
+
+// The lab's files.
+std::filesystem::path SettingsFile(const std::filesystem::path& dir);
+std::filesystem::path LogFile(const std::filesystem::path& dir, std::string_view member);
+std::filesystem::path PidFile(const std::filesystem::path& dir, std::string_view member);
+std::filesystem::path RegionFolder(const std::filesystem::path& dir, const Region& region);
+std::filesystem::path CertificateFolder(const std::filesystem::path& dir);
+
+}  // namespace symbolon::cli

@@ -1,0 +1,13 @@
+// What `symbolon lab up` tells the person once everything runs.
+#pragma once
+
+#include <string>
+
+#include "cli/settings.h"
+
+namespace symbolon::cli {
+
+// Endpoints, lines to paste for the AWS CLI and an SDK, and how to lose a Region. Pure.
+std::string WelcomeText(const LabSettings& settings);
+
+}  // namespace symbolon::cli
