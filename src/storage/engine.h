@@ -77,9 +77,9 @@ class Engine {
   virtual std::shared_ptr<const EngineSnapshot> MakeSnapshot() = 0;
   // The newest durable value.
   virtual StoreResult<std::optional<Bytes>> Get(BytesView key) = 0;
-  // All of the batch or nothing; durable when it succeeds, and visible only then. kFull: nothing was done, and a later write may
-  // succeed. kUnavailable: nothing was done, and nothing will be. kUnknownOutcome: cannot be told before the engine is opened
-  // again.
+  // All of the batch or nothing; durable when it succeeds, and visible only then. kFull: nothing was done, and a later
+  // write may succeed. kUnavailable: nothing was done, and nothing will be. kUnknownOutcome: cannot be told before the
+  // engine is opened again.
   virtual StoreResult<void> Write(const EngineBatch& batch) = 0;
   // About how many octets the keys and values from `begin` to before `end` take.
   virtual std::uint64_t EstimateBytes(BytesView begin, BytesView end) = 0;

@@ -1,0 +1,286 @@
+#include "storage/committer.h"
+
+#include <algorithm>
+
+#include "storage/directory_log.h"
+#include "storage/facts.h"
+#include "storage/keys.h"
+#include "storage/log.h"
+
+namespace symbolon::storage {
+namespace {
+
+void CheckKey(const Key& key) {
+  SYMBOLON_CHECK(key.id.size() <= kKeyIdBytesMax);
+  SYMBOLON_CHECK(keys::WellFormedName(key.pool.value()));
+}
+
+template <class T>
+void CheckDistinct(const std::vector<T>& changes) {
+  std::vector<const Key*> sorted;
+  sorted.reserve(changes.size());
+  for (const T& change : changes) sorted.push_back(&change.key);
+  const auto less = [](const Key* a, const Key* b) { return *a < *b; };
+  const auto equal = [](const Key* a, const Key* b) { return *a == *b; };
+  std::sort(sorted.begin(), sorted.end(), less);
+  SYMBOLON_CHECK(std::adjacent_find(sorted.begin(), sorted.end(), equal) == sorted.end());
+}
+
+void CheckCommit(const Commit& commit) {
+  for (const Change& change : commit.directory) {
+    CheckKey(change.key);
+    SYMBOLON_CHECK(change.key.space == Space::kDirectory && change.key.pool == commit.pool);
+  }
+  for (const Change& change : commit.regional) {
+    CheckKey(change.key);
+    SYMBOLON_CHECK(change.key.space == Space::kRegional);
+  }
+  for (const FactChange& change : commit.facts) {
+    CheckKey(change.key);
+    SYMBOLON_CHECK(change.key.space == Space::kFact && change.key.pool == commit.pool);
+    SYMBOLON_CHECK(change.value.expires_at_micros() >= 0);
+  }
+  if (!commit.directory.empty() || commit.start_epoch_counter || !commit.facts.empty()) {
+    SYMBOLON_CHECK(!commit.pool.empty());
+  }
+  CheckDistinct(commit.directory);
+  CheckDistinct(commit.regional);
+  CheckDistinct(commit.facts);
+}
+
+std::size_t SizeBytes(const Commit& commit) {
+  std::size_t total = 256;
+  for (const Key& key : commit.reads) total += 64 + key.id.size();
+  for (const KeyRange& range : commit.range_reads) total += 64 + range.id_prefix.size();
+  for (const auto* changes : {&commit.directory, &commit.regional}) {
+    for (const Change& change : *changes)
+      total += 128 + change.key.id.size() + (change.value ? change.value->size() : 0);
+  }
+  for (const FactChange& change : commit.facts) total += 128 + change.key.id.size() + change.value.ByteSizeLong();
+  return total;
+}
+
+template <class Message>
+std::size_t SizeBytes(const std::vector<Message>& messages) {
+  std::size_t total = 256;
+  for (const Message& message : messages) total += 64 + message.ByteSizeLong();
+  return total;
+}
+
+}  // namespace
+
+Committer::~Committer() {
+  for (Request& request : queue_) {
+    request.prepared = Err(StoreError{StoreErrorCode::kUnavailable, "the store is closed"});
+    Answer(request);
+  }
+}
+
+void Committer::Submit(Commit commit, CommitCallback done) {
+  CheckCommit(commit);
+  const std::size_t size_bytes = SizeBytes(commit);
+  Enqueue({CommitRequest{std::move(commit), std::move(done), {}}, size_bytes});
+}
+
+void Committer::Apply(AppliedEntries entries, ApplyCallback done) {
+  SYMBOLON_CHECK(!entries.pool.empty() && keys::WellFormedName(entries.pool.value()));
+  const std::size_t size_bytes = SizeBytes(entries.entries);
+  Enqueue({ApplyRequest{std::move(entries), std::move(done), {}}, size_bytes});
+}
+
+void Committer::MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries,
+                           std::move_only_function<void(StoreResult<void>)> done) {
+  SYMBOLON_CHECK(!pool.empty() && keys::WellFormedName(pool.value()));
+  const std::size_t size_bytes = SizeBytes(entries);
+  Enqueue({MergeRequest{std::move(pool), std::move(entries), std::move(done)}, size_bytes});
+}
+
+void Committer::Enqueue(Request request) {
+  {
+    std::lock_guard lock(queue_mutex_);
+    if (queue_.size() < limits_.queue_requests_max &&
+        (queue_.empty() || queue_bytes_ + request.size_bytes <= limits_.queue_bytes_max)) {
+      queue_bytes_ += request.size_bytes;
+      queue_.push_back(std::move(request));
+      if (queue_.size() == 1) work_.notify_one();
+      return;
+    }
+  }
+  request.prepared = Err(StoreError{StoreErrorCode::kUnavailable, "too much waits to be committed"});
+  Answer(request);
+}
+
+bool Committer::WaitForWork(std::stop_token stop) {
+  std::unique_lock lock(queue_mutex_);
+  return work_.wait(lock, stop, [this] { return !queue_.empty(); });
+}
+
+std::vector<Committer::Request> Committer::TakeBatch() {
+  std::lock_guard lock(queue_mutex_);
+  std::vector<Request> batch;
+  std::size_t size_bytes = 0;
+  while (!queue_.empty() && batch.size() < limits_.step_requests_max &&
+         (batch.empty() || size_bytes + queue_.front().size_bytes <= limits_.step_bytes_max)) {
+    size_bytes += queue_.front().size_bytes;
+    batch.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  queue_bytes_ -= size_bytes;
+  return batch;
+}
+
+bool Committer::Step() {
+  std::vector<Request> batch;
+  {
+    // Taken under the write mutex, so that batches are written in the order of the queue whoever steps.
+    std::lock_guard lock(core_.write_mutex());
+    batch = TakeBatch();
+    if (batch.empty()) return false;
+    Process(batch);
+  }
+  for (Request& request : batch) Answer(request);
+  return true;
+}
+
+void Committer::Process(std::vector<Request>& batch) {
+  WriteSet writes(core_.engine());
+  for (Request& request : batch) {
+    if (StoreResult<void> writable = core_.CheckWritable(); !writable) {
+      request.prepared = Err(std::move(writable).error());
+      continue;
+    }
+    WriteSet of_request(writes);
+    request.prepared = std::visit([&](auto& what) { return Prepare(what, of_request); }, request.what);
+    if (request.prepared) of_request.MergeIntoBase();
+  }
+  if (!writes.empty()) {
+    if (const StoreResult<void> written = core_.Write(writes.TakeBatch()); !written) {
+      // What read nothing new of this batch may be answered all the same, but not told apart here.
+      for (Request& request : batch) {
+        if (request.prepared) request.prepared = Err(written.error());
+      }
+      core_.PublishVersionOnly();
+      return;
+    }
+  }
+  std::vector<Notice> notices;
+  for (Request& request : batch) {
+    if (request.prepared && *request.prepared) notices.push_back(**std::move(request.prepared));
+  }
+  if (!notices.empty()) core_.Publish(notices);
+}
+
+void Committer::Answer(Request& request) {
+  const auto answer = [&](auto& done, auto&& value) {
+    if (request.prepared) {
+      done(std::forward<decltype(value)>(value));
+    } else {
+      done(Err(request.prepared.error()));
+    }
+  };
+  if (auto* commit = std::get_if<CommitRequest>(&request.what)) {
+    answer(commit->done, std::move(commit->committed));
+  } else if (auto* apply = std::get_if<ApplyRequest>(&request.what)) {
+    answer(apply->done, std::move(apply->head));
+  } else {
+    answer(std::get<MergeRequest>(request.what).done, StoreResult<void>());
+  }
+}
+
+StoreResult<std::optional<Notice>> Committer::Prepare(CommitRequest& request, WriteSet& writes) {
+  Commit& commit = request.commit;
+  if (core_.recent_writes().Conflicts(commit)) {
+    return Err(StoreError{StoreErrorCode::kConflict, "something that the commit read has changed"});
+  }
+  Notice notice;
+  notice.pool = commit.pool;
+  if (!commit.directory.empty() || commit.start_epoch_counter) {
+    SYMBOLON_TRY(LogWriter log, LogWriter::Open(writes, commit.pool));
+    SYMBOLON_TRY_VOID(
+        log.AppendOwn(core_.identity(), commit.start_epoch_counter, commit.directory, core_.clock().Now()));
+    log.Finish();
+    notice.head = log.head();
+    pb::Position& position = request.committed.position.emplace();
+    *position.mutable_epoch() = log.head().epoch();
+    position.set_sequence(log.head().sequence());
+    for (Change& change : commit.directory) notice.keys.push_back(std::move(change.key));
+  }
+  for (Change& change : commit.regional) {
+    Bytes key = keys::Regional(change.key.pool, change.key.type, change.key.id);
+    if (change.value) {
+      writes.Put(std::move(key), *std::move(change.value));
+    } else {
+      writes.Delete(std::move(key));
+    }
+    notice.keys.push_back(std::move(change.key));
+  }
+  FactWriter facts(writes, commit.pool);
+  for (FactChange& change : commit.facts) {
+    SYMBOLON_TRY_VOID(facts.Accept(core_.identity(), keys::TypeAndId(change.key.type, change.key.id), change.value));
+    notice.facts_grew = true;
+    notice.keys.push_back(std::move(change.key));
+  }
+  // From here on nothing fails.
+  notice.version = core_.NextVersion();
+  request.committed.version = notice.version;
+  for (const Key& key : notice.keys) core_.recent_writes().Add(keys::Window(key), notice.version);
+  return notice;
+}
+
+StoreResult<std::optional<Notice>> Committer::Prepare(ApplyRequest& request, WriteSet& writes) {
+  SYMBOLON_TRY(LogWriter log, LogWriter::Open(writes, request.applied.pool));
+  std::vector<pb::LogEntry>& entries = request.applied.entries;
+
+  // Known entries: the last of them must be ours; those before it must chain up to it.
+  auto next = entries.begin();
+  std::optional<Bytes> previous;
+  for (; next != entries.end() && next->sequence() <= log.head().sequence(); ++next) {
+    if (next->previous_digest().size() != kDigestBytes || next->sequence() == 0 ||
+        (previous && (next->previous_digest() != *previous || next->sequence() != std::prev(next)->sequence() + 1))) {
+      return Err(StoreError{StoreErrorCode::kGap, "the entries do not chain among themselves"});
+    }
+    previous = EntryDigest(*next);
+  }
+  if (previous) {
+    SYMBOLON_TRY(const std::optional<Bytes> ours, log.DigestAt(std::prev(next)->sequence()));
+    if (ours != previous) return Err(StoreError{StoreErrorCode::kGap, "an entry differs from the one that is here"});
+  }
+
+  Notice notice;
+  notice.pool = request.applied.pool;
+  const bool grows = next != entries.end();
+  for (; next != entries.end(); ++next) {
+    SYMBOLON_TRY_VOID(log.AppendForeign(core_.identity(), std::move(*next), notice.keys));
+  }
+  request.head = log.head();
+  if (!grows) return std::nullopt;
+  log.Finish();
+  notice.head = log.head();
+  notice.version = core_.NextVersion();
+  for (const Key& key : notice.keys) core_.recent_writes().Add(keys::Window(key), notice.version);
+  return notice;
+}
+
+StoreResult<std::optional<Notice>> Committer::Prepare(MergeRequest& request, WriteSet& writes) {
+  FactWriter facts(writes, request.pool);
+  std::vector<Bytes> changed;
+  bool grew = false;
+  for (pb::FactEntry& entry : request.entries) {
+    SYMBOLON_TRY(const bool advanced, facts.Merge(core_.identity(), std::move(entry), changed));
+    grew = grew || advanced;
+  }
+  if (!grew) return std::nullopt;
+  std::sort(changed.begin(), changed.end());
+  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  Notice notice;
+  notice.pool = request.pool;
+  notice.facts_grew = true;
+  notice.version = core_.NextVersion();
+  for (const Bytes& key : changed) {
+    notice.keys.push_back({Space::kFact, request.pool, ReadBigEndian16(key), key.substr(2)});
+    core_.recent_writes().Add(keys::Window(notice.keys.back()), notice.version);
+  }
+  return notice;
+}
+
+}  // namespace symbolon::storage

@@ -1,0 +1,65 @@
+#include "storage/core.h"
+
+#include "base/log.h"
+#include "storage/keys.h"
+
+namespace symbolon::storage {
+
+Core::Core(std::unique_ptr<Engine> engine, Identity identity, Clock& clock, Generations generations,
+           std::size_t window_keys)
+    : engine_(std::move(engine)),
+      identity_(std::move(identity)),
+      clock_(clock),
+      recent_writes_(window_keys, last_version_),
+      generations_(std::make_shared<const Generations>(std::move(generations))),
+      view_{engine_->MakeSnapshot(), last_version_, generations_} {}
+
+View Core::view() const {
+  std::lock_guard lock(view_mutex_);
+  return view_;
+}
+
+StoreResult<void> Core::Write(const EngineBatch& batch) {
+  SYMBOLON_TRY_VOID(CheckWritable());
+  StoreResult<void> written = engine_->Write(batch);
+  if (!written && written.error().code == StoreErrorCode::kUnknownOutcome && !refusing_.exchange(true)) {
+    log::Error("the store refuses writes until the process is started again: {}", written.error().detail);
+  }
+  return written;
+}
+
+StoreResult<void> Core::CheckWritable() const {
+  if (refusing_) return Err(StoreError{StoreErrorCode::kUnavailable, "writes are refused after a failed sync"});
+  return {};
+}
+
+StoreResult<std::optional<pb::PoolState>> Core::PoolState(const PoolId& pool) {
+  SYMBOLON_TRY(const std::optional<Bytes> octets, engine_->Get(keys::PoolState(pool)));
+  return ParseStored<pb::PoolState>(octets);
+}
+
+void Core::SetGeneration(const PoolId& pool, std::uint64_t generation) {
+  auto generations = std::make_shared<Generations>(*generations_);
+  if (generation == keys::kFirstGeneration) {
+    generations->erase(pool);
+  } else {
+    (*generations)[pool] = generation;
+  }
+  generations_ = std::move(generations);
+}
+
+void Core::Publish(const std::vector<Notice>& notices) {
+  View view{engine_->MakeSnapshot(), last_version_, generations_};
+  {
+    std::lock_guard lock(view_mutex_);
+    std::swap(view_, view);
+  }
+  for (const Notice& notice : notices) notifier_.Notify(notice);
+}
+
+void Core::PublishVersionOnly() {
+  std::lock_guard lock(view_mutex_);
+  view_.version = last_version_;
+}
+
+}  // namespace symbolon::storage

@@ -1,0 +1,258 @@
+#include "storage/facts.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <map>
+
+#include "storage/keys.h"
+#include "storage/log.h"
+
+namespace symbolon::storage {
+namespace {
+
+// The same octets for the same value in every Region: protobuf leaves the order of maps open otherwise.
+Bytes Serialise(const pb::FactValue& value) {
+  Bytes octets;
+  {
+    google::protobuf::io::StringOutputStream stream(&octets);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    value.SerializeToCodedStream(&coded);
+  }
+  return octets;
+}
+
+Bytes Number(std::uint64_t number) {
+  Bytes octets;
+  AppendBigEndian64(octets, number);
+  return octets;
+}
+
+StoreResult<std::uint64_t> ParseNumber(const std::optional<Bytes>& octets) {
+  if (!octets) return 0;
+  if (octets->size() != 8) return Err(StoreError{StoreErrorCode::kCorrupt, "a stored number does not parse"});
+  return ReadBigEndian64(*octets);
+}
+
+StoreResult<void> CheckForeignEntry(const pb::FactEntry& entry) {
+  const auto malformed = [](const char* what) { return Err(StoreError{StoreErrorCode::kCorrupt, what}); };
+  if (!keys::WellFormedName(entry.region()) || entry.region().empty()) return malformed("fact entry: its Region");
+  if (entry.incarnation().empty() || entry.incarnation().size() > kNameBytesMax) {
+    return malformed("fact entry: its incarnation");
+  }
+  if (entry.number() == 0 || entry.forgotten_before() >= entry.number()) return malformed("fact entry: its number");
+  if (!entry.key().empty() && (entry.key().size() < 2 || entry.key().size() > 2 + kKeyIdBytesMax)) {
+    return malformed("fact entry: its key");
+  }
+  if (entry.value().expires_at_micros() < 0) return malformed("fact entry: its expiry");
+  return {};
+}
+
+}  // namespace
+
+StoreResult<void> FactWriter::Accept(const Core::Identity& self, BytesView type_and_id, const pb::FactValue& value) {
+  SYMBOLON_TRY(const bool joined, Join(type_and_id, value));
+  if (!joined) return Err(StoreError{StoreErrorCode::kExpired, "the fact expires before the horizon"});
+  SYMBOLON_TRY(const std::uint64_t known, KnownNumber(self.region.value(), self.incarnation));
+  pb::FactEntry entry;
+  entry.set_region(self.region.value());
+  entry.set_incarnation(self.incarnation);
+  entry.set_number(known + 1);
+  entry.set_key(Bytes(type_and_id));
+  *entry.mutable_value() = value;
+  Append(entry);
+  return {};
+}
+
+StoreResult<bool> FactWriter::Merge(const Core::Identity& self, pb::FactEntry entry, std::vector<Bytes>& changed) {
+  SYMBOLON_TRY_VOID(CheckForeignEntry(entry));
+  SYMBOLON_TRY(const std::uint64_t known, KnownNumber(entry.region(), entry.incarnation()));
+  if (entry.number() <= known) return false;
+  if (entry.region() == self.region.value() && entry.incarnation() == self.incarnation) {
+    return Err(StoreError{StoreErrorCode::kGap, "facts in this store's own name that it never accepted"});
+  }
+  if (entry.number() - entry.forgotten_before() > known + 1) {
+    return Err(StoreError{StoreErrorCode::kGap, "facts are missing before the entry"});
+  }
+  entry.clear_forgotten_before();
+  if (!entry.key().empty()) {
+    SYMBOLON_TRY(const bool joined, Join(entry.key(), entry.value()));
+    if (joined) {
+      changed.push_back(entry.key());
+      Append(entry);
+      return true;
+    }
+  }
+  writes_.Put(keys::FactProgress(pool_, entry.region(), entry.incarnation()), Number(entry.number()));
+  return true;
+}
+
+// A fact that is here cannot have been forgotten, so only what would be new, or what ends before the horizon even when
+// joined, is kept out.
+StoreResult<bool> FactWriter::Join(BytesView type_and_id, const pb::FactValue& value) {
+  const Bytes key = keys::Fact(pool_, type_and_id);
+  SYMBOLON_TRY(const std::optional<pb::FactValue> before, writes_.GetMessage<pb::FactValue>(key));
+  pb::FactValue joined = before.value_or(pb::FactValue());
+  JoinFact(joined, value);
+  const std::int64_t expiry = joined.expires_at_micros();
+  if (expiry > 0) {
+    SYMBOLON_TRY(const std::int64_t horizon, Horizon());
+    if (expiry < horizon) return false;
+  }
+  if (before && before->expires_at_micros() > 0 && before->expires_at_micros() != expiry) {
+    writes_.Delete(keys::Expiry(pool_, before->expires_at_micros(), key));
+  }
+  if (expiry > 0) writes_.Put(keys::Expiry(pool_, expiry, key), Bytes());
+  writes_.Put(key, Serialise(joined));
+  return true;
+}
+
+StoreResult<std::int64_t> FactWriter::Horizon() const {
+  SYMBOLON_TRY(const std::optional<Bytes> octets, writes_.Get(keys::Horizon(pool_)));
+  SYMBOLON_TRY(const std::uint64_t horizon, ParseNumber(octets));
+  return static_cast<std::int64_t>(horizon);
+}
+
+StoreResult<std::uint64_t> FactWriter::KnownNumber(BytesView region, BytesView incarnation) const {
+  SYMBOLON_TRY(const std::optional<Bytes> octets, writes_.Get(keys::FactProgress(pool_, region, incarnation)));
+  return ParseNumber(octets);
+}
+
+void FactWriter::Append(const pb::FactEntry& entry) {
+  const Bytes key = keys::FactEntry(pool_, entry.region(), entry.incarnation(), entry.number());
+  if (const std::int64_t expiry = entry.value().expires_at_micros(); expiry > 0) {
+    writes_.Put(keys::Expiry(pool_, expiry, key), Bytes());
+  }
+  writes_.Put(key, entry.SerializeAsString());
+  writes_.Put(keys::FactProgress(pool_, entry.region(), entry.incarnation()), Number(entry.number()));
+}
+
+StoreResult<std::vector<pb::FactEntry>> ReadFactEntries(const View& view, const PoolId& pool, BytesView region,
+                                                        BytesView incarnation, std::uint64_t first_number,
+                                                        std::size_t limit_bytes) {
+  SYMBOLON_CHECK(first_number >= 1);
+  SYMBOLON_TRY(const std::uint64_t known, view.FactNumber(pool, region, incarnation));
+  const Bytes log = keys::FactEntries(pool, region, incarnation);
+  const auto stored =
+      view.engine->Iterate(keys::FactEntry(pool, region, incarnation, first_number), keys::PrefixEnd(log));
+  std::vector<pb::FactEntry> entries;
+  std::size_t size_bytes = 0;
+  std::uint64_t expected = first_number;
+  for (; stored->Valid(); stored->Next()) {
+    if (!entries.empty() && size_bytes + stored->value().size() > limit_bytes) return entries;
+    pb::FactEntry entry;
+    if (!entry.ParseFromArray(stored->value().data(), static_cast<int>(stored->value().size())) ||
+        entry.number() < expected) {
+      return Err(StoreError{StoreErrorCode::kCorrupt, "a stored fact entry does not parse"});
+    }
+    entry.set_forgotten_before(entry.number() - expected);
+    expected = entry.number() + 1;
+    size_bytes += stored->value().size();
+    entries.push_back(std::move(entry));
+  }
+  SYMBOLON_TRY_VOID(stored->status());
+  if (expected <= known) {
+    pb::FactEntry& forgotten = entries.emplace_back();
+    forgotten.set_region(Bytes(region));
+    forgotten.set_incarnation(Bytes(incarnation));
+    forgotten.set_number(known);
+    forgotten.set_forgotten_before(known - expected);
+  }
+  return entries;
+}
+
+namespace {
+
+// One run of ForgetExpired: what it takes out of which pool.
+class Forgetting {
+ public:
+  explicit Forgetting(Core& core) : core_(core), writes_(core.engine()) {}
+
+  std::size_t facts() const { return facts_; }
+
+  StoreResult<void> Visit(const Bytes& expiry_key) {
+    const keys::ParsedExpiry expiry = keys::ParseExpiry(expiry_key);
+    writes_.Delete(expiry_key);
+    const std::optional<Bytes> fact = keys::ParseFact(expiry.pool, expiry.engine_key);
+    return fact ? VisitFact(expiry, *fact) : VisitEntry(expiry);
+  }
+
+  StoreResult<void> Finish() {
+    for (const auto& [pool, horizon] : horizons_) {
+      SYMBOLON_TRY(const std::optional<Bytes> octets, writes_.Get(keys::Horizon(pool)));
+      SYMBOLON_TRY(const std::uint64_t before, ParseNumber(octets));
+      writes_.Put(keys::Horizon(pool), Number(std::max(before, static_cast<std::uint64_t>(horizon))));
+    }
+    if (writes_.empty()) return {};
+    SYMBOLON_TRY_VOID(core_.Write(writes_.TakeBatch()));
+    std::vector<Notice> notices;
+    for (auto& [pool, forgotten] : forgotten_) {
+      Notice& notice = notices.emplace_back();
+      notice.version = core_.NextVersion();
+      notice.pool = pool;
+      for (const Key& key : forgotten) core_.recent_writes().Add(keys::Window(key), notice.version);
+      notice.keys = std::move(forgotten);
+    }
+    core_.Publish(notices);
+    return {};
+  }
+
+ private:
+  StoreResult<void> VisitFact(const keys::ParsedExpiry& expiry, const Bytes& type_and_id) {
+    SYMBOLON_TRY(const std::optional<pb::FactValue> fact, writes_.GetMessage<pb::FactValue>(expiry.engine_key));
+    if (!fact || fact->expires_at_micros() != expiry.expires_at_micros) return {};
+    writes_.Delete(expiry.engine_key);
+    std::int64_t& horizon = horizons_[expiry.pool];
+    horizon = std::max(horizon, expiry.expires_at_micros + 1);
+    forgotten_[expiry.pool].push_back({Space::kFact, expiry.pool, ReadBigEndian16(type_and_id), type_and_id.substr(2)});
+    ++facts_;
+    return {};
+  }
+
+  // A log entry goes with its fact; while that lives, it is asked again when that expires.
+  StoreResult<void> VisitEntry(const keys::ParsedExpiry& expiry) {
+    SYMBOLON_TRY(const std::optional<pb::FactEntry> entry, writes_.GetMessage<pb::FactEntry>(expiry.engine_key));
+    if (!entry) return {};
+    SYMBOLON_TRY(const std::optional<pb::FactValue> fact,
+                 writes_.GetMessage<pb::FactValue>(keys::Fact(expiry.pool, entry->key())));
+    if (fact && fact->expires_at_micros() > expiry.expires_at_micros) {
+      writes_.Put(keys::Expiry(expiry.pool, fact->expires_at_micros(), expiry.engine_key), Bytes());
+    } else {
+      writes_.Delete(expiry.engine_key);
+    }
+    return {};
+  }
+
+  Core& core_;
+  WriteSet writes_;
+  std::size_t facts_ = 0;
+  std::map<PoolId, std::int64_t> horizons_;
+  std::map<PoolId, std::vector<Key>> forgotten_;
+};
+
+}  // namespace
+
+StoreResult<std::size_t> ForgetExpired(Core& core, Timestamp now, std::size_t limit) {
+  std::lock_guard lock(core.write_mutex());
+  SYMBOLON_TRY_VOID(core.CheckWritable());
+  Forgetting forgetting(core);
+  const View view = core.view();
+  const auto expiries = view.engine->Iterate(keys::Expiries(), keys::PrefixEnd(keys::Expiries()));
+  // Log entries that go along are bounded too.
+  std::size_t visits_left = limit > SIZE_MAX / 8 ? SIZE_MAX : limit * 8;
+  while (expiries->Valid() && forgetting.facts() < limit && visits_left-- > 0) {
+    const keys::ParsedExpiry expiry = keys::ParseExpiry(expiries->key());
+    if (expiry.expires_at_micros >= ToMicros(now)) {
+      expiries->Seek(keys::PrefixEnd(keys::Expiries(expiry.pool)));
+      continue;
+    }
+    SYMBOLON_TRY_VOID(forgetting.Visit(Bytes(expiries->key())));
+    expiries->Next();
+  }
+  SYMBOLON_TRY_VOID(expiries->status());
+  SYMBOLON_TRY_VOID(forgetting.Finish());
+  return forgetting.facts();
+}
+
+}  // namespace symbolon::storage

@@ -1,0 +1,39 @@
+// The fact tables of LocalStore: merged facts, fact logs, the vector, and what expires when.
+#pragma once
+
+#include "storage/core.h"
+#include "storage/write_set.h"
+
+namespace symbolon::storage {
+
+// Prepares writes to the fact tables of one pool. Both functions change nothing outside `writes`. `changed` collects
+// type ‖ id of the facts that were joined.
+class FactWriter {
+ public:
+  FactWriter(WriteSet& writes, const PoolId& pool) : writes_(writes), pool_(pool) {}
+
+  // Joins a fact that this store accepts, and appends it to the store's own fact log. kExpired: see store.h.
+  StoreResult<void> Accept(const Core::Identity& self, BytesView type_and_id, const pb::FactValue& value);
+  // Takes over an entry of another Region's fact log. Answers whether the vector advanced.
+  StoreResult<bool> Merge(const Core::Identity& self, pb::FactEntry entry, std::vector<Bytes>& changed);
+
+ private:
+  // False: what results would expire before the horizon, and nothing was joined.
+  StoreResult<bool> Join(BytesView type_and_id, const pb::FactValue& value);
+  StoreResult<std::int64_t> Horizon() const;
+  StoreResult<std::uint64_t> KnownNumber(BytesView region, BytesView incarnation) const;
+  void Append(const pb::FactEntry& entry);
+
+  WriteSet& writes_;
+  const PoolId& pool_;
+};
+
+// Store::ReadFacts on a view.
+StoreResult<std::vector<pb::FactEntry>> ReadFactEntries(const View& view, const PoolId& pool, BytesView region,
+                                                        BytesView incarnation, std::uint64_t first_number,
+                                                        std::size_t limit_bytes);
+
+// Store::ForgetExpiredFacts. The caller does not hold the write mutex.
+StoreResult<std::size_t> ForgetExpired(Core& core, Timestamp now, std::size_t limit);
+
+}  // namespace symbolon::storage
