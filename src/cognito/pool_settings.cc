@@ -1,0 +1,429 @@
+#include "cognito/pool_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace symbolon::cognito {
+namespace {
+
+namespace pb = directory::pb;
+using model::ApiResult;
+using model::ErrorCode;
+using model::Fail;
+using namespace model::cognito;
+
+constexpr int kCustomAttributesMax = 50;
+
+auto Invalid(std::string message) { return Fail(ErrorCode::kInvalidParameterException, std::move(message)); }
+
+auto NotAvailable(std::string_view setting) { return Invalid(fmt::format("{} is not available yet.", setting)); }
+
+pb::AttributeSchema StringAttribute(const char* name, const char* min = "0", const char* max = "2048") {
+  pb::AttributeSchema schema;
+  schema.set_name(name);
+  schema.set_data_type("String");
+  schema.set_mutable_(true);
+  schema.set_min_length(min);
+  schema.set_max_length(max);
+  return schema;
+}
+
+pb::AttributeSchema BooleanAttribute(const char* name) {
+  pb::AttributeSchema schema;
+  schema.set_name(name);
+  schema.set_data_type("Boolean");
+  schema.set_mutable_(true);
+  return schema;
+}
+
+ApiResult<void> ApplyPasswordPolicy(pb::PoolRecord& pool, const PasswordPolicyType& policy) {
+  if (policy.PasswordHistorySize.value_or(0) != 0) return NotAvailable("PasswordHistorySize");
+  pb::PasswordPolicy& stored = *pool.mutable_password_policy();
+  stored.set_minimum_length(static_cast<std::uint32_t>(policy.MinimumLength.value_or(8)));
+  stored.set_require_uppercase(policy.RequireUppercase.value_or(false));
+  stored.set_require_lowercase(policy.RequireLowercase.value_or(false));
+  stored.set_require_numbers(policy.RequireNumbers.value_or(false));
+  stored.set_require_symbols(policy.RequireSymbols.value_or(false));
+  stored.set_temporary_password_validity_days(static_cast<std::uint32_t>(policy.TemporaryPasswordValidityDays.value_or(7)));
+  return {};
+}
+
+ApiResult<void> ApplyPolicies(pb::PoolRecord& pool, const UserPoolPolicyType& policies) {
+  if (policies.SignInPolicy && policies.SignInPolicy->AllowedFirstAuthFactors) {
+    for (const AuthFactorType factor : *policies.SignInPolicy->AllowedFirstAuthFactors) {
+      if (factor != AuthFactorType::kPassword) return NotAvailable(fmt::format("The sign-in factor {}", ToString(factor)));
+    }
+  }
+  if (policies.PasswordPolicy) return ApplyPasswordPolicy(pool, *policies.PasswordPolicy);
+  return {};
+}
+
+// Members that this version cannot obey: anything but their neutral value is refused.
+template <class Request>
+ApiResult<void> RefuseUnavailable(const Request& request) {
+  if (request.LambdaConfig && *request.LambdaConfig != LambdaConfigType{}) return NotAvailable("LambdaConfig");
+  if (request.MfaConfiguration && *request.MfaConfiguration != UserPoolMfaType::kOff) return NotAvailable("MfaConfiguration other than OFF");
+  if (request.DeviceConfiguration) return NotAvailable("DeviceConfiguration");
+  if (request.SmsConfiguration) return NotAvailable("SmsConfiguration");
+  if (request.SmsAuthenticationMessage) return NotAvailable("SmsAuthenticationMessage");
+  if (request.EmailConfiguration) {
+    const EmailConfigurationType& email = *request.EmailConfiguration;
+    if (email.EmailSendingAccount.value_or(EmailSendingAccountType::kCognitoDefault) != EmailSendingAccountType::kCognitoDefault ||
+        email.SourceArn || email.ReplyToEmailAddress || email.From || email.ConfigurationSet) {
+      return NotAvailable("EmailConfiguration other than COGNITO_DEFAULT");
+    }
+  }
+  if (request.UserPoolAddOns && request.UserPoolAddOns->AdvancedSecurityMode != AdvancedSecurityModeType::kOff) {
+    return NotAvailable("UserPoolAddOns");
+  }
+  if (request.DcrConfiguration) return NotAvailable("DcrConfiguration");
+  if (request.AcrConfiguration) return NotAvailable("AcrConfiguration");
+  return {};
+}
+
+ApiResult<void> RequirePlaceholder(const std::optional<std::string>& text, std::string_view member) {
+  if (text && text->find("{####}") == std::string::npos) {
+    return Invalid(fmt::format("{} must contain the placeholder {{####}}.", member));
+  }
+  return {};
+}
+
+template <class Request>
+ApiResult<void> ApplyMessages(pb::PoolRecord& pool, const Request& request) {
+  pb::MessageTemplate& stored = *pool.mutable_verification_message();
+  SYMBOLON_TRY_VOID(RequirePlaceholder(request.SmsVerificationMessage, "SmsVerificationMessage"));
+  SYMBOLON_TRY_VOID(RequirePlaceholder(request.EmailVerificationMessage, "EmailVerificationMessage"));
+  if (request.SmsVerificationMessage) stored.set_sms_message(*request.SmsVerificationMessage);
+  if (request.EmailVerificationMessage) stored.set_email_message(*request.EmailVerificationMessage);
+  if (request.EmailVerificationSubject) stored.set_email_subject(*request.EmailVerificationSubject);
+  if (!request.VerificationMessageTemplate) return {};
+  const VerificationMessageTemplateType& message = *request.VerificationMessageTemplate;
+  if (message.DefaultEmailOption == DefaultEmailOptionType::kConfirmWithLink || message.EmailMessageByLink || message.EmailSubjectByLink) {
+    return NotAvailable("Confirmation by link");
+  }
+  // The two spellings of one setting must not contradict each other.
+  const auto agree = [](const auto& a, const auto& b) { return !a || !b || *a == *b; };
+  if (!agree(message.SmsMessage, request.SmsVerificationMessage) || !agree(message.EmailMessage, request.EmailVerificationMessage) ||
+      !agree(message.EmailSubject, request.EmailVerificationSubject)) {
+    return Invalid("VerificationMessageTemplate contradicts the verification message members.");
+  }
+  SYMBOLON_TRY_VOID(RequirePlaceholder(message.SmsMessage, "VerificationMessageTemplate.SmsMessage"));
+  SYMBOLON_TRY_VOID(RequirePlaceholder(message.EmailMessage, "VerificationMessageTemplate.EmailMessage"));
+  if (message.SmsMessage) stored.set_sms_message(*message.SmsMessage);
+  if (message.EmailMessage) stored.set_email_message(*message.EmailMessage);
+  if (message.EmailSubject) stored.set_email_subject(*message.EmailSubject);
+  return {};
+}
+
+ApiResult<void> ApplyAdminCreate(pb::PoolRecord& pool, const AdminCreateUserConfigType& config, bool policy_given) {
+  pool.set_admin_create_only(config.AllowAdminCreateUserOnly.value_or(false));
+  if (config.UnusedAccountValidityDays) {
+    // The older name of TemporaryPasswordValidityDays.
+    const auto days = static_cast<std::uint32_t>(*config.UnusedAccountValidityDays);
+    if (policy_given && pool.password_policy().temporary_password_validity_days() != days) {
+      return Invalid("UnusedAccountValidityDays contradicts TemporaryPasswordValidityDays.");
+    }
+    pool.mutable_password_policy()->set_temporary_password_validity_days(days);
+  }
+  if (!config.InviteMessageTemplate) return {};
+  for (const auto& text : {config.InviteMessageTemplate->SMSMessage, config.InviteMessageTemplate->EmailMessage}) {
+    if (text && (text->find("{####}") == std::string::npos || text->find("{username}") == std::string::npos)) {
+      return Invalid("An invitation message must contain the placeholders {username} and {####}.");
+    }
+  }
+  pb::MessageTemplate& stored = *pool.mutable_invitation_message();
+  if (config.InviteMessageTemplate->SMSMessage) stored.set_sms_message(*config.InviteMessageTemplate->SMSMessage);
+  if (config.InviteMessageTemplate->EmailMessage) stored.set_email_message(*config.InviteMessageTemplate->EmailMessage);
+  if (config.InviteMessageTemplate->EmailSubject) stored.set_email_subject(*config.InviteMessageTemplate->EmailSubject);
+  return {};
+}
+
+ApiResult<void> ApplyRecovery(pb::PoolRecord& pool, const AccountRecoverySettingType& setting) {
+  if (!setting.RecoveryMechanisms) return {};
+  std::set<std::int32_t> priorities;
+  pool.clear_recovery();
+  for (const RecoveryOptionType& option : *setting.RecoveryMechanisms) {
+    if (!priorities.insert(option.Priority).second) return Invalid("Account recovery options must have different priorities.");
+    if (option.Name == RecoveryOptionNameType::kAdminOnly && setting.RecoveryMechanisms->size() > 1) {
+      return Invalid("Account Recovery Setting cannot use admin_only with other recovery mechanisms.");
+    }
+    pb::RecoveryOption& stored = *pool.add_recovery();
+    stored.set_name(std::string(ToString(option.Name)));
+    stored.set_priority(static_cast<std::uint32_t>(option.Priority));
+  }
+  std::ranges::sort(*pool.mutable_recovery(), {}, &pb::RecoveryOption::priority);
+  return {};
+}
+
+// What both CreateUserPool and UpdateUserPool can set.
+template <class Request>
+ApiResult<void> ApplyCommon(pb::PoolRecord& pool, const Request& request) {
+  SYMBOLON_TRY_VOID(RefuseUnavailable(request));
+  if (request.Policies) SYMBOLON_TRY_VOID(ApplyPolicies(pool, *request.Policies));
+  if (request.DeletionProtection) pool.set_deletion_protection(*request.DeletionProtection == DeletionProtectionType::kActive);
+  pool.clear_auto_verified_attributes();
+  for (const VerifiedAttributeType attribute : request.AutoVerifiedAttributes.value_or(std::vector<VerifiedAttributeType>{})) {
+    pool.add_auto_verified_attributes(std::string(ToString(attribute)));
+  }
+  SYMBOLON_TRY_VOID(ApplyMessages(pool, request));
+  if (request.UserAttributeUpdateSettings) {
+    pool.clear_verify_before_update();
+    for (const VerifiedAttributeType attribute :
+         request.UserAttributeUpdateSettings->AttributesRequireVerificationBeforeUpdate.value_or(std::vector<VerifiedAttributeType>{})) {
+      pool.add_verify_before_update(std::string(ToString(attribute)));
+    }
+  }
+  for (const std::string& attribute : pool.verify_before_update()) {
+    if (std::ranges::find(pool.auto_verified_attributes(), attribute) == pool.auto_verified_attributes().end()) {
+      return Invalid("All attributes in AttributesRequireVerificationBeforeUpdate must exist in AutoVerifiedAttributes");
+    }
+  }
+  if (request.UserPoolTags) {
+    pool.clear_tags();
+    for (const auto& [name, value] : *request.UserPoolTags) (*pool.mutable_tags())[name] = value;
+  }
+  if (request.AdminCreateUserConfig) {
+    const bool policy_given = request.Policies && request.Policies->PasswordPolicy &&
+                              request.Policies->PasswordPolicy->TemporaryPasswordValidityDays.has_value();
+    SYMBOLON_TRY_VOID(ApplyAdminCreate(pool, *request.AdminCreateUserConfig, policy_given));
+  }
+  if (request.AccountRecoverySetting) SYMBOLON_TRY_VOID(ApplyRecovery(pool, *request.AccountRecoverySetting));
+  if (request.UserPoolTier) pool.set_tier(std::string(ToString(*request.UserPoolTier)));
+  if (request.IssuerConfiguration && request.IssuerConfiguration->Type) {
+    pool.set_issuer(*request.IssuerConfiguration->Type == IssuerType::kUpdated ? pb::ISSUER_UPDATED : pb::ISSUER_ORIGINAL);
+  }
+  return {};
+}
+
+ApiResult<void> ApplyConstraints(pb::AttributeSchema& stored, const SchemaAttributeType& attribute) {
+  if (attribute.StringAttributeConstraints) {
+    if (stored.data_type() != "String") return Invalid(fmt::format("{}: string constraints on an attribute that is none.", stored.name()));
+    if (attribute.StringAttributeConstraints->MinLength) stored.set_min_length(*attribute.StringAttributeConstraints->MinLength);
+    if (attribute.StringAttributeConstraints->MaxLength) stored.set_max_length(*attribute.StringAttributeConstraints->MaxLength);
+  }
+  if (attribute.NumberAttributeConstraints) {
+    if (stored.data_type() != "Number") return Invalid(fmt::format("{}: number constraints on an attribute that is none.", stored.name()));
+    if (attribute.NumberAttributeConstraints->MinValue) stored.set_min_value(*attribute.NumberAttributeConstraints->MinValue);
+    if (attribute.NumberAttributeConstraints->MaxValue) stored.set_max_value(*attribute.NumberAttributeConstraints->MaxValue);
+  }
+  for (const std::string* bound : {&stored.min_length(), &stored.max_length(), &stored.min_value(), &stored.max_value()}) {
+    const std::string_view digits = std::string_view(*bound).substr(bound->starts_with('-') ? 1 : 0);
+    if (digits.size() > 18 || !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) {
+      return Invalid(fmt::format("{}: constraints must be whole numbers.", stored.name()));
+    }
+  }
+  return {};
+}
+
+ApiResult<void> ApplySchema(pb::PoolRecord& pool, const std::vector<SchemaAttributeType>& schema) {
+  std::set<std::string> named;
+  int custom = 0;
+  for (const SchemaAttributeType& attribute : schema) {
+    if (!attribute.Name || attribute.Name->empty()) return Invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.");
+    if (!named.insert(*attribute.Name).second) return Invalid(fmt::format("Attribute {} is defined twice.", *attribute.Name));
+    const auto standard = std::ranges::find(*pool.mutable_schema(), *attribute.Name, &pb::AttributeSchema::name);
+    const bool is_standard = standard != pool.mutable_schema()->end();
+    if (!is_standard && ++custom > kCustomAttributesMax) return Fail(ErrorCode::kLimitExceededException, "A pool has at most 50 custom attributes.");
+    if (!is_standard && attribute.Required.value_or(false)) return Invalid("Required custom attributes are not supported currently.");
+    if (!is_standard && attribute.Name->size() > 20) return Invalid(fmt::format("Attribute name {} is longer than 20 characters.", *attribute.Name));
+
+    pb::AttributeSchema stored = is_standard ? *standard : pb::AttributeSchema();
+    const AttributeDataType type = attribute.AttributeDataType.value_or(AttributeDataType::kString);
+    if (is_standard) {
+      if (attribute.AttributeDataType && ToString(type) != stored.data_type()) {
+        return Invalid(fmt::format("You can not change AttributeDataType for standard schema attribute: {}", *attribute.Name));
+      }
+      if (*attribute.Name == "sub") return Invalid("sub is required, immutable and not to be changed.");
+    } else {
+      const bool developer_only = attribute.DeveloperOnlyAttribute.value_or(false);
+      stored.set_developer_only(developer_only);
+      stored.set_name((developer_only ? "dev:custom:" : "custom:") + *attribute.Name);
+      stored.set_data_type(std::string(ToString(type)));
+      stored.set_mutable_(true);
+    }
+    if (attribute.Mutable) stored.set_mutable_(*attribute.Mutable);
+    if (attribute.Required) stored.set_required(*attribute.Required);
+    SYMBOLON_TRY_VOID(ApplyConstraints(stored, attribute));
+    if (is_standard) {
+      *standard = std::move(stored);
+    } else {
+      *pool.add_schema() = std::move(stored);
+    }
+  }
+  return {};
+}
+
+SchemaAttributeType DescribeAttribute(const pb::AttributeSchema& stored) {
+  SchemaAttributeType attribute;
+  attribute.Name = stored.name();
+  attribute.AttributeDataType = ParseAttributeDataType(stored.data_type());
+  attribute.DeveloperOnlyAttribute = stored.developer_only();
+  attribute.Mutable = stored.mutable_();
+  attribute.Required = stored.required();
+  if (stored.data_type() == "String") {
+    auto& constraints = attribute.StringAttributeConstraints.emplace();
+    if (stored.has_min_length()) constraints.MinLength = stored.min_length();
+    if (stored.has_max_length()) constraints.MaxLength = stored.max_length();
+  } else if (stored.data_type() == "Number") {
+    auto& constraints = attribute.NumberAttributeConstraints.emplace();
+    if (stored.has_min_value()) constraints.MinValue = stored.min_value();
+    if (stored.has_max_value()) constraints.MaxValue = stored.max_value();
+  }
+  return attribute;
+}
+
+template <class Enum, class Parse>
+std::optional<std::vector<Enum>> DescribeList(const google::protobuf::RepeatedPtrField<std::string>& stored, Parse parse) {
+  if (stored.empty()) return std::nullopt;
+  std::vector<Enum> list;
+  for (const std::string& text : stored) {
+    if (const auto value = parse(text)) list.push_back(*value);
+  }
+  return list;
+}
+
+}  // namespace
+
+std::vector<pb::AttributeSchema> StandardSchema() {
+  pb::AttributeSchema updated_at;
+  updated_at.set_name("updated_at");
+  updated_at.set_data_type("Number");
+  updated_at.set_mutable_(true);
+  updated_at.set_min_value("0");
+  pb::AttributeSchema identities = StringAttribute("identities");
+  identities.clear_min_length();
+  identities.clear_max_length();
+  pb::AttributeSchema sub = StringAttribute("sub", "1");
+  sub.set_mutable_(false);
+  sub.set_required(true);
+  return {StringAttribute("profile"),
+          StringAttribute("address"),
+          StringAttribute("birthdate", "10", "10"),
+          StringAttribute("gender"),
+          StringAttribute("preferred_username"),
+          updated_at,
+          StringAttribute("website"),
+          StringAttribute("picture"),
+          identities,
+          sub,
+          StringAttribute("phone_number"),
+          BooleanAttribute("phone_number_verified"),
+          StringAttribute("zoneinfo"),
+          StringAttribute("locale"),
+          StringAttribute("email"),
+          BooleanAttribute("email_verified"),
+          StringAttribute("given_name"),
+          StringAttribute("family_name"),
+          StringAttribute("middle_name"),
+          StringAttribute("name"),
+          StringAttribute("nickname")};
+}
+
+ApiResult<void> ApplySettings(pb::PoolRecord& pool, const CreateUserPoolRequest& request) {
+  pool.set_name(request.PoolName);
+  for (const pb::AttributeSchema& attribute : StandardSchema()) *pool.add_schema() = attribute;
+  pb::PasswordPolicy& policy = *pool.mutable_password_policy();
+  policy.set_minimum_length(8);
+  policy.set_require_uppercase(true);
+  policy.set_require_lowercase(true);
+  policy.set_require_numbers(true);
+  policy.set_require_symbols(true);
+  policy.set_temporary_password_validity_days(7);
+  pool.set_tier("ESSENTIALS");
+  for (const auto& [name, priority] : {std::pair("verified_email", 1u), std::pair("verified_phone_number", 2u)}) {
+    pb::RecoveryOption& option = *pool.add_recovery();
+    option.set_name(name);
+    option.set_priority(priority);
+  }
+
+  const bool has_aliases = request.AliasAttributes && !request.AliasAttributes->empty();
+  const bool has_username_attributes = request.UsernameAttributes && !request.UsernameAttributes->empty();
+  if (has_aliases && has_username_attributes) {
+    return Invalid("Only one of the aliasAttributes or usernameAttributes can be set in a user pool.");
+  }
+  if (has_aliases) {
+    for (const AliasAttributeType attribute : *request.AliasAttributes) pool.add_alias_attributes(std::string(ToString(attribute)));
+  }
+  if (has_username_attributes) {
+    for (const UsernameAttributeType attribute : *request.UsernameAttributes) {
+      pool.add_username_attributes(std::string(ToString(attribute)));
+    }
+  }
+  if (request.UsernameConfiguration) pool.set_case_sensitive(request.UsernameConfiguration->CaseSensitive);
+  if (request.Schema) SYMBOLON_TRY_VOID(ApplySchema(pool, *request.Schema));
+  return ApplyCommon(pool, request);
+}
+
+ApiResult<void> ApplySettings(pb::PoolRecord& pool, const UpdateUserPoolRequest& request) {
+  if (request.PoolName) pool.set_name(*request.PoolName);
+  return ApplyCommon(pool, request);
+}
+
+UserPoolType DescribePool(const pb::PoolRecord& pool) {
+  UserPoolType shown;
+  shown.Name = pool.name();
+  shown.Arn = pool.arn();
+  shown.CreationDate = FromMicros(pool.created_micros());
+  shown.LastModifiedDate = FromMicros(pool.modified_micros());
+  const pb::PasswordPolicy& policy = pool.password_policy();
+  shown.Policies.emplace();
+  shown.Policies->PasswordPolicy = PasswordPolicyType{
+      .MinimumLength = static_cast<std::int32_t>(policy.minimum_length()),
+      .RequireUppercase = policy.require_uppercase(),
+      .RequireLowercase = policy.require_lowercase(),
+      .RequireNumbers = policy.require_numbers(),
+      .RequireSymbols = policy.require_symbols(),
+      .TemporaryPasswordValidityDays = static_cast<std::int32_t>(policy.temporary_password_validity_days())};
+  shown.Policies->SignInPolicy.emplace().AllowedFirstAuthFactors = {AuthFactorType::kPassword};
+  shown.DeletionProtection = pool.deletion_protection() ? DeletionProtectionType::kActive : DeletionProtectionType::kInactive;
+  shown.LambdaConfig.emplace();
+  for (const pb::AttributeSchema& attribute : pool.schema()) {
+    if (!shown.SchemaAttributes) shown.SchemaAttributes.emplace();
+    shown.SchemaAttributes->push_back(DescribeAttribute(attribute));
+  }
+  shown.AutoVerifiedAttributes = DescribeList<VerifiedAttributeType>(pool.auto_verified_attributes(), ParseVerifiedAttributeType);
+  shown.AliasAttributes = DescribeList<AliasAttributeType>(pool.alias_attributes(), ParseAliasAttributeType);
+  shown.UsernameAttributes = DescribeList<UsernameAttributeType>(pool.username_attributes(), ParseUsernameAttributeType);
+  const pb::MessageTemplate& message = pool.verification_message();
+  auto& verification = shown.VerificationMessageTemplate.emplace();
+  verification.DefaultEmailOption = DefaultEmailOptionType::kConfirmWithCode;
+  if (message.has_sms_message()) shown.SmsVerificationMessage = verification.SmsMessage = message.sms_message();
+  if (message.has_email_message()) shown.EmailVerificationMessage = verification.EmailMessage = message.email_message();
+  if (message.has_email_subject()) shown.EmailVerificationSubject = verification.EmailSubject = message.email_subject();
+  shown.UserAttributeUpdateSettings.emplace().AttributesRequireVerificationBeforeUpdate.emplace();
+  for (const std::string& attribute : pool.verify_before_update()) {
+    if (const auto value = ParseVerifiedAttributeType(attribute)) {
+      shown.UserAttributeUpdateSettings->AttributesRequireVerificationBeforeUpdate->push_back(*value);
+    }
+  }
+  shown.MfaConfiguration = UserPoolMfaType::kOff;
+  shown.EmailConfiguration.emplace().EmailSendingAccount = EmailSendingAccountType::kCognitoDefault;
+  if (!pool.tags().empty()) shown.UserPoolTags.emplace(pool.tags().begin(), pool.tags().end());
+  auto& admin_create = shown.AdminCreateUserConfig.emplace();
+  admin_create.AllowAdminCreateUserOnly = pool.admin_create_only();
+  admin_create.UnusedAccountValidityDays = static_cast<std::int32_t>(policy.temporary_password_validity_days());
+  if (pool.has_invitation_message()) {
+    const pb::MessageTemplate& invitation = pool.invitation_message();
+    auto& invite = admin_create.InviteMessageTemplate.emplace();
+    if (invitation.has_sms_message()) invite.SMSMessage = invitation.sms_message();
+    if (invitation.has_email_message()) invite.EmailMessage = invitation.email_message();
+    if (invitation.has_email_subject()) invite.EmailSubject = invitation.email_subject();
+  }
+  if (pool.has_case_sensitive()) shown.UsernameConfiguration.emplace().CaseSensitive = pool.case_sensitive();
+  auto& recovery = shown.AccountRecoverySetting.emplace().RecoveryMechanisms.emplace();
+  for (const pb::RecoveryOption& option : pool.recovery()) {
+    if (const auto name = ParseRecoveryOptionNameType(option.name())) {
+      recovery.push_back({.Priority = static_cast<std::int32_t>(option.priority()), .Name = *name});
+    }
+  }
+  shown.UserPoolTier = ParseUserPoolTierType(pool.tier());
+  auto& key = shown.KeyConfiguration.emplace();
+  key.KeyType = pool.kms_key_arn().empty() ? EncryptionKeyType::kAwsOwnedKey : EncryptionKeyType::kCustomerManagedKey;
+  if (!pool.kms_key_arn().empty()) key.KmsKeyArn = pool.kms_key_arn();
+  shown.IssuerConfiguration.emplace().Type = pool.issuer() == pb::ISSUER_UPDATED ? IssuerType::kUpdated : IssuerType::kOriginal;
+  return shown;
+}
+
+}  // namespace symbolon::cognito

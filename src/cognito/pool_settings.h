@@ -1,0 +1,24 @@
+// The settings of a user pool between the API's shapes and the stored record: stored and obeyed, or refused, never accepted and
+// ignored. Pure functions.
+#pragma once
+
+#include <vector>
+
+#include "directory/records.pb.h"
+#include "model/api_error.h"
+#include "model/cognito_shapes.h"
+
+namespace symbolon::cognito {
+
+// The standard attributes, in the API's order, as a pool has them that names none (cognito-api facts; OIDC Core §5.1).
+std::vector<directory::pb::AttributeSchema> StandardSchema();
+
+// Applies CreateUserPool's members to a record with its defaults.
+model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool, const model::cognito::CreateUserPoolRequest& request);
+// Applies UpdateUserPool's members. What is left out stays, except AutoVerifiedAttributes, which AWS empties.
+model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool, const model::cognito::UpdateUserPoolRequest& request);
+
+// What DescribeUserPool shows, without Id, Domain and EstimatedNumberOfUsers.
+model::cognito::UserPoolType DescribePool(const directory::pb::PoolRecord& pool);
+
+}  // namespace symbolon::cognito
