@@ -9,11 +9,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
+#include "crypto/signing_key.h"
 #include "directory/env.h"
 #include "directory/transaction.h"
 #include "directory/users.h"
+#include "replication/roles.h"
 
 namespace symbolon::cognito {
 
@@ -32,6 +35,41 @@ struct Caller {
   std::optional<SignedInUser> user;
 };
 
+// What the pipeline fetched before the plan, because fetching it waits: keys from the key provider and from the
+// reservoir.
+struct Preparation {
+  // For CreateUserPool: the transaction is that of the new pool and its new keys.
+  struct NewPool {
+    // keys/records.proto, wrapped: stored in clear.
+    Bytes wrapped_keys;
+    // The first signs ID tokens, the second access tokens.
+    std::vector<crypto::SigningKey> signing_keys;
+  };
+  std::optional<NewPool> new_pool;
+  // For CreateUserPoolReplica: the Regions in which the pool's customer managed key exists; empty for a single-Region
+  // key.
+  std::vector<Region> key_regions;
+  // For SetUserPoolSigningAlgorithm: two fresh keys of the asked algorithm.
+  std::vector<crypto::SigningKey> signing_keys;
+};
+
+// The pools of this Region, for ListUserPools. Consistent per pool, not across pools.
+class PoolCatalog {
+ public:
+  struct Entry {
+    PoolId id;
+    directory::pb::PoolRecord pool;
+    replication::pb::RoleRecord role;
+  };
+  struct Listing {
+    std::vector<Entry> entries;
+    std::optional<PoolId> next;
+  };
+  virtual ~PoolCatalog() = default;
+  // Pools after `after`, ascending by id; pools whose keys are withdrawn and deleted pools are left out.
+  virtual Listing List(const std::optional<PoolId>& after, std::size_t limit) = 0;
+};
+
 class Call {
  public:
   Call(directory::Transaction& tx, directory::Env& env) : tx_(tx), env_(env) {}
@@ -46,6 +84,14 @@ class Call {
   // The pool of the request. For CreateUserPool, ListUserPools and other operations without a pool: empty.
   const directory::pb::PoolRecord& pool() const { return pool_; }
   const Caller& caller() const { return caller_; }
+  // Roles of the pool's Regions, as of this attempt.
+  const replication::pb::RoleRecord& role() const { return role_; }
+  // Whether this Region may write the pool's directory. Facts may be written in every Region.
+  bool is_primary() const {
+    return replication::RoleOf(role_, env_.region().region).kind == replication::Role::Kind::kPrimary;
+  }
+  const Preparation& preparation() const { return *preparation_; }
+  PoolCatalog& catalog() { return *catalog_; }
 
   // The changes made so far and later are committed although the handler answers an error (a failed attempt is
   // counted).
@@ -58,6 +104,9 @@ class Call {
   directory::Env& env_;
   directory::pb::PoolRecord pool_;
   Caller caller_;
+  replication::pb::RoleRecord role_;
+  const Preparation* preparation_ = nullptr;
+  PoolCatalog* catalog_ = nullptr;
   bool commit_despite_error_ = false;
 };
 

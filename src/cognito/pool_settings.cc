@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <set>
 
+#include "model/cognito_tables.h"
+#include "wire/serialise.h"
+
 namespace symbolon::cognito {
 namespace {
 
@@ -46,31 +49,37 @@ ApiResult<void> ApplyPasswordPolicy(pb::PoolRecord& pool, const PasswordPolicyTy
   stored.set_require_lowercase(policy.RequireLowercase.value_or(false));
   stored.set_require_numbers(policy.RequireNumbers.value_or(false));
   stored.set_require_symbols(policy.RequireSymbols.value_or(false));
-  stored.set_temporary_password_validity_days(static_cast<std::uint32_t>(policy.TemporaryPasswordValidityDays.value_or(7)));
+  stored.set_temporary_password_validity_days(
+      static_cast<std::uint32_t>(policy.TemporaryPasswordValidityDays.value_or(7)));
   return {};
 }
 
 ApiResult<void> ApplyPolicies(pb::PoolRecord& pool, const UserPoolPolicyType& policies) {
   if (policies.SignInPolicy && policies.SignInPolicy->AllowedFirstAuthFactors) {
     for (const AuthFactorType factor : *policies.SignInPolicy->AllowedFirstAuthFactors) {
-      if (factor != AuthFactorType::kPassword) return NotAvailable(fmt::format("The sign-in factor {}", ToString(factor)));
+      if (factor != AuthFactorType::kPassword)
+        return NotAvailable(fmt::format("The sign-in factor {}", ToString(factor)));
     }
   }
   if (policies.PasswordPolicy) return ApplyPasswordPolicy(pool, *policies.PasswordPolicy);
   return {};
 }
 
+bool IsEmpty(const LambdaConfigType& config) { return wire::Serialise(shapes::kLambdaConfigType, &config) == "{}"; }
+
 // Members that this version cannot obey: anything but their neutral value is refused.
 template <class Request>
 ApiResult<void> RefuseUnavailable(const Request& request) {
-  if (request.LambdaConfig && *request.LambdaConfig != LambdaConfigType{}) return NotAvailable("LambdaConfig");
-  if (request.MfaConfiguration && *request.MfaConfiguration != UserPoolMfaType::kOff) return NotAvailable("MfaConfiguration other than OFF");
+  if (request.LambdaConfig && !IsEmpty(*request.LambdaConfig)) return NotAvailable("LambdaConfig");
+  if (request.MfaConfiguration && *request.MfaConfiguration != UserPoolMfaType::kOff)
+    return NotAvailable("MfaConfiguration other than OFF");
   if (request.DeviceConfiguration) return NotAvailable("DeviceConfiguration");
   if (request.SmsConfiguration) return NotAvailable("SmsConfiguration");
   if (request.SmsAuthenticationMessage) return NotAvailable("SmsAuthenticationMessage");
   if (request.EmailConfiguration) {
     const EmailConfigurationType& email = *request.EmailConfiguration;
-    if (email.EmailSendingAccount.value_or(EmailSendingAccountType::kCognitoDefault) != EmailSendingAccountType::kCognitoDefault ||
+    if (email.EmailSendingAccount.value_or(EmailSendingAccountType::kCognitoDefault) !=
+            EmailSendingAccountType::kCognitoDefault ||
         email.SourceArn || email.ReplyToEmailAddress || email.From || email.ConfigurationSet) {
       return NotAvailable("EmailConfiguration other than COGNITO_DEFAULT");
     }
@@ -100,12 +109,14 @@ ApiResult<void> ApplyMessages(pb::PoolRecord& pool, const Request& request) {
   if (request.EmailVerificationSubject) stored.set_email_subject(*request.EmailVerificationSubject);
   if (!request.VerificationMessageTemplate) return {};
   const VerificationMessageTemplateType& message = *request.VerificationMessageTemplate;
-  if (message.DefaultEmailOption == DefaultEmailOptionType::kConfirmWithLink || message.EmailMessageByLink || message.EmailSubjectByLink) {
+  if (message.DefaultEmailOption == DefaultEmailOptionType::kConfirmWithLink || message.EmailMessageByLink ||
+      message.EmailSubjectByLink) {
     return NotAvailable("Confirmation by link");
   }
   // The two spellings of one setting must not contradict each other.
   const auto agree = [](const auto& a, const auto& b) { return !a || !b || *a == *b; };
-  if (!agree(message.SmsMessage, request.SmsVerificationMessage) || !agree(message.EmailMessage, request.EmailVerificationMessage) ||
+  if (!agree(message.SmsMessage, request.SmsVerificationMessage) ||
+      !agree(message.EmailMessage, request.EmailVerificationMessage) ||
       !agree(message.EmailSubject, request.EmailVerificationSubject)) {
     return Invalid("VerificationMessageTemplate contradicts the verification message members.");
   }
@@ -145,7 +156,8 @@ ApiResult<void> ApplyRecovery(pb::PoolRecord& pool, const AccountRecoverySetting
   std::set<std::int32_t> priorities;
   pool.clear_recovery();
   for (const RecoveryOptionType& option : *setting.RecoveryMechanisms) {
-    if (!priorities.insert(option.Priority).second) return Invalid("Account recovery options must have different priorities.");
+    if (!priorities.insert(option.Priority).second)
+      return Invalid("Account recovery options must have different priorities.");
     if (option.Name == RecoveryOptionNameType::kAdminOnly && setting.RecoveryMechanisms->size() > 1) {
       return Invalid("Account Recovery Setting cannot use admin_only with other recovery mechanisms.");
     }
@@ -162,22 +174,26 @@ template <class Request>
 ApiResult<void> ApplyCommon(pb::PoolRecord& pool, const Request& request) {
   SYMBOLON_TRY_VOID(RefuseUnavailable(request));
   if (request.Policies) SYMBOLON_TRY_VOID(ApplyPolicies(pool, *request.Policies));
-  if (request.DeletionProtection) pool.set_deletion_protection(*request.DeletionProtection == DeletionProtectionType::kActive);
+  if (request.DeletionProtection)
+    pool.set_deletion_protection(*request.DeletionProtection == DeletionProtectionType::kActive);
   pool.clear_auto_verified_attributes();
-  for (const VerifiedAttributeType attribute : request.AutoVerifiedAttributes.value_or(std::vector<VerifiedAttributeType>{})) {
+  for (const VerifiedAttributeType attribute :
+       request.AutoVerifiedAttributes.value_or(std::vector<VerifiedAttributeType>{})) {
     pool.add_auto_verified_attributes(std::string(ToString(attribute)));
   }
   SYMBOLON_TRY_VOID(ApplyMessages(pool, request));
   if (request.UserAttributeUpdateSettings) {
     pool.clear_verify_before_update();
     for (const VerifiedAttributeType attribute :
-         request.UserAttributeUpdateSettings->AttributesRequireVerificationBeforeUpdate.value_or(std::vector<VerifiedAttributeType>{})) {
+         request.UserAttributeUpdateSettings->AttributesRequireVerificationBeforeUpdate.value_or(
+             std::vector<VerifiedAttributeType>{})) {
       pool.add_verify_before_update(std::string(ToString(attribute)));
     }
   }
   for (const std::string& attribute : pool.verify_before_update()) {
     if (std::ranges::find(pool.auto_verified_attributes(), attribute) == pool.auto_verified_attributes().end()) {
-      return Invalid("All attributes in AttributesRequireVerificationBeforeUpdate must exist in AutoVerifiedAttributes");
+      return Invalid(
+          "All attributes in AttributesRequireVerificationBeforeUpdate must exist in AutoVerifiedAttributes");
     }
   }
   if (request.UserPoolTags) {
@@ -192,23 +208,31 @@ ApiResult<void> ApplyCommon(pb::PoolRecord& pool, const Request& request) {
   if (request.AccountRecoverySetting) SYMBOLON_TRY_VOID(ApplyRecovery(pool, *request.AccountRecoverySetting));
   if (request.UserPoolTier) pool.set_tier(std::string(ToString(*request.UserPoolTier)));
   if (request.IssuerConfiguration && request.IssuerConfiguration->Type) {
-    pool.set_issuer(*request.IssuerConfiguration->Type == IssuerType::kUpdated ? pb::ISSUER_UPDATED : pb::ISSUER_ORIGINAL);
+    pool.set_issuer(*request.IssuerConfiguration->Type == IssuerType::kUpdated ? pb::ISSUER_UPDATED
+                                                                               : pb::ISSUER_ORIGINAL);
   }
   return {};
 }
 
 ApiResult<void> ApplyConstraints(pb::AttributeSchema& stored, const SchemaAttributeType& attribute) {
   if (attribute.StringAttributeConstraints) {
-    if (stored.data_type() != "String") return Invalid(fmt::format("{}: string constraints on an attribute that is none.", stored.name()));
-    if (attribute.StringAttributeConstraints->MinLength) stored.set_min_length(*attribute.StringAttributeConstraints->MinLength);
-    if (attribute.StringAttributeConstraints->MaxLength) stored.set_max_length(*attribute.StringAttributeConstraints->MaxLength);
+    if (stored.data_type() != "String")
+      return Invalid(fmt::format("{}: string constraints on an attribute that is none.", stored.name()));
+    if (attribute.StringAttributeConstraints->MinLength)
+      stored.set_min_length(*attribute.StringAttributeConstraints->MinLength);
+    if (attribute.StringAttributeConstraints->MaxLength)
+      stored.set_max_length(*attribute.StringAttributeConstraints->MaxLength);
   }
   if (attribute.NumberAttributeConstraints) {
-    if (stored.data_type() != "Number") return Invalid(fmt::format("{}: number constraints on an attribute that is none.", stored.name()));
-    if (attribute.NumberAttributeConstraints->MinValue) stored.set_min_value(*attribute.NumberAttributeConstraints->MinValue);
-    if (attribute.NumberAttributeConstraints->MaxValue) stored.set_max_value(*attribute.NumberAttributeConstraints->MaxValue);
+    if (stored.data_type() != "Number")
+      return Invalid(fmt::format("{}: number constraints on an attribute that is none.", stored.name()));
+    if (attribute.NumberAttributeConstraints->MinValue)
+      stored.set_min_value(*attribute.NumberAttributeConstraints->MinValue);
+    if (attribute.NumberAttributeConstraints->MaxValue)
+      stored.set_max_value(*attribute.NumberAttributeConstraints->MaxValue);
   }
-  for (const std::string* bound : {&stored.min_length(), &stored.max_length(), &stored.min_value(), &stored.max_value()}) {
+  for (const std::string* bound :
+       {&stored.min_length(), &stored.max_length(), &stored.min_value(), &stored.max_value()}) {
     const std::string_view digits = std::string_view(*bound).substr(bound->starts_with('-') ? 1 : 0);
     if (digits.size() > 18 || !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) {
       return Invalid(fmt::format("{}: constraints must be whole numbers.", stored.name()));
@@ -221,19 +245,25 @@ ApiResult<void> ApplySchema(pb::PoolRecord& pool, const std::vector<SchemaAttrib
   std::set<std::string> named;
   int custom = 0;
   for (const SchemaAttributeType& attribute : schema) {
-    if (!attribute.Name || attribute.Name->empty()) return Invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.");
-    if (!named.insert(*attribute.Name).second) return Invalid(fmt::format("Attribute {} is defined twice.", *attribute.Name));
+    if (!attribute.Name || attribute.Name->empty())
+      return Invalid("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.");
+    if (!named.insert(*attribute.Name).second)
+      return Invalid(fmt::format("Attribute {} is defined twice.", *attribute.Name));
     const auto standard = std::ranges::find(*pool.mutable_schema(), *attribute.Name, &pb::AttributeSchema::name);
     const bool is_standard = standard != pool.mutable_schema()->end();
-    if (!is_standard && ++custom > kCustomAttributesMax) return Fail(ErrorCode::kLimitExceededException, "A pool has at most 50 custom attributes.");
-    if (!is_standard && attribute.Required.value_or(false)) return Invalid("Required custom attributes are not supported currently.");
-    if (!is_standard && attribute.Name->size() > 20) return Invalid(fmt::format("Attribute name {} is longer than 20 characters.", *attribute.Name));
+    if (!is_standard && ++custom > kCustomAttributesMax)
+      return Fail(ErrorCode::kLimitExceededException, "A pool has at most 50 custom attributes.");
+    if (!is_standard && attribute.Required.value_or(false))
+      return Invalid("Required custom attributes are not supported currently.");
+    if (!is_standard && attribute.Name->size() > 20)
+      return Invalid(fmt::format("Attribute name {} is longer than 20 characters.", *attribute.Name));
 
     pb::AttributeSchema stored = is_standard ? *standard : pb::AttributeSchema();
     const AttributeDataType type = attribute.AttributeDataType.value_or(AttributeDataType::kString);
     if (is_standard) {
       if (attribute.AttributeDataType && ToString(type) != stored.data_type()) {
-        return Invalid(fmt::format("You can not change AttributeDataType for standard schema attribute: {}", *attribute.Name));
+        return Invalid(
+            fmt::format("You can not change AttributeDataType for standard schema attribute: {}", *attribute.Name));
       }
       if (*attribute.Name == "sub") return Invalid("sub is required, immutable and not to be changed.");
     } else {
@@ -275,7 +305,8 @@ SchemaAttributeType DescribeAttribute(const pb::AttributeSchema& stored) {
 }
 
 template <class Enum, class Parse>
-std::optional<std::vector<Enum>> DescribeList(const google::protobuf::RepeatedPtrField<std::string>& stored, Parse parse) {
+std::optional<std::vector<Enum>> DescribeList(const google::protobuf::RepeatedPtrField<std::string>& stored,
+                                              Parse parse) {
   if (stored.empty()) return std::nullopt;
   std::vector<Enum> list;
   for (const std::string& text : stored) {
@@ -344,7 +375,8 @@ ApiResult<void> ApplySettings(pb::PoolRecord& pool, const CreateUserPoolRequest&
     return Invalid("Only one of the aliasAttributes or usernameAttributes can be set in a user pool.");
   }
   if (has_aliases) {
-    for (const AliasAttributeType attribute : *request.AliasAttributes) pool.add_alias_attributes(std::string(ToString(attribute)));
+    for (const AliasAttributeType attribute : *request.AliasAttributes)
+      pool.add_alias_attributes(std::string(ToString(attribute)));
   }
   if (has_username_attributes) {
     for (const UsernameAttributeType attribute : *request.UsernameAttributes) {
@@ -377,15 +409,18 @@ UserPoolType DescribePool(const pb::PoolRecord& pool) {
       .RequireSymbols = policy.require_symbols(),
       .TemporaryPasswordValidityDays = static_cast<std::int32_t>(policy.temporary_password_validity_days())};
   shown.Policies->SignInPolicy.emplace().AllowedFirstAuthFactors = {AuthFactorType::kPassword};
-  shown.DeletionProtection = pool.deletion_protection() ? DeletionProtectionType::kActive : DeletionProtectionType::kInactive;
+  shown.DeletionProtection =
+      pool.deletion_protection() ? DeletionProtectionType::kActive : DeletionProtectionType::kInactive;
   shown.LambdaConfig.emplace();
   for (const pb::AttributeSchema& attribute : pool.schema()) {
     if (!shown.SchemaAttributes) shown.SchemaAttributes.emplace();
     shown.SchemaAttributes->push_back(DescribeAttribute(attribute));
   }
-  shown.AutoVerifiedAttributes = DescribeList<VerifiedAttributeType>(pool.auto_verified_attributes(), ParseVerifiedAttributeType);
+  shown.AutoVerifiedAttributes =
+      DescribeList<VerifiedAttributeType>(pool.auto_verified_attributes(), ParseVerifiedAttributeType);
   shown.AliasAttributes = DescribeList<AliasAttributeType>(pool.alias_attributes(), ParseAliasAttributeType);
-  shown.UsernameAttributes = DescribeList<UsernameAttributeType>(pool.username_attributes(), ParseUsernameAttributeType);
+  shown.UsernameAttributes =
+      DescribeList<UsernameAttributeType>(pool.username_attributes(), ParseUsernameAttributeType);
   const pb::MessageTemplate& message = pool.verification_message();
   auto& verification = shown.VerificationMessageTemplate.emplace();
   verification.DefaultEmailOption = DefaultEmailOptionType::kConfirmWithCode;
@@ -422,7 +457,8 @@ UserPoolType DescribePool(const pb::PoolRecord& pool) {
   auto& key = shown.KeyConfiguration.emplace();
   key.KeyType = pool.kms_key_arn().empty() ? EncryptionKeyType::kAwsOwnedKey : EncryptionKeyType::kCustomerManagedKey;
   if (!pool.kms_key_arn().empty()) key.KmsKeyArn = pool.kms_key_arn();
-  shown.IssuerConfiguration.emplace().Type = pool.issuer() == pb::ISSUER_UPDATED ? IssuerType::kUpdated : IssuerType::kOriginal;
+  shown.IssuerConfiguration.emplace().Type =
+      pool.issuer() == pb::ISSUER_UPDATED ? IssuerType::kUpdated : IssuerType::kOriginal;
   return shown;
 }
 

@@ -1,5 +1,5 @@
-// The settings of a user pool between the API's shapes and the stored record: stored and obeyed, or refused, never accepted and
-// ignored. Pure functions.
+// The settings of a user pool between the API's shapes and the stored record: stored and obeyed, or refused, never
+// accepted and ignored. Pure functions.
 #pragma once
 
 #include <vector>
@@ -14,9 +14,11 @@ namespace symbolon::cognito {
 std::vector<directory::pb::AttributeSchema> StandardSchema();
 
 // Applies CreateUserPool's members to a record with its defaults.
-model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool, const model::cognito::CreateUserPoolRequest& request);
+model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,
+                                     const model::cognito::CreateUserPoolRequest& request);
 // Applies UpdateUserPool's members. What is left out stays, except AutoVerifiedAttributes, which AWS empties.
-model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool, const model::cognito::UpdateUserPoolRequest& request);
+model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,
+                                     const model::cognito::UpdateUserPoolRequest& request);
 
 // What DescribeUserPool shows, without Id, Domain and EstimatedNumberOfUsers.
 model::cognito::UserPoolType DescribePool(const directory::pb::PoolRecord& pool);

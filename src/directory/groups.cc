@@ -20,6 +20,10 @@ Bytes GroupKeyOf(const Transaction& tx, std::string_view group_name) {
   return tx.keys().BlindIndex("group", group_name).substr(0, kGroupKeyBytes);
 }
 
+Bytes ResourceServerKeyOf(const Transaction& tx, std::string_view identifier) {
+  return tx.keys().BlindIndex("resource server", identifier).substr(0, kGroupKeyBytes);
+}
+
 std::optional<pb::GroupRecord> GetGroup(Transaction& tx, std::string_view group_name) {
   return tx.Get<GroupKind>(GroupKeyOf(tx, group_name));
 }

@@ -1,4 +1,5 @@
-// Groups and their members. All functions work on one Transaction; see there for failures.
+// Groups and their members, and the keys of what else is found by name. All functions work on one Transaction; see
+// there for failures.
 #pragma once
 
 #include <optional>
@@ -15,6 +16,7 @@ inline constexpr std::size_t kGroupKeyBytes = 16;
 inline constexpr std::size_t kGroupsPerUserMax = 100;
 
 Bytes GroupKeyOf(const Transaction& tx, std::string_view group_name);
+Bytes ResourceServerKeyOf(const Transaction& tx, std::string_view identifier);
 
 std::optional<pb::GroupRecord> GetGroup(Transaction& tx, std::string_view group_name);
 void PutGroup(Transaction& tx, const pb::GroupRecord& group);

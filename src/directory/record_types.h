@@ -49,7 +49,7 @@ using DomainKind = RecordKind<pb::DomainRecord, RecordType::kDomain, false>;
 using SigningKeyKind = RecordKind<pb::SigningKeyRecord, RecordType::kSigningKey, true>;
 // id: the client id, in clear: it routes requests to the pool
 using ClientKind = RecordKind<pb::ClientRecord, RecordType::kClient, true>;
-// id: NameKey("resource server", identifier)
+// id: ResourceServerKeyOf(identifier) (groups.h)
 using ResourceServerKind = RecordKind<pb::ResourceServerRecord, RecordType::kResourceServer, true>;
 // id: the user key (users.h)
 using UserKind = RecordKind<pb::UserRecord, RecordType::kUser, true>;
@@ -57,7 +57,7 @@ using UserKind = RecordKind<pb::UserRecord, RecordType::kUser, true>;
 using UniqueIndexKind = RecordKind<pb::UserReference, RecordType::kUniqueIndex, true>;
 // id: blind index of (attribute, normalised value) ‖ user key
 using FindIndexKind = RecordKind<pb::UserReference, RecordType::kFindIndex, true>;
-// id: NameKey("group", name)
+// id: GroupKeyOf(name)
 using GroupKind = RecordKind<pb::GroupRecord, RecordType::kGroup, true>;
 // id: user key ‖ group key
 using MembershipOfUserKind = RecordKind<pb::MembershipRecord, RecordType::kMembershipOfUser, true>;

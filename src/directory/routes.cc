@@ -15,8 +15,10 @@ constexpr std::size_t kPage = 1000;
 
 storage::StoreResult<std::unique_ptr<Routes>> Routes::Open(storage::Store& store) {
   std::unique_ptr<Routes> routes(new Routes(store));
-  // Subscribed before the first look, so that no change falls between: one that is in the snapshot already is only read again.
-  routes->subscription_ = store.Subscribe([self = routes.get()](const storage::Notice& notice) { self->OnNotice(notice); });
+  // Subscribed before the first look, so that no change falls between: one that is in the snapshot already is only read
+  // again.
+  routes->subscription_ =
+      store.Subscribe([self = routes.get()](const storage::Notice& notice) { self->OnNotice(notice); });
   const auto snapshot = store.MakeSnapshot();
   std::optional<PoolId> after;
   while (true) {
@@ -88,7 +90,8 @@ void Routes::OnNotice(const storage::Notice& notice) {
     const std::unique_lock lock(mutex_);
     if (stored->has_value()) {
       table->pool_of.insert_or_assign(key.id, notice.pool);
-    } else if (const auto found = table->pool_of.find(key.id); found != table->pool_of.end() && found->second == notice.pool) {
+    } else if (const auto found = table->pool_of.find(key.id);
+               found != table->pool_of.end() && found->second == notice.pool) {
       table->pool_of.erase(found);
     }
   }

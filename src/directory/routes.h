@@ -1,5 +1,6 @@
-// Which pool an app client or a domain belongs to, for requests that name nothing else. Kept in memory (clients and domains are
-// few beside users), filled from the store once and kept up to date by its notices; readable while a pool is locked.
+// Which pool an app client or a domain belongs to, for requests that name nothing else. Kept in memory (clients and
+// domains are few beside users), filled from the store once and kept up to date by its notices; readable while a pool
+// is locked.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,161 @@
+// User pools: create, read, change, delete, list.
+#include <fmt/format.h>
+
+#include "cognito/call.h"
+#include "cognito/pool_settings.h"
+#include "cognito/signing_keys.h"
+#include "model/cognito_handlers.h"
+
+namespace symbolon::cognito::operations {
+namespace {
+
+namespace pb = directory::pb;
+using model::ApiResult;
+using model::ErrorCode;
+using model::Fail;
+using namespace model::cognito;
+
+pb::PublicRecord PublicOf(Call& call) { return call.tx().Get<directory::PublicKind>("").value_or(pb::PublicRecord()); }
+
+UserPoolType Describe(Call& call, const pb::PoolRecord& pool) {
+  UserPoolType shown = DescribePool(pool);
+  shown.Id = call.pool_id().value();
+  const pb::PublicRecord published = PublicOf(call);
+  if (!published.domain().empty()) (published.custom_domain() ? shown.CustomDomain : shown.Domain) = published.domain();
+  return shown;
+}
+
+// A page token is the last pool id shown: sealing it would need keys of some pool, and a pool id is no secret.
+std::optional<PoolId> ParsePoolToken(const std::optional<std::string>& token) {
+  if (!token) return std::nullopt;
+  const auto decoded = Base64UrlDecode(*token);
+  return PoolId(decoded.value_or(""));
+}
+
+}  // namespace
+
+ApiResult<CreateUserPoolResponse> CreateUserPool(Call& call, const CreateUserPoolRequest& request) {
+  pb::PoolRecord pool;
+  SYMBOLON_TRY_VOID(ApplySettings(pool, request));
+  if (request.KeyConfiguration && request.KeyConfiguration->KeyType == EncryptionKeyType::kCustomerManagedKey) {
+    pool.set_kms_key_arn(request.KeyConfiguration->KmsKeyArn.value_or(""));
+  }
+  pool.set_created_micros(ToMicros(call.now()));
+  pool.set_modified_micros(ToMicros(call.now()));
+  const directory::RegionSettings& region = call.env().region();
+  pool.set_arn(fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", region.region.value(), region.account,
+                           call.pool_id().value()));
+
+  const Preparation::NewPool& prepared = *call.preparation().new_pool;
+  directory::Transaction& tx = call.tx();
+  const replication::pb::RoleRecord role = replication::NewRoleRecord(region.region);
+  tx.StartEpoch(role.epoch_counter());
+  tx.PutClear(directory::RecordType::kRole, "", replication::SerializeRole(role));
+  tx.PutClear(directory::RecordType::kWrappedKeys, "", prepared.wrapped_keys);
+  tx.Put<directory::PoolKind>("", pool);
+  pb::PublicRecord published;
+  published.set_issuer(pool.issuer());
+  PublishSigningKeys(tx, published, prepared.signing_keys, call.now());
+  tx.Put<directory::PublicKind>("", published);
+  return CreateUserPoolResponse{.UserPool = Describe(call, pool)};
+}
+
+ApiResult<DescribeUserPoolResponse> DescribeUserPool(Call& call, const DescribeUserPoolRequest&) {
+  return DescribeUserPoolResponse{.UserPool = Describe(call, call.pool())};
+}
+
+ApiResult<UpdateUserPoolResponse> UpdateUserPool(Call& call, const UpdateUserPoolRequest& request) {
+  pb::PoolRecord pool = call.pool();
+  if (request.KeyConfiguration) {
+    const bool owned =
+        request.KeyConfiguration->KeyType.value_or(EncryptionKeyType::kAwsOwnedKey) == EncryptionKeyType::kAwsOwnedKey;
+    if (owned && !pool.kms_key_arn().empty() && call.role().members_size() > 0) {
+      return Fail(ErrorCode::kInvalidParameterException,
+                  "Using an AWS owned KMS key is not supported for a user pool with multi-region replication enabled.");
+    }
+    if (owned != pool.kms_key_arn().empty() || (!owned && request.KeyConfiguration->KmsKeyArn != pool.kms_key_arn())) {
+      return Fail(ErrorCode::kInvalidParameterException,
+                  "Changing the key of an existing user pool is not available yet.");
+    }
+  }
+  SYMBOLON_TRY_VOID(ApplySettings(pool, request));
+  if (call.role().members_size() > 0 && pool.tier() == "LITE") {
+    return Fail(ErrorCode::kTierChangeNotAllowedException, "A user pool with replicas cannot move to the LITE tier.");
+  }
+  pool.set_modified_micros(ToMicros(call.now()));
+  call.tx().Put<directory::PoolKind>("", pool);
+  pb::PublicRecord published = PublicOf(call);
+  if (published.issuer() != pool.issuer()) {
+    published.set_issuer(pool.issuer());
+    call.tx().Put<directory::PublicKind>("", published);
+  }
+  return UpdateUserPoolResponse{};
+}
+
+ApiResult<DeleteUserPoolResponse> DeleteUserPool(Call& call, const DeleteUserPoolRequest&) {
+  if (call.pool().deletion_protection()) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be "
+                "inactivated first.");
+  }
+  if (!PublicOf(call).domain().empty()) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                "User pool cannot be deleted. It has a domain configured that should be deleted first.");
+  }
+  if (call.role().members_size() > 0) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                "User pool cannot be deleted. It has replicas that should be deleted first.");
+  }
+  // From here on the pool exists for replication only, which removes what is left of it (replication/roles.h).
+  call.tx().PutClear(directory::RecordType::kRole, "",
+                     replication::SerializeRole(replication::MarkDeleted(call.role())));
+  return DeleteUserPoolResponse{};
+}
+
+ApiResult<ListUserPoolsResponse> ListUserPools(Call& call, const ListUserPoolsRequest& request) {
+  const std::optional<PoolId> after = ParsePoolToken(request.NextToken);
+  if (after && after->empty()) return Fail(ErrorCode::kInvalidParameterException, "Invalid NextToken.");
+  const PoolCatalog::Listing listing = call.catalog().List(after, static_cast<std::size_t>(request.MaxResults));
+  ListUserPoolsResponse response;
+  response.UserPools.emplace();
+  for (const PoolCatalog::Entry& entry : listing.entries) {
+    UserPoolDescriptionType shown;
+    shown.Id = entry.id.value();
+    shown.Name = entry.pool.name();
+    shown.LambdaConfig.emplace();
+    shown.CreationDate = FromMicros(entry.pool.created_micros());
+    shown.LastModifiedDate = FromMicros(entry.pool.modified_micros());
+    for (const replication::pb::Member& member : entry.role.members()) {
+      if (!shown.ReplicaRegions) shown.ReplicaRegions.emplace();
+      shown.ReplicaRegions->push_back(member.region());
+    }
+    response.UserPools->push_back(std::move(shown));
+  }
+  if (listing.next) response.NextToken = Base64UrlEncode(listing.next->value());
+  return response;
+}
+
+ApiResult<GetUserPoolMfaConfigResponse> GetUserPoolMfaConfig(Call&, const GetUserPoolMfaConfigRequest&) {
+  return GetUserPoolMfaConfigResponse{.MfaConfiguration = UserPoolMfaType::kOff};
+}
+
+ApiResult<model::own::SetUserPoolSigningAlgorithmResponse> SetUserPoolSigningAlgorithm(
+    Call& call, const model::own::SetUserPoolSigningAlgorithmRequest& request) {
+  const bool es256 = request.SigningAlgorithm == model::own::SigningAlgorithmType::kEs256;
+  const pb::SigningAlgorithm wanted = es256 ? pb::ES256 : pb::RS256;
+  model::own::SetUserPoolSigningAlgorithmResponse response;
+  response.UserPoolId = call.pool_id().value();
+  response.SigningAlgorithm = request.SigningAlgorithm;
+  if (call.pool().signing_algorithm() == wanted) return response;
+  pb::PoolRecord pool = call.pool();
+  pool.set_signing_algorithm(wanted);
+  pool.set_modified_micros(ToMicros(call.now()));
+  call.tx().Put<directory::PoolKind>("", pool);
+  RetireSigningKeys(call.tx());
+  pb::PublicRecord published = PublicOf(call);
+  PublishSigningKeys(call.tx(), published, call.preparation().signing_keys, call.now());
+  call.tx().Put<directory::PublicKind>("", published);
+  return response;
+}
+
+}  // namespace symbolon::cognito::operations

@@ -1,0 +1,119 @@
+// Replicas of a pool in other Regions (facts: cognito-multi-region reference §1).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cognito/call.h"
+#include "model/cognito_handlers.h"
+
+namespace symbolon::cognito::operations {
+namespace {
+
+using model::ApiResult;
+using model::ErrorCode;
+using model::Fail;
+using namespace model::cognito;
+namespace rpb = replication::pb;
+
+std::string ArnIn(Call& call, const std::string& region) {
+  return fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", region, call.env().region().account,
+                     call.pool_id().value());
+}
+
+UserPoolReplicaType Describe(Call& call, const rpb::Member& member) {
+  return {.RegionName = member.region(),
+          .Status = ParseReplicaStatusType(replication::MemberStateName(member.state())),
+          .Role = ReplicaRoleType::kSecondary,
+          .UserPoolArn = ArnIn(call, member.region())};
+}
+
+tl::unexpected<model::ApiError> Refuse(const replication::RoleError& error, const std::string& region) {
+  using Code = replication::RoleErrorCode;
+  switch (error.code) {
+    case Code::kNotMember:
+      return Fail(ErrorCode::kResourceNotFoundException,
+                  fmt::format("The user pool has no replica in Region {}.", region));
+    case Code::kAlreadyMember:
+      return Fail(ErrorCode::kInvalidParameterException,
+                  fmt::format("The user pool exists in Region {} already.", region));
+    case Code::kWrongState:
+      return Fail(ErrorCode::kInvalidParameterException,
+                  fmt::format("The replica in Region {} is {}, which does not allow this.", region,
+                              replication::MemberStateName(error.state)));
+    case Code::kTooManyMembers:
+      return Fail(ErrorCode::kLimitExceededException,
+                  fmt::format("A user pool has at most {} replicas.", replication::kMembersMax));
+    case Code::kPoolDeleted:
+      return Fail(ErrorCode::kResourceNotFoundException, "The user pool is being deleted.");
+  }
+  return Fail(ErrorCode::kInternalErrorException, "Something went wrong.");
+}
+
+void Store(Call& call, const rpb::RoleRecord& role) {
+  call.tx().PutClear(directory::RecordType::kRole, "", replication::SerializeRole(role));
+}
+
+}  // namespace
+
+ApiResult<CreateUserPoolReplicaResponse> CreateUserPoolReplica(Call& call,
+                                                               const CreateUserPoolReplicaRequest& request) {
+  const Region region(request.RegionName);
+  const directory::RegionSettings& here = call.env().region();
+  if (!here.public_urls.contains(region)) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                fmt::format("Region {} is not part of this deployment.", request.RegionName));
+  }
+  if (call.pool().tier() == "LITE") {
+    return Fail(ErrorCode::kFeatureUnavailableInTierException, "Replicas need the ESSENTIALS or PLUS tier.");
+  }
+  if (request.UserPoolTags && !request.UserPoolTags->empty()) {
+    return Fail(ErrorCode::kInvalidParameterException, "UserPoolTags of a replica are not available yet.");
+  }
+  if (call.pool().kms_key_arn().empty()) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                "Replicas need a user pool that is encrypted with a multi-Region customer managed key.");
+  }
+  const std::vector<Region>& key_regions = call.preparation().key_regions;
+  if (std::ranges::find(key_regions, region) == key_regions.end()) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                fmt::format("The key {} of the user pool has no replica in Region {}.", call.pool().kms_key_arn(),
+                            request.RegionName));
+  }
+  const auto role = replication::AddMember(call.role(), region, call.now());
+  if (!role) return Refuse(role.error(), request.RegionName);
+  Store(call, *role);
+  return CreateUserPoolReplicaResponse{.UserPoolReplica = Describe(call, *replication::FindMember(*role, region))};
+}
+
+ApiResult<UpdateUserPoolReplicaResponse> UpdateUserPoolReplica(Call& call,
+                                                               const UpdateUserPoolReplicaRequest& request) {
+  const Region region(request.RegionName);
+  const auto role = replication::SetMemberState(
+      call.role(), region, request.Status == UpdateReplicaStatusType::kActive ? rpb::ACTIVE : rpb::INACTIVE);
+  if (!role) return Refuse(role.error(), request.RegionName);
+  Store(call, *role);
+  return UpdateUserPoolReplicaResponse{.UserPoolReplica = Describe(call, *replication::FindMember(*role, region))};
+}
+
+ApiResult<DeleteUserPoolReplicaResponse> DeleteUserPoolReplica(Call& call,
+                                                               const DeleteUserPoolReplicaRequest& request) {
+  const Region region(request.RegionName);
+  const auto role = replication::BeginRemoval(call.role(), region);
+  if (!role) return Refuse(role.error(), request.RegionName);
+  Store(call, *role);
+  return DeleteUserPoolReplicaResponse{.UserPoolReplica = Describe(call, *replication::FindMember(*role, region))};
+}
+
+ApiResult<ListUserPoolReplicasResponse> ListUserPoolReplicas(Call& call, const ListUserPoolReplicasRequest&) {
+  ListUserPoolReplicasResponse response;
+  auto& replicas = response.UserPoolReplicas.emplace();
+  const std::string& primary = call.role().primary();
+  replicas.push_back({.RegionName = primary,
+                      .Status = ReplicaStatusType::kActive,
+                      .Role = ReplicaRoleType::kPrimary,
+                      .UserPoolArn = ArnIn(call, primary)});
+  for (const rpb::Member& member : call.role().members()) replicas.push_back(Describe(call, member));
+  return response;
+}
+
+}  // namespace symbolon::cognito::operations
