@@ -1,8 +1,8 @@
 // The role record of a pool: which Region is primary, which are secondaries and in which state (replication protocol
 // §4).
 //
-// The record lies in the directory, in clear, under kRoleRecordType; every directory commit reads it. Pure functions, thread-safe:
-// thread-safe: they take a record and answer the changed one, which the caller commits.
+// The record lies in the directory, in clear, under kRoleRecordType; every directory commit reads it. Pure functions,
+// thread-safe: thread-safe: they take a record and answer the changed one, which the caller commits.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,358 @@
+#include "replication/consumer.h"
+
+#include <iterator>
+#include <utility>
+
+#include "base/log.h"
+#include "storage/log.h"
+
+namespace symbolon::replication {
+namespace {
+
+Consumer::Problem ProblemOf(pb::RefusalReason reason) {
+  switch (reason) {
+    case pb::UNKNOWN_POOL:
+      return Consumer::Problem::kUnknownPool;
+    case pb::NOT_MEMBER:
+      return Consumer::Problem::kNotMember;
+    case pb::VERSION:
+      return Consumer::Problem::kVersion;
+    case pb::BUSY:
+      return Consumer::Problem::kBusy;
+    default:
+      return Consumer::Problem::kProtocol;
+  }
+}
+
+Consumer::Problem ProblemOf(pb::EndReason reason) {
+  switch (reason) {
+    case pb::TRIMMED:
+      return Consumer::Problem::kTrimmed;
+    case pb::STORE:
+      return Consumer::Problem::kSupplierFails;
+    case pb::ROLE:
+      return Consumer::Problem::kNotMember;
+    default:
+      return Consumer::Problem::kProtocol;
+  }
+}
+
+storage::pb::Position PositionOf(const storage::pb::Head& head) {
+  storage::pb::Position position;
+  *position.mutable_epoch() = head.epoch();
+  position.set_sequence(head.sequence());
+  return position;
+}
+
+}  // namespace
+
+Consumer::Consumer(storage::Store& store, Random& random, PoolId pool, const Options& options,
+                   ReplicationCounters& counters)
+    : store_(store),
+      random_(random),
+      pool_(std::move(pool)),
+      options_(options),
+      counters_(counters),
+      backoff_(options.backoff_initial, options.backoff_limit) {}
+
+Consumer::Step Consumer::OnConnected(Instant now) {
+  connected_ = true;
+  retry_at_ = now.since_boot;
+  return MaybeOpen(now);
+}
+
+void Consumer::OnDisconnected() {
+  connected_ = false;
+  if (state_ == State::kDropping || state_ == State::kDropped) return;
+  StopStream(problem_, {});
+}
+
+Consumer::Step Consumer::OnTick(Instant now) {
+  Step step;
+  if (state_ == State::kDropping && call_ == Call::kNone && now.since_boot >= retry_at_) {
+    StartCall(step, DropPool{});
+    return step;
+  }
+  return MaybeOpen(now);
+}
+
+Consumer::Step Consumer::MaybeOpen(Instant now) {
+  Step step;
+  if (!connected_ || state_ != State::kIdle || call_ != Call::kNone || now.since_boot < retry_at_) return step;
+  const auto snapshot = store_.MakeSnapshot();
+  auto head = snapshot->Head(pool_);
+  auto history = snapshot->History(pool_);
+  auto staging = store_.FindStaging(pool_);
+  if (!head || (*head && !history) || !staging) {
+    StopStream(Problem::kStoreFails, now);
+    return step;
+  }
+  ++stream_;
+  state_ = State::kOpening;
+  pb::Open& open = *step.frames.emplace_back().mutable_open();
+  open.set_pool(pool_.value());
+  open.set_stream(stream_);
+  if (*head) {
+    *open.mutable_head() = **std::move(head);
+    *open.mutable_history() = *std::move(history);
+  }
+  if (*staging) {
+    *open.mutable_staging_head() = (*staging)->head;
+    open.set_staging_cursor((*staging)->cursor);
+    copy_records_ = (*staging)->records;
+  }
+  return step;
+}
+
+void Consumer::StopStream(Problem problem, Instant now) {
+  state_ = State::kIdle;
+  problem_ = problem;
+  entries_.clear();
+  pieces_.clear();
+  queued_bytes_ = 0;
+  copy_last_ = false;
+  begin_staging_ = false;
+  retry_at_ = now.since_boot + backoff_.Next(random_);
+}
+
+void Consumer::Leave(Step& step, pb::EndReason reason, Problem problem, Instant now) {
+  ++counters_.streams_ended;
+  if (connected_) {
+    pb::End& end = *step.frames.emplace_back().mutable_end();
+    end.set_pool(pool_.value());
+    end.set_stream(stream_);
+    end.set_reason(reason);
+  }
+  StopStream(problem, now);
+}
+
+Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
+  Step step;
+  if (outcome.stream() != stream_ || state_ != State::kOpening) return step;
+  switch (outcome.outcome_case()) {
+    case pb::Outcome::kRefused:
+      if (outcome.refused() == pb::BEING_DELETED) told_to_drop_ = outcome.member_number();
+      StopStream(ProblemOf(outcome.refused()), now);
+      break;
+    case pb::Outcome::kNotPrimary:
+      StopStream(Problem::kNotPrimary, now);
+      break;
+    case pb::Outcome::kBehind:
+      StopStream(Problem::kSupplierBehind, now);
+      break;
+    case pb::Outcome::kDiverged:
+      log::Error(
+          "replication: pool {}: this Region holds entries after {} that the primary does not have; it goes on serving "
+          "them",
+          pool_.value(), outcome.diverged());
+      StopStream(Problem::kDiverged, now);
+      break;
+    case pb::Outcome::kFollow:
+      state_ = State::kFollowing;
+      problem_ = Problem::kNone;
+      break;
+    case pb::Outcome::kCopy: {
+      const auto head = store_.MakeSnapshot()->Head(pool_);
+      if (!head) {
+        Leave(step, pb::STORE, Problem::kStoreFails, now);
+        break;
+      }
+      // A copy of an earlier state than this one would take acknowledged writes back.
+      if (*head && storage::ComparePositions(PositionOf(outcome.copy().head()), PositionOf(**head)) < 0) {
+        log::Error("replication: pool {}: the primary offers a copy older than what is here", pool_.value());
+        Leave(step, pb::PROTOCOL, Problem::kDiverged, now);
+        break;
+      }
+      state_ = State::kCopying;
+      problem_ = Problem::kNone;
+      copy_head_ = outcome.copy().head();
+      copy_history_ = outcome.copy().history();
+      copy_record_count_ = outcome.copy().record_count();
+      begin_staging_ = !outcome.copy().resumes();
+      if (begin_staging_) copy_records_ = 0;
+      primary_head_ = copy_head_;
+      Proceed(step);
+      break;
+    }
+    case pb::Outcome::OUTCOME_NOT_SET:
+      Leave(step, pb::PROTOCOL, Problem::kProtocol, now);
+      break;
+  }
+  return step;
+}
+
+bool Consumer::overflows() const {
+  // A supplier that respects its window never has more under way than that and one frame, which may be a large entry.
+  return queued_bytes_ > 2 * options_.pool_window_bytes;
+}
+
+Consumer::Step Consumer::OnBatch(pb::Batch batch, Instant now) {
+  Step step;
+  if (batch.stream() != stream_ || state_ != State::kFollowing) return step;
+  if (overflows()) {
+    Leave(step, pb::PROTOCOL, Problem::kProtocol, now);
+    return step;
+  }
+  primary_head_ = batch.head();
+  for (storage::pb::LogEntry& entry : *batch.mutable_entries()) {
+    queued_bytes_ += entry.ByteSizeLong();
+    entries_.push_back(std::move(entry));
+  }
+  Proceed(step);
+  return step;
+}
+
+Consumer::Step Consumer::OnCopyPiece(pb::CopyPiece piece, Instant now) {
+  Step step;
+  if (piece.stream() != stream_ || state_ != State::kCopying) return step;
+  if (copy_last_ || overflows()) {
+    Leave(step, pb::PROTOCOL, Problem::kProtocol, now);
+    return step;
+  }
+  copy_last_ = piece.last();
+  if (piece.records_size() > 0) {
+    queued_bytes_ += piece.ByteSizeLong();
+    pieces_.push_back(std::move(piece));
+  }
+  Proceed(step);
+  return step;
+}
+
+Consumer::Step Consumer::OnEnd(const pb::End& end, Instant now) {
+  Step step;
+  if (end.stream() != stream_ || state_ == State::kIdle || state_ == State::kDropping) return step;
+  ++counters_.streams_ended;
+  StopStream(ProblemOf(end.reason()), now);
+  return step;
+}
+
+Consumer::Step Consumer::Drop(std::uint64_t member_number, Instant now) {
+  Step step;
+  if (state_ == State::kDropping || state_ == State::kDropped) return step;
+  StopStream(Problem::kNone, now);
+  state_ = State::kDropping;
+  member_number_ = member_number;
+  if (call_ == Call::kNone) StartCall(step, DropPool{});
+  return step;
+}
+
+void Consumer::StartCall(Step& step, StoreCall call) {
+  call_stream_ = stream_;
+  static constexpr Call kCalls[] = {Call::kApply, Call::kBeginStaging, Call::kWriteStaging, Call::kFlip, Call::kDrop};
+  static_assert(std::size(kCalls) == std::variant_size_v<StoreCall>);
+  call_ = kCalls[call.index()];
+  step.call = std::move(call);
+}
+
+void Consumer::Proceed(Step& step) {
+  if (call_ != Call::kNone) return;
+  if (state_ == State::kFollowing && !entries_.empty()) {
+    ApplyEntries apply;
+    call_bytes_ = 0;
+    while (!entries_.empty() && (apply.entries.empty() || call_bytes_ < options_.apply_limit_bytes)) {
+      call_bytes_ += entries_.front().ByteSizeLong();
+      apply.entries.push_back(std::move(entries_.front()));
+      entries_.pop_front();
+    }
+    queued_bytes_ -= call_bytes_;
+    call_items_ = apply.entries.size();
+    return StartCall(step, std::move(apply));
+  }
+  if (state_ != State::kCopying) return;
+  if (begin_staging_) {
+    begin_staging_ = false;
+    return StartCall(step, BeginStaging{copy_head_, copy_history_});
+  }
+  if (!pieces_.empty()) {
+    pb::CopyPiece piece = std::move(pieces_.front());
+    pieces_.pop_front();
+    queued_bytes_ -= piece.ByteSizeLong();
+    WriteStaging write;
+    write.records.reserve(static_cast<std::size_t>(piece.records_size()));
+    for (pb::CopyRecord& record : *piece.mutable_records()) {
+      write.records.push_back({std::move(*record.mutable_key()), std::move(*record.mutable_value())});
+    }
+    call_items_ = write.records.size();
+    call_cursor_ = write.records.back().id;
+    return StartCall(step, std::move(write));
+  }
+  if (copy_last_) {
+    copy_last_ = false;
+    StartCall(step, FlipStaging{});
+  }
+}
+
+void Consumer::AckHead(Step& step, const storage::pb::Head& head) {
+  pb::Ack& ack = *step.frames.emplace_back().mutable_ack();
+  ack.set_pool(pool_.value());
+  ack.set_stream(stream_);
+  *ack.mutable_head() = head;
+}
+
+Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now) {
+  Step step;
+  const Call call = std::exchange(call_, Call::kNone);
+  SYMBOLON_CHECK(call != Call::kNone);
+
+  if (state_ == State::kDropping) {
+    if (call != Call::kDrop) {
+      StartCall(step, DropPool{});
+    } else if (result) {
+      state_ = State::kDropped;
+      pb::Dropped& dropped = *step.frames.emplace_back().mutable_dropped();
+      dropped.set_pool(pool_.value());
+      dropped.set_member_number(member_number_);
+    } else {
+      log::Error("replication: pool {}: cannot be dropped: {}", pool_.value(), result.error().detail);
+      problem_ = Problem::kStoreFails;
+      retry_at_ = now.since_boot + backoff_.Next(random_);
+    }
+    return step;
+  }
+
+  const bool current = call_stream_ == stream_ && (state_ == State::kFollowing || state_ == State::kCopying);
+  if (!result) {
+    const bool gap = result.error().code == storage::StoreErrorCode::kGap;
+    if (gap) ++counters_.chain_breaks;
+    log::Warning("replication: pool {}: {}", pool_.value(), result.error().detail);
+    if (current) Leave(step, gap ? pb::GAP : pb::STORE, gap ? Problem::kGap : Problem::kStoreFails, now);
+    return step;
+  }
+  switch (call) {
+    case Call::kApply:
+      counters_.entries_applied += call_items_;
+      if (current) AckHead(step, **result);
+      backoff_.Reset();
+      break;
+    case Call::kWriteStaging:
+      copy_records_ += call_items_;
+      backoff_.Reset();
+      if (current) {
+        pb::CopyAck& ack = *step.frames.emplace_back().mutable_copy_ack();
+        ack.set_pool(pool_.value());
+        ack.set_stream(stream_);
+        ack.set_cursor(std::move(call_cursor_));
+      }
+      break;
+    case Call::kFlip:
+      ++counters_.copies_taken;
+      if (current) {
+        state_ = State::kFollowing;
+        AckHead(step, copy_head_);
+      }
+      break;
+    case Call::kBeginStaging:
+    case Call::kDrop:
+    case Call::kNone:
+      break;
+  }
+  if (current) {
+    Proceed(step);
+  } else {
+    Step opened = MaybeOpen(now);
+    std::ranges::move(opened.frames, std::back_inserter(step.frames));
+  }
+  return step;
+}
+
+}  // namespace symbolon::replication

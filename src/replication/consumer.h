@@ -1,0 +1,151 @@
+// The receiving side of one pool's directory: opens it at the primary, takes a copy when told so, applies entries, and
+// acknowledges what is durable. It resumes a copy at the cursor that the store kept, and drops the pool when it has to.
+//
+// A pure state machine: its outputs are frames and at most one call to the store at a time, whose result is fed back.
+// It outlives connections. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "replication/backoff.h"
+#include "replication/link.pb.h"
+#include "replication/options.h"
+#include "replication/status.h"
+#include "storage/store.h"
+
+namespace symbolon::replication {
+
+// Calls to the store that a consumer wants made. All but ApplyEntries block.
+struct ApplyEntries {
+  std::vector<storage::pb::LogEntry> entries;
+};
+struct BeginStaging {
+  storage::pb::Head head;
+  storage::pb::History history;
+};
+struct WriteStaging {
+  std::vector<storage::Record> records;
+};
+struct FlipStaging {};
+struct DropPool {};
+
+using StoreCall = std::variant<ApplyEntries, BeginStaging, WriteStaging, FlipStaging, DropPool>;
+
+class Consumer {
+ public:
+  enum class State {
+    kIdle,
+    kOpening,
+    kFollowing,
+    kCopying,
+    // The store is emptied of the pool; afterwards this object is of no use any more.
+    kDropping,
+    kDropped,
+  };
+
+  // Why the stream does not run, for the operator.
+  enum class Problem {
+    kNone,
+    kUnknownPool,
+    kNotMember,
+    kVersion,
+    kBusy,
+    kNotPrimary,
+    // This Region knows a higher epoch than the supplier.
+    kSupplierBehind,
+    // This Region holds entries that the primary does not have.
+    kDiverged,
+    kGap,
+    kTrimmed,
+    kStoreFails,
+    kSupplierFails,
+    kProtocol,
+  };
+
+  struct Step {
+    std::vector<pb::Frame> frames;
+    std::optional<StoreCall> call;
+  };
+
+  // All references outlive this object.
+  Consumer(storage::Store& store, Random& random, PoolId pool, const Options& options, ReplicationCounters& counters);
+
+  Step OnConnected(Instant now);
+  // The result of a call under way is still awaited.
+  void OnDisconnected();
+  Step OnOutcome(const pb::Outcome& outcome, Instant now);
+  Step OnBatch(pb::Batch batch, Instant now);
+  Step OnCopyPiece(pb::CopyPiece piece, Instant now);
+  Step OnEnd(const pb::End& end, Instant now);
+  Step OnTick(Instant now);
+  // The call has ended; `head` after ApplyEntries.
+  Step OnCallDone(storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now);
+  // The pool has to go from this Region, in which it is member `member_number`.
+  Step Drop(std::uint64_t member_number, Instant now);
+
+  State state() const { return state_; }
+  bool connected() const { return connected_; }
+  Problem problem() const { return problem_; }
+  std::uint64_t member_number() const { return member_number_; }
+  // The primary's head as last heard on a stream.
+  const std::optional<storage::pb::Head>& primary_head() const { return primary_head_; }
+  // The supplier says that this Region has to drop the pool; the member's number.
+  std::optional<std::uint64_t> told_to_drop() const { return told_to_drop_; }
+  std::uint64_t copy_records() const { return copy_records_; }
+  std::uint64_t copy_record_count() const { return copy_record_count_; }
+
+ private:
+  Step MaybeOpen(Instant now);
+  // Starts the next call that the queues ask for, unless one is under way.
+  void Proceed(Step& step);
+  void StartCall(Step& step, StoreCall call);
+  // Leaves the stream, says so, and comes again later.
+  void Leave(Step& step, pb::EndReason reason, Problem problem, Instant now);
+  void StopStream(Problem problem, Instant now);
+  void AckHead(Step& step, const storage::pb::Head& head);
+  bool overflows() const;
+
+  // constant
+  storage::Store& store_;
+  Random& random_;
+  const PoolId pool_;
+  const Options& options_;
+  ReplicationCounters& counters_;
+
+  State state_ = State::kIdle;
+  Problem problem_ = Problem::kNone;
+  bool connected_ = false;
+  std::uint64_t stream_ = 0;
+  Backoff backoff_;
+  std::chrono::nanoseconds retry_at_{};
+
+  // The call under way; what it belongs to may be over when it ends.
+  enum class Call { kNone, kApply, kBeginStaging, kWriteStaging, kFlip, kDrop };
+  Call call_ = Call::kNone;
+  std::uint64_t call_stream_ = 0;
+  std::size_t call_bytes_ = 0;
+  std::size_t call_items_ = 0;
+  Bytes call_cursor_;
+
+  std::deque<storage::pb::LogEntry> entries_;
+  std::size_t queued_bytes_ = 0;
+  std::deque<pb::CopyPiece> pieces_;
+  bool copy_last_ = false;
+  bool begin_staging_ = false;
+  storage::pb::Head copy_head_;
+  storage::pb::History copy_history_;
+  std::uint64_t copy_records_ = 0;
+  std::uint64_t copy_record_count_ = 0;
+
+  std::optional<storage::pb::Head> primary_head_;
+  std::optional<std::uint64_t> told_to_drop_;
+  std::uint64_t member_number_ = 0;
+};
+
+}  // namespace symbolon::replication

@@ -1,0 +1,330 @@
+// Connections: dialling, greeting, numbering, liveness, and whose turn it is to send.
+#include "replication/machine.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace symbolon::replication {
+namespace {
+
+constexpr std::uint32_t kOldestVersion = 1;
+constexpr std::uint32_t kNewestVersion = 1;
+constexpr int kPoolStatesPerFrame = 200;
+
+}  // namespace
+
+PoolNews NewsOf(const storage::Notice& notice) {
+  PoolNews news{.pool = notice.pool, .head = notice.head, .roles = notice.everything, .facts_grew = notice.facts_grew};
+  for (const storage::Key& key : notice.keys) {
+    news.roles = news.roles || (key.space == storage::Space::kDirectory && key.type == kRoleRecordType);
+  }
+  return news;
+}
+
+Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options,
+                 MachineHost& host)
+    : store_(store), random_(random), options_(options), host_(host), own_(store.region()) {
+  for (Region& region : peers) {
+    SYMBOLON_CHECK(region != own_);
+    Peer& peer = peers_.try_emplace(region, options_).first->second;
+    peer.region = std::move(region);
+  }
+}
+
+void Machine::Start(Instant now) {
+  const auto snapshot = store_.MakeSnapshot();
+  std::optional<PoolId> after;
+  for (;;) {
+    constexpr std::size_t kPage = 1'000;
+    const auto page = snapshot->Pools(after, kPage);
+    if (!page) {
+      log::Error("replication: pools cannot be listed: {}", page.error().detail);
+      break;
+    }
+    for (const PoolId& pool : *page) LoadPool(pool, now);
+    if (page->size() < kPage) break;
+    after = page->back();
+  }
+  trim_at_ = now.since_boot + options_.trim_interval;
+  for (auto& [region, peer] : peers_) TickPeer(peer, now);
+}
+
+// ---- links ----
+
+Machine::Found Machine::FindLink(LinkId link) {
+  for (auto& [region, peer] : peers_) {
+    if (peer.dialled && peer.dialled->link() == link) return {&peer, &*peer.dialled, true};
+    if (peer.accepted && peer.accepted->link() == link) return {&peer, &*peer.accepted, false};
+  }
+  return {};
+}
+
+void Machine::Greet(Session& session, Instant now) {
+  session.set_connected();
+  pb::Frame frame;
+  pb::Hello& hello = *frame.mutable_hello();
+  hello.set_region(own_.value());
+  hello.set_incarnation(store_.incarnation());
+  hello.set_oldest_version(kOldestVersion);
+  hello.set_newest_version(kNewestVersion);
+  hello.set_now_micros(ToMicros(now.wall));
+  session.Push(std::move(frame));
+}
+
+void Machine::OnAccepted(LinkId link, const Region& region, Instant now) {
+  const auto found = peers_.find(region);
+  if (found == peers_.end()) {
+    host_.Close(link);
+    return;
+  }
+  Peer& peer = found->second;
+  if (peer.accepted) {
+    host_.Close(peer.accepted->link());
+    DropAccepted(peer);
+  }
+  peer.accepted.emplace(link, now);
+  Greet(*peer.accepted, now);
+}
+
+void Machine::OnConnected(LinkId link, Instant now) {
+  const Found found = FindLink(link);
+  if (found.session == nullptr || !found.dialled) return;
+  Greet(*found.session, now);
+}
+
+void Machine::OnClosed(LinkId link, Instant now) {
+  const Found found = FindLink(link);
+  if (found.session == nullptr) return;
+  if (found.dialled) {
+    DropDialled(*found.peer, now);
+  } else {
+    DropAccepted(*found.peer);
+  }
+}
+
+void Machine::DropDialled(Peer& peer, Instant now) {
+  if (peer.dialled->greeted()) ++peer.connections_lost;
+  peer.dialled.reset();
+  peer.dial_at = now.since_boot + peer.backoff.Next(random_);
+  for (auto& [id, pool] : pools_) {
+    if (pool.consumer && pool.consumer_peer == peer.region) pool.consumer->OnDisconnected();
+    pool.fact_pulls.erase(peer.region);
+  }
+}
+
+void Machine::DropAccepted(Peer& peer) {
+  peer.accepted.reset();
+  for (auto& [id, pool] : pools_) {
+    pool.fact_suppliers.erase(peer.region);
+    const auto supplier = pool.suppliers.find(peer.region);
+    if (supplier != pool.suppliers.end()) supplier->second->OnDisconnected();
+  }
+}
+
+void Machine::Break(Found found, std::string_view why, Instant now) {
+  ++counters_.protocol_errors;
+  log::Warning("replication: connection with {} ended: {}", found.peer->region.value(), why);
+  host_.Close(found.session->link());
+  OnClosed(found.session->link(), now);
+}
+
+void Machine::OnFrame(LinkId link, pb::Frame frame, Instant now) {
+  const Found found = FindLink(link);
+  if (found.session == nullptr) return;
+  Peer& peer = *found.peer;
+  switch (found.session->OnFrame(frame, now)) {
+    case Session::Received::kIgnore:
+      return;
+    case Session::Received::kBroken:
+      return Break(found, "a frame was lost", now);
+    case Session::Received::kTake:
+      break;
+  }
+  peer.last_contact = now.wall;
+  if (frame.has_hello() != !found.session->greeted()) return Break(found, "Hello out of place", now);
+  if (frame.has_hello()) {
+    if (!TakeHello(found, frame.hello(), now)) Break(found, "greeting not understood", now);
+    return;
+  }
+  if (frame.has_heartbeat()) {
+    peer.clock_difference = FromMicros(frame.heartbeat().now_micros()) - now.wall;
+    return;
+  }
+  const bool taken =
+      found.dialled ? TakeFromSupplier(peer, std::move(frame), now) : TakeFromConsumer(peer, std::move(frame), now);
+  // The session may be gone by now.
+  if (!taken && FindLink(link).session != nullptr) Break(FindLink(link), "a frame against the protocol", now);
+}
+
+bool Machine::TakeHello(Found found, const pb::Hello& hello, Instant now) {
+  Peer& peer = *found.peer;
+  // The transport has proved who the peer is; a Hello that says otherwise is a configuration that nobody meant.
+  if (hello.region() != peer.region.value()) return false;
+  if (hello.newest_version() < kOldestVersion || hello.oldest_version() > kNewestVersion) {
+    log::Error("replication: {} speaks versions {} to {}, this Region {} to {}", peer.region.value(),
+               hello.oldest_version(), hello.newest_version(), kOldestVersion, kNewestVersion);
+    return false;
+  }
+  peer.incarnation = hello.incarnation();
+  peer.clock_difference = FromMicros(hello.now_micros()) - now.wall;
+  found.session->set_greeted();
+  OnGreeted(peer, found.dialled, now);
+  return true;
+}
+
+void Machine::OnGreeted(Peer& peer, bool dialled, Instant now) {
+  if (dialled) {
+    peer.backoff.Reset();
+    peer.heard.clear();
+    for (auto& [id, pool] : pools_) UpdateConsumer(id, pool, now);
+    return;
+  }
+  pb::Frame frame;
+  for (const auto& [id, pool] : pools_) {
+    pb::PoolState state = StateFor(id, pool, peer.region);
+    if (!state.has_receiver() && state.primary() != peer.region.value()) continue;
+    *frame.mutable_pools()->add_pools() = std::move(state);
+    if (frame.pools().pools_size() == kPoolStatesPerFrame) peer.accepted->Push(std::exchange(frame, {}));
+  }
+  frame.mutable_pools()->set_complete(true);
+  peer.accepted->Push(std::move(frame));
+}
+
+bool Machine::TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now) {
+  const auto with_supplier = [&](const std::string& name, auto&& use) {
+    const PoolId id(name);
+    Pool* pool = FindPool(id);
+    if (pool == nullptr) return;
+    const auto supplier = pool->suppliers.find(peer.region);
+    if (supplier == pool->suppliers.end()) return;
+    use(*supplier->second);
+    MarkReady(peer.region, id, Topic::kDirectory);
+    MaybeMarkCopied(id, *pool, peer.region);
+  };
+  switch (frame.body_case()) {
+    case pb::Frame::kOpen:
+      OnOpen(peer, frame.open(), now);
+      return true;
+    case pb::Frame::kAck:
+      with_supplier(frame.ack().pool(), [&](Supplier& supplier) { supplier.OnAck(frame.ack(), now); });
+      return true;
+    case pb::Frame::kCopyAck:
+      with_supplier(frame.copy_ack().pool(), [&](Supplier& supplier) { supplier.OnCopyAck(frame.copy_ack(), now); });
+      return true;
+    case pb::Frame::kEnd:
+      with_supplier(frame.end().pool(), [&](Supplier& supplier) { supplier.OnEnd(frame.end()); });
+      return true;
+    case pb::Frame::kFactsHave:
+      OnFactsHave(peer, frame.facts_have());
+      return true;
+    case pb::Frame::kDropped:
+      OnDropped(peer, frame.dropped());
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool Machine::TakeFromSupplier(Peer& peer, pb::Frame frame, Instant now) {
+  const auto with_consumer = [&](const std::string& name, auto&& use) {
+    const PoolId id(name);
+    Pool* pool = FindPool(id);
+    if (pool == nullptr || !pool->consumer || pool->consumer_peer != peer.region) return;
+    CarryOut(id, *pool, use(*pool->consumer), now);
+  };
+  switch (frame.body_case()) {
+    case pb::Frame::kPools:
+      for (pb::PoolState& state : *frame.mutable_pools()->mutable_pools()) OnPoolState(peer, std::move(state), now);
+      return true;
+    case pb::Frame::kOutcome:
+      with_consumer(frame.outcome().pool(),
+                    [&](Consumer& consumer) { return consumer.OnOutcome(frame.outcome(), now); });
+      return true;
+    case pb::Frame::kBatch: {
+      const std::string name = frame.batch().pool();
+      with_consumer(name, [&](Consumer& consumer) { return consumer.OnBatch(std::move(*frame.mutable_batch()), now); });
+      return true;
+    }
+    case pb::Frame::kCopyPiece: {
+      const std::string name = frame.copy_piece().pool();
+      with_consumer(
+          name, [&](Consumer& consumer) { return consumer.OnCopyPiece(std::move(*frame.mutable_copy_piece()), now); });
+      return true;
+    }
+    case pb::Frame::kEnd:
+      with_consumer(frame.end().pool(), [&](Consumer& consumer) { return consumer.OnEnd(frame.end(), now); });
+      return true;
+    case pb::Frame::kFacts: {
+      const PoolId id(frame.facts().pool());
+      Pool* pool = FindPool(id);
+      if (pool == nullptr) return true;
+      const auto pull = pool->fact_pulls.find(peer.region);
+      if (pull == pool->fact_pulls.end()) return true;
+      CarryOut(id, *pool, peer, pull->second.consumer->OnFacts(std::move(*frame.mutable_facts())));
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
+std::optional<pb::Frame> Machine::NextFrame(LinkId link, Instant now) {
+  const Found found = FindLink(link);
+  if (found.session == nullptr || !found.session->connected()) return std::nullopt;
+  Session& session = *found.session;
+  std::optional<pb::Frame> frame = session.PopPushed();
+  // What waits for the shared window keeps its turn.
+  while (!frame && !found.dialled && session.greeted() && session.front() != nullptr) {
+    const Session::Ready ready = *session.front();
+    session.PopReady();
+    frame = NextOf(*found.peer, ready, now);
+    if (frame) session.MarkReady(ready);
+    if (!frame && !found.peer->window.open()) {
+      session.MarkReady(ready);
+      break;
+    }
+  }
+  if (frame) session.Stamp(*frame, now);
+  return frame;
+}
+
+// ---- time ----
+
+void Machine::OnTick(Instant now) {
+  for (auto& [region, peer] : peers_) TickPeer(peer, now);
+  std::vector<PoolId> ids;
+  ids.reserve(pools_.size());
+  for (const auto& [id, pool] : pools_) ids.push_back(id);
+  const bool trim = now.since_boot >= trim_at_;
+  if (trim) trim_at_ = now.since_boot + options_.trim_interval;
+  for (const PoolId& id : ids) {
+    if (Pool* pool = FindPool(id)) TickPool(id, *pool, now);
+    if (Pool* pool = FindPool(id); pool != nullptr && trim) Trim(id, *pool, now);
+  }
+}
+
+void Machine::TickPeer(Peer& peer, Instant now) {
+  if (peer.dialled && peer.dialled->silent(now, options_)) {
+    host_.Close(peer.dialled->link());
+    DropDialled(peer, now);
+  }
+  if (peer.accepted && peer.accepted->silent(now, options_)) {
+    host_.Close(peer.accepted->link());
+    DropAccepted(peer);
+  }
+  if (!peer.dialled && now.since_boot >= peer.dial_at) {
+    // Dialled links have odd ids, accepted ones even ids of the driver's choice.
+    peer.dialled.emplace(next_link_, now);
+    next_link_ += 2;
+    host_.Dial(peer.region, peer.dialled->link());
+  }
+  for (std::optional<Session>* session : {&peer.dialled, &peer.accepted}) {
+    if (!*session || !(*session)->heartbeat_due(now, options_)) continue;
+    pb::Frame frame;
+    frame.mutable_heartbeat()->set_now_micros(ToMicros(now.wall));
+    (*session)->Push(std::move(frame));
+  }
+}
+
+}  // namespace symbolon::replication

@@ -1,0 +1,214 @@
+// The replication machine of one Region: for every pool and every other Region the supplier, consumer and fact exchange
+// that the roles ask for, and the connections that they share (architecture §7).
+//
+// Pure: it has no thread, no clock and no socket. Whoever drives it tells it the time, what the store published and
+// what came over the links, asks it for the next frame of each link that can take one (after every input), and carries
+// out what it asks of its host. So production and the simulator run the same code. Not thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "replication/backoff.h"
+#include "replication/consumer.h"
+#include "replication/fact_exchange.h"
+#include "replication/host.h"
+#include "replication/options.h"
+#include "replication/roles.h"
+#include "replication/session.h"
+#include "replication/status.h"
+#include "replication/supplier.h"
+#include "storage/store.h"
+
+namespace symbolon::replication {
+
+// What a storage::Notice means to replication; notices of one pool may be joined.
+struct PoolNews {
+  PoolId pool;
+  std::optional<storage::pb::Head> head;
+  // The role record, or everything, may have changed.
+  bool roles = false;
+  bool facts_grew = false;
+};
+PoolNews NewsOf(const storage::Notice& notice);
+
+enum class ControlErrorCode {
+  // The Region asked is not the pool's primary.
+  kNotPrimary,
+  // The pool or the member is not known there, or the caller is no member.
+  kNotMember,
+  kWrongState,
+  // The handler refused.
+  kRefused,
+  // Not reached, timed out, or failing: it may have happened.
+  kUnavailable,
+};
+
+// `detail` is for the operator's log.
+struct ControlError {
+  ControlErrorCode code;
+  std::string detail;
+};
+
+template <class T>
+using ControlResult = Result<T, ControlError>;
+template <class T>
+using ControlDone = std::move_only_function<void(ControlResult<T>)>;
+
+class Machine {
+ public:
+  // `peers`: the other Regions. All references outlive the machine.
+  Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options, MachineHost& host);
+
+  // Finds the pools of the store. Once, before everything else; notices of later changes must not be missed.
+  void Start(Instant now);
+  void OnNews(const PoolNews& news, Instant now);
+  // Often: at least every 100 ms.
+  void OnTick(Instant now);
+
+  // The peer dialled this Region. An older connection of its is closed.
+  void OnAccepted(LinkId link, const Region& peer, Instant now);
+  // A dialled link stands.
+  void OnConnected(LinkId link, Instant now);
+  void OnClosed(LinkId link, Instant now);
+  void OnFrame(LinkId link, pb::Frame frame, Instant now);
+  // The next frame to send, if there is one.
+  std::optional<pb::Frame> NextFrame(LinkId link, Instant now);
+
+  // Commits a member's new state here, if this Region is the pool's primary. `from`: who asks; must be a member or this
+  // Region.
+  void ProposeMemberState(const Region& from, const PoolId& pool, const Region& region, pb::MemberState state,
+                          ControlDone<void> done);
+
+  // nullopt: the pool is not known here.
+  std::optional<ReplicationStatus> Status(const PoolId& pool, Instant now);
+  std::vector<ReplicationStatus> Statuses(Instant now);
+  std::vector<PeerStatus> Peers() const;
+  const ReplicationCounters& Counters() const { return counters_; }
+
+ private:
+  using Topic = Session::Topic;
+  using RoleChange = std::move_only_function<RoleResult<pb::RoleRecord>(pb::RoleRecord)>;
+
+  struct Peer {
+    explicit Peer(const Options& options)
+        : backoff(options.backoff_initial, options.backoff_limit), window(options.link_window_bytes) {}
+
+    Region region;
+    Bytes incarnation;
+    // This Region dialled it and is its consumer; it dialled this Region and is served.
+    std::optional<Session> dialled;
+    std::optional<Session> accepted;
+    Backoff backoff;
+    std::chrono::nanoseconds dial_at{};
+    // What it said of pools on `dialled`.
+    std::map<PoolId, pb::PoolState> heard;
+    // What is under way on `accepted`.
+    Window window;
+    std::optional<Timestamp> last_contact;
+    std::optional<std::chrono::microseconds> clock_difference;
+    std::uint64_t connections_lost = 0;
+  };
+
+  struct Pool {
+    std::optional<storage::pb::Head> head;
+    std::optional<pb::RoleRecord> role;
+    // While this Region is a secondary, or becomes one, or has to drop the pool.
+    std::unique_ptr<Consumer> consumer;
+    Region consumer_peer;
+    std::map<Region, std::unique_ptr<Supplier>> suppliers;
+    // On the peer's connection to this Region, and on this Region's to the peer; with the link's id, because results of
+    // merges outlive links.
+    std::map<Region, std::unique_ptr<FactSupplier>> fact_suppliers;
+    struct FactPull {
+      LinkId link;
+      std::unique_ptr<FactConsumer> consumer;
+    };
+    std::map<Region, FactPull> fact_pulls;
+    int merges_under_way = 0;
+    // To be dropped as this member as soon as no merge is under way.
+    std::optional<std::uint64_t> drop_as_member;
+    // The log was trimmed below this entry, or will be.
+    std::uint64_t trimmed_to = 0;
+    // The primary empties its store of a deleted pool.
+    bool dropping_deleted = false;
+    // Facts that a new member has to have before it leaves CREATING: those that were here when its copy was complete.
+    std::map<Region, storage::pb::FactVector> facts_at_copy;
+    std::map<Region, bool> role_change_under_way;
+  };
+
+  // ---- links (machine.cc) ----
+  struct Found {
+    Peer* peer = nullptr;
+    Session* session = nullptr;
+    bool dialled = false;
+  };
+  Found FindLink(LinkId link);
+  void Greet(Session& session, Instant now);
+  void OnGreeted(Peer& peer, bool dialled, Instant now);
+  void DropDialled(Peer& peer, Instant now);
+  void DropAccepted(Peer& peer);
+  // Closes a connection on which something impossible came.
+  void Break(Found found, std::string_view why, Instant now);
+  // False: the frame is against the protocol.
+  bool TakeHello(Found found, const pb::Hello& hello, Instant now);
+  bool TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now);
+  bool TakeFromSupplier(Peer& peer, pb::Frame frame, Instant now);
+  void TickPeer(Peer& peer, Instant now);
+
+  // ---- pools (machine_pools.cc) ----
+  Pool* FindPool(const PoolId& id);
+  void LoadPool(const PoolId& id, Instant now);
+  void ForgetPoolIfGone(const PoolId& id);
+  void OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::RoleRecord>& before, Instant now);
+  void OnPoolState(Peer& peer, pb::PoolState state, Instant now);
+  bool IsPrimary(const Pool& pool) const;
+  // The peer takes part in the pool: primary, or a member that has not to go.
+  static bool Shares(const Pool& pool, const Region& region);
+  pb::PoolState StateFor(const PoolId& id, const Pool& pool, const Region& peer) const;
+  void Announce(const PoolId& id, const Pool& pool, Peer& peer);
+
+  // The consumer that the roles ask for, connected if its supplier is.
+  void UpdateConsumer(const PoolId& id, Pool& pool, Instant now);
+  void UpdateFactPulls(const PoolId& id, Pool& pool);
+  void Drop(const PoolId& id, Pool& pool, std::uint64_t member_number, const Region& peer, Instant now);
+  void CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instant now);
+  void CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::Step step);
+  void OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now);
+  void OnOpen(Peer& peer, const pb::Open& open, Instant now);
+  void OnFactsHave(Peer& peer, const pb::FactsHave& have);
+  void OnDropped(Peer& peer, const pb::Dropped& dropped);
+  std::optional<pb::Frame> NextOf(Peer& peer, const Session::Ready& ready, Instant now);
+  void MarkReady(const Region& peer, const PoolId& id, Topic topic);
+  void MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& peer);
+  void MaybeDropDeleted(const PoolId& id, Pool& pool);
+  void TickPool(const PoolId& id, Pool& pool, Instant now);
+  void Trim(const PoolId& id, Pool& pool, Instant now);
+  void ChangeRole(const PoolId& id, RoleChange change, ControlDone<void> done, int attempt = 1);
+  int pinned_copies() const;
+
+  // ---- status (machine_status.cc) ----
+  ReplicationStatus StatusOf(const PoolId& id, Pool& pool, Instant now);
+  MemberStatus StatusOf(const PoolId& id, Pool& pool, const pb::Member& member, Instant now);
+
+  // constant
+  storage::Store& store_;
+  Random& random_;
+  const Options options_;
+  MachineHost& host_;
+  const Region own_;
+
+  std::map<Region, Peer> peers_;
+  std::map<PoolId, Pool> pools_;
+  LinkId next_link_ = 1;
+  std::chrono::nanoseconds trim_at_{};
+  ReplicationCounters counters_;
+};
+
+}  // namespace symbolon::replication

@@ -1,0 +1,121 @@
+// What the machine shows of itself.
+#include <algorithm>
+
+#include "replication/machine.h"
+
+namespace symbolon::replication {
+namespace {
+
+std::string_view Describe(Consumer::Problem problem) {
+  switch (problem) {
+    case Consumer::Problem::kNone:
+      return "";
+    case Consumer::Problem::kUnknownPool:
+      return "the primary does not know the pool";
+    case Consumer::Problem::kNotMember:
+      return "the primary does not list this Region";
+    case Consumer::Problem::kVersion:
+      return "no common protocol version";
+    case Consumer::Problem::kBusy:
+      return "the primary serves other copies";
+    case Consumer::Problem::kNotPrimary:
+      return "the Region asked is not the primary";
+    case Consumer::Problem::kSupplierBehind:
+      return "this Region knows a higher epoch than the primary";
+    case Consumer::Problem::kDiverged:
+      return "this Region holds entries that the primary does not have";
+    case Consumer::Problem::kGap:
+      return "entries did not continue what is here";
+    case Consumer::Problem::kTrimmed:
+      return "the primary's log does not reach back to here";
+    case Consumer::Problem::kStoreFails:
+      return "this Region's store fails";
+    case Consumer::Problem::kSupplierFails:
+      return "the primary's store fails";
+    case Consumer::Problem::kProtocol:
+      return "the primary's answers are not understood";
+  }
+  return "";
+}
+
+}  // namespace
+
+MemberStatus Machine::StatusOf(const PoolId&, Pool& pool, const pb::Member& member, Instant now) {
+  MemberStatus status;
+  status.region = Region(member.region());
+  status.state = member.state();
+  if (const auto peer = peers_.find(status.region); peer != peers_.end()) {
+    status.connected = peer->second.accepted && peer->second.accepted->greeted();
+    status.last_contact = peer->second.last_contact;
+  }
+  const std::uint64_t head = pool.head ? pool.head->sequence() : 0;
+  status.lag_entries = head;
+  const auto found = pool.suppliers.find(status.region);
+  if (found == pool.suppliers.end()) return status;
+  Supplier& supplier = *found->second;
+  status.acknowledged = supplier.acknowledged();
+  if (status.acknowledged) status.lag_entries = head - std::min(head, status.acknowledged->sequence());
+  if (pool.head) status.lag_time = supplier.LagTime(*pool.head, now.wall);
+  if (supplier.pinned()) status.copy = CopyProgress{supplier.copy_records_sent(), supplier.copy_record_count()};
+  return status;
+}
+
+ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
+  ReplicationStatus status;
+  status.pool = id;
+  status.head = pool.head;
+  if (pool.role) {
+    status.role = RoleOf(*pool.role, own_);
+    status.primary = Region(pool.role->primary());
+    status.epoch_counter = pool.role->epoch_counter();
+    if (IsPrimary(pool)) {
+      for (const pb::Member& member : pool.role->members()) status.members.push_back(StatusOf(id, pool, member, now));
+    }
+  }
+  if (!pool.consumer) return status;
+  if (status.primary.empty()) status.primary = pool.consumer_peer;
+  status.streaming = pool.consumer->state() == Consumer::State::kFollowing;
+  status.primary_head = pool.consumer->primary_head();
+  status.problem = Describe(pool.consumer->problem());
+  if (pool.consumer->state() == Consumer::State::kCopying) {
+    status.copy = CopyProgress{pool.consumer->copy_records(), pool.consumer->copy_record_count()};
+  }
+  const auto peer = peers_.find(pool.consumer_peer);
+  if (peer == peers_.end()) {
+    status.problem = "the primary's Region is not in this Region's topology";
+  } else {
+    status.primary_last_contact = peer->second.last_contact;
+    if (status.problem.empty() && !status.streaming && !pool.consumer->connected())
+      status.problem = "no connection to the primary";
+  }
+  return status;
+}
+
+std::optional<ReplicationStatus> Machine::Status(const PoolId& id, Instant now) {
+  Pool* pool = FindPool(id);
+  if (pool == nullptr) return std::nullopt;
+  return StatusOf(id, *pool, now);
+}
+
+std::vector<ReplicationStatus> Machine::Statuses(Instant now) {
+  std::vector<ReplicationStatus> statuses;
+  statuses.reserve(pools_.size());
+  for (auto& [id, pool] : pools_) statuses.push_back(StatusOf(id, pool, now));
+  return statuses;
+}
+
+std::vector<PeerStatus> Machine::Peers() const {
+  std::vector<PeerStatus> statuses;
+  for (const auto& [region, peer] : peers_) {
+    PeerStatus& status = statuses.emplace_back();
+    status.region = region;
+    status.dialled = peer.dialled && peer.dialled->greeted();
+    status.accepted = peer.accepted && peer.accepted->greeted();
+    status.last_contact = peer.last_contact;
+    status.clock_difference = peer.clock_difference;
+    status.connections_lost = peer.connections_lost;
+  }
+  return statuses;
+}
+
+}  // namespace symbolon::replication

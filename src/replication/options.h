@@ -1,0 +1,48 @@
+// What bounds and paces replication. The defaults are meant for production.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace symbolon::replication {
+
+// One reading of both clocks. Machines are told the time, they never ask.
+struct Instant {
+  Timestamp wall;
+  std::chrono::nanoseconds since_boot{};
+};
+
+struct Options {
+  // About this much data goes into one frame.
+  std::size_t frame_limit_bytes = 256 << 10;
+  // Sent and not acknowledged, per pool and consumer, and per consumer.
+  std::size_t pool_window_bytes = 2 << 20;
+  std::size_t link_window_bytes = 8 << 20;
+  // Entries that a consumer makes durable in one commit.
+  std::size_t apply_limit_bytes = 1 << 20;
+
+  std::chrono::nanoseconds heartbeat_interval = std::chrono::seconds(1);
+  // A connection on which nothing came for so long is given up.
+  std::chrono::nanoseconds silence_limit = std::chrono::seconds(8);
+  std::chrono::nanoseconds backoff_initial = std::chrono::milliseconds(100);
+  std::chrono::nanoseconds backoff_limit = std::chrono::seconds(10);
+
+  // Copies that a supplier serves at a time; each pins a snapshot.
+  std::size_t copies_max = 4;
+  // A pinned snapshot is kept for so long after the copy's last progress.
+  std::chrono::nanoseconds copy_pin_limit = std::chrono::minutes(10);
+
+  // Entries that are kept though everybody has them, so that a replica that restarts follows at once.
+  std::uint64_t kept_entries_min = 10'000;
+  // Entries that are kept for members that lag; past it they need a copy.
+  std::uint64_t kept_entries_max = 1'000'000;
+  std::chrono::nanoseconds trim_interval = std::chrono::seconds(10);
+
+  // A change of the role record is planned so often before the conflict is answered.
+  int role_change_attempts_max = 16;
+};
+
+}  // namespace symbolon::replication

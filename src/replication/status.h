@@ -1,0 +1,90 @@
+// What operators see of replication: for metrics, for DescribeReplication and `symbolon replication status`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "replication/roles.h"
+#include "storage/log.pb.h"
+
+namespace symbolon::replication {
+
+struct CopyProgress {
+  std::uint64_t records = 0;
+  // Of all; may be an estimate.
+  std::uint64_t record_count = 0;
+};
+
+// One secondary, as the primary sees it.
+struct MemberStatus {
+  Region region;
+  pb::MemberState state = pb::MEMBER_STATE_UNSPECIFIED;
+  // A connection of the member is up.
+  bool connected = false;
+  // When anything came from it; nullopt: not since this process started.
+  std::optional<Timestamp> last_contact;
+  // What it has durably; nullopt: nothing, or not known since this process started.
+  std::optional<storage::pb::Head> acknowledged;
+  // Entries that it has not acknowledged; all of them when nothing is known.
+  std::uint64_t lag_entries = 0;
+  // Age, on this Region's clock, of the oldest entry that it has not acknowledged; grows while it is silent. nullopt:
+  // unknown.
+  std::optional<std::chrono::microseconds> lag_time;
+  std::optional<CopyProgress> copy;
+};
+
+// One pool in this Region.
+struct ReplicationStatus {
+  PoolId pool;
+  Role role;
+  Region primary;
+  std::uint64_t epoch_counter = 0;
+  // On the primary what is committed, on a secondary what is applied; nullopt: a first copy is under way.
+  std::optional<storage::pb::Head> head;
+  // The primary's list.
+  std::vector<MemberStatus> members;
+
+  // Of a secondary: whether it has the primary's stream, what it heard last, and why it has not ("" if it has).
+  bool streaming = false;
+  std::optional<storage::pb::Head> primary_head;
+  std::optional<Timestamp> primary_last_contact;
+  std::optional<CopyProgress> copy;
+  std::string problem;
+};
+
+// One other Region.
+struct PeerStatus {
+  Region region;
+  // This Region's connection to it, and its connection to this Region.
+  bool dialled = false;
+  bool accepted = false;
+  std::optional<Timestamp> last_contact;
+  // Its clock minus this Region's when last heard; the way there is in it.
+  std::optional<std::chrono::microseconds> clock_difference;
+  std::uint64_t connections_lost = 0;
+};
+
+// Since this process started.
+struct ReplicationCounters {
+  std::uint64_t entries_sent = 0;
+  std::uint64_t entries_applied = 0;
+  std::uint64_t facts_sent = 0;
+  std::uint64_t facts_merged = 0;
+  std::uint64_t copies_begun = 0;
+  std::uint64_t copies_resumed = 0;
+  std::uint64_t copies_served = 0;
+  std::uint64_t copies_taken = 0;
+  std::uint64_t copies_failed = 0;
+  std::uint64_t streams_ended = 0;
+  // Entries that did not continue what was there.
+  std::uint64_t chain_breaks = 0;
+  // Connections ended because a frame was lost, misplaced or against the protocol.
+  std::uint64_t protocol_errors = 0;
+};
+
+}  // namespace symbolon::replication

@@ -1,0 +1,306 @@
+#include "replication/supplier.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "replication/open.h"
+#include "storage/log.h"
+
+namespace symbolon::replication {
+namespace {
+
+// A frame's own octets beside the values, and an entry's, a record's: what the window counts for them.
+constexpr std::size_t kOverheadBytes = 128;
+
+bool SameHead(const storage::pb::Head& a, const storage::pb::Head& b) {
+  return a.sequence() == b.sequence() && a.digest() == b.digest() && storage::CompareEpochs(a.epoch(), b.epoch()) == 0;
+}
+
+bool OwnsLastEpoch(const storage::Store& store, const storage::pb::History& history) {
+  if (history.epochs_size() == 0) return false;
+  const storage::pb::Epoch& last = history.epochs(history.epochs_size() - 1).epoch();
+  return last.region() == store.region().value() && last.incarnation() == store.incarnation();
+}
+
+}  // namespace
+
+Supplier::Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window,
+                   ReplicationCounters& counters)
+    : store_(store),
+      pool_(std::move(pool)),
+      options_(options),
+      counters_(counters),
+      window_(options.pool_window_bytes, &link_window) {}
+
+void Supplier::OnOpen(const pb::Open& open, const pb::Member* member, const Region& hint, bool may_copy, Instant now) {
+  Reset();
+  stream_ = open.stream();
+  pb::Outcome outcome;
+
+  const auto snapshot = store_.MakeSnapshot();
+  const auto head = snapshot->Head(pool_);
+  const auto history = snapshot->History(pool_);
+  if (!head || (*head && !history)) {
+    outcome.set_refused(pb::BUSY);
+    return Answer(std::move(outcome), State::kIdle);
+  }
+  SupplierView view;
+  view.head = *head;
+  if (*head) {
+    head_ = **head;
+    view.history = *history;
+  }
+  view.member = member;
+  view.owns_last_epoch = OwnsLastEpoch(store_, view.history);
+  view.hint = hint;
+  view.digest_at = [this](std::uint64_t sequence) -> std::optional<Bytes> {
+    auto digest = store_.DigestAt(pool_, sequence);
+    return digest ? *std::move(digest) : std::nullopt;
+  };
+
+  const OpenDecision decision = DecideOpen(open, view);
+  if (const auto* refused = std::get_if<Refused>(&decision)) {
+    outcome.set_refused(refused->reason);
+    if (member != nullptr) outcome.set_member_number(member->number());
+  } else if (const auto* not_primary = std::get_if<NotPrimary>(&decision)) {
+    outcome.set_not_primary(not_primary->hint.value());
+  } else if (const auto* behind = std::get_if<Behind>(&decision)) {
+    *outcome.mutable_behind() = behind->epoch;
+  } else if (const auto* diverged = std::get_if<Diverged>(&decision)) {
+    acknowledged_.reset();
+    outcome.set_diverged(diverged->fork);
+  } else if (const auto* follow = std::get_if<Follow>(&decision)) {
+    copy_.reset();
+    acknowledged_ = open.head();
+    next_sequence_ = follow->from;
+    outcome.set_follow(follow->from);
+    return Answer(std::move(outcome), State::kFollowing);
+  } else {
+    acknowledged_.reset();
+    if (open.has_head()) acknowledged_ = open.head();
+    return AnswerCopy(open, may_copy, now);
+  }
+  Answer(std::move(outcome), State::kIdle);
+}
+
+void Supplier::AnswerCopy(const pb::Open& open, bool may_copy, Instant now) {
+  pb::Outcome outcome;
+  const bool goes_on = copy_ != nullptr && open.has_staging_head() && SameHead(open.staging_head(), copy_->head());
+  if (!goes_on) {
+    if (copy_ == nullptr && !may_copy) {
+      outcome.set_refused(pb::BUSY);
+      return Answer(std::move(outcome), State::kIdle);
+    }
+    copy_.reset();
+    auto source = store_.OpenCopy(pool_);
+    if (!source) {
+      log::Warning("replication: pool {}: no copy: {}", pool_.value(), source.error().detail);
+      outcome.set_refused(pb::BUSY);
+      return Answer(std::move(outcome), State::kIdle);
+    }
+    copy_ = *std::move(source);
+    ++counters_.copies_begun;
+  }
+  // After a restart here the new snapshot may stand where the old one did, and is equal to it.
+  const bool resumes = open.has_staging_head() && SameHead(open.staging_head(), copy_->head());
+  if (resumes) ++counters_.copies_resumed;
+  copy_cursor_ = resumes ? open.staging_cursor() : Bytes();
+  if (!resumes) copy_records_sent_ = 0;
+  copy_progress_at_ = now.since_boot;
+  pb::Outcome::Copy& copy = *outcome.mutable_copy();
+  *copy.mutable_head() = copy_->head();
+  *copy.mutable_history() = copy_->history();
+  copy.set_record_count(copy_->record_count());
+  copy.set_resumes(resumes);
+  Answer(std::move(outcome), State::kCopying);
+}
+
+void Supplier::Answer(pb::Outcome outcome, State next_state) {
+  outcome.set_pool(pool_.value());
+  outcome.set_stream(stream_);
+  answer_.emplace();
+  *answer_->mutable_outcome() = std::move(outcome);
+  state_ = State::kAnswering;
+  state_after_answer_ = next_state;
+}
+
+void Supplier::Finish(pb::EndReason reason) {
+  if (state_ == State::kIdle) return;
+  Reset();
+  ++counters_.streams_ended;
+  answer_.emplace();
+  pb::End& end = *answer_->mutable_end();
+  end.set_pool(pool_.value());
+  end.set_stream(stream_);
+  end.set_reason(reason);
+  state_ = State::kEnding;
+  state_after_answer_ = State::kIdle;
+}
+
+void Supplier::Reset() {
+  state_ = State::kIdle;
+  answer_.reset();
+  sent_.clear();
+  window_.Clear();
+}
+
+void Supplier::OnAck(const pb::Ack& ack, Instant) {
+  if (ack.stream() != stream_) return;
+  if (state_ == State::kFlipping) {
+    if (!SameHead(ack.head(), copy_->head())) return Finish(pb::PROTOCOL);
+    next_sequence_ = copy_->head().sequence() + 1;
+    copy_.reset();
+    ++counters_.copies_served;
+    acknowledged_ = ack.head();
+    sent_.clear();
+    window_.Clear();
+    state_ = State::kFollowing;
+    return;
+  }
+  if (state_ != State::kFollowing) return;
+  const std::uint64_t sequence = ack.head().sequence();
+  if (sequence >= next_sequence_ || sequence < acknowledged_->sequence()) return Finish(pb::PROTOCOL);
+  acknowledged_ = ack.head();
+  while (!sent_.empty() && sent_.front().last_sequence <= sequence) {
+    window_.Give(sent_.front().size_bytes);
+    sent_.pop_front();
+  }
+}
+
+void Supplier::OnCopyAck(const pb::CopyAck& ack, Instant now) {
+  if (ack.stream() != stream_ || (state_ != State::kCopying && state_ != State::kFlipping)) return;
+  const auto known = std::ranges::find(sent_, ack.cursor(), &Sent::cursor);
+  if (known == sent_.end()) return Finish(pb::PROTOCOL);
+  const auto end = std::next(known);
+  for (auto piece = sent_.begin(); piece != end; ++piece) window_.Give(piece->size_bytes);
+  sent_.erase(sent_.begin(), end);
+  copy_progress_at_ = now.since_boot;
+}
+
+void Supplier::OnEnd(const pb::End& end) {
+  if (end.stream() != stream_) return;
+  if (state_ != State::kIdle) ++counters_.streams_ended;
+  Reset();
+}
+
+void Supplier::OnDisconnected() { Reset(); }
+
+void Supplier::OnTick(Instant now) {
+  if (copy_ == nullptr || now.since_boot - copy_progress_at_ < options_.copy_pin_limit) return;
+  log::Warning("replication: pool {}: a copy made no progress and is given up", pool_.value());
+  ++counters_.copies_failed;
+  copy_.reset();
+  Finish(pb::TRIMMED);
+}
+
+void Supplier::OnTrimmed(std::uint64_t first_kept) {
+  if (copy_ == nullptr || first_kept <= copy_->head().sequence() + 1) return;
+  log::Warning("replication: pool {}: a copy took longer than the log is kept and begins again", pool_.value());
+  ++counters_.copies_failed;
+  copy_.reset();
+  Finish(pb::TRIMMED);
+}
+
+void Supplier::OnRoleLost() {
+  copy_.reset();
+  acknowledged_.reset();
+  Finish(pb::ROLE);
+}
+
+std::optional<std::uint64_t> Supplier::needed_from() const {
+  if (copy_ != nullptr) return copy_->head().sequence() + 1;
+  if (acknowledged_) return acknowledged_->sequence() + 1;
+  return std::nullopt;
+}
+
+std::optional<pb::Frame> Supplier::Next(Instant now) {
+  if (answer_) {
+    std::optional<pb::Frame> frame = std::move(answer_);
+    answer_.reset();
+    state_ = state_after_answer_;
+    return frame;
+  }
+  if (!window_.open()) return std::nullopt;
+  switch (state_) {
+    case State::kFollowing:
+      return NextBatch(now);
+    case State::kCopying:
+      return NextPiece(now);
+    case State::kIdle:
+    case State::kAnswering:
+    case State::kFlipping:
+    case State::kEnding:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<pb::Frame> Supplier::NextBatch(Instant now) {
+  if (next_sequence_ > head_.sequence()) return std::nullopt;
+  auto entries = store_.ReadLog(pool_, next_sequence_, options_.frame_limit_bytes);
+  if (!entries) {
+    Finish(entries.error().code == storage::StoreErrorCode::kGap ? pb::TRIMMED : pb::STORE);
+    return Next(now);
+  }
+  if (entries->empty()) return std::nullopt;
+  pb::Frame frame;
+  pb::Batch& batch = *frame.mutable_batch();
+  batch.set_pool(pool_.value());
+  batch.set_stream(stream_);
+  batch.set_now_micros(ToMicros(now.wall));
+  *batch.mutable_head() = head_;
+  for (storage::pb::LogEntry& entry : *entries) *batch.add_entries() = std::move(entry);
+  next_sequence_ = batch.entries().rbegin()->sequence() + 1;
+  counters_.entries_sent += static_cast<std::uint64_t>(batch.entries_size());
+  Sent sent{.last_sequence = next_sequence_ - 1, .size_bytes = batch.ByteSizeLong()};
+  window_.Take(sent.size_bytes);
+  sent_.push_back(std::move(sent));
+  return frame;
+}
+
+std::optional<pb::Frame> Supplier::NextPiece(Instant now) {
+  auto records = copy_->Next(copy_cursor_, options_.frame_limit_bytes);
+  if (!records) {
+    log::Warning("replication: pool {}: the copy cannot be read: {}", pool_.value(), records.error().detail);
+    ++counters_.copies_failed;
+    copy_.reset();
+    Finish(pb::STORE);
+    return Next(now);
+  }
+  pb::Frame frame;
+  pb::CopyPiece& piece = *frame.mutable_copy_piece();
+  piece.set_pool(pool_.value());
+  piece.set_stream(stream_);
+  if (records->empty()) {
+    piece.set_last(true);
+    state_ = State::kFlipping;
+    return frame;
+  }
+  std::size_t size_bytes = kOverheadBytes;
+  for (storage::Record& record : *records) {
+    size_bytes += record.id.size() + record.value.size() + kOverheadBytes;
+    pb::CopyRecord& out = *piece.add_records();
+    out.set_key(std::move(record.id));
+    out.set_value(std::move(record.value));
+  }
+  copy_cursor_ = piece.records().rbegin()->key();
+  copy_records_sent_ += static_cast<std::uint64_t>(piece.records_size());
+  window_.Take(size_bytes);
+  sent_.push_back(Sent{.cursor = copy_cursor_, .size_bytes = size_bytes});
+  return frame;
+}
+
+std::optional<std::chrono::microseconds> Supplier::LagTime(const storage::pb::Head& head, Timestamp now) {
+  if (!acknowledged_) return std::nullopt;
+  const std::uint64_t oldest = acknowledged_->sequence() + 1;
+  if (oldest > head.sequence()) return std::chrono::microseconds(0);
+  if (!oldest_pending_ || oldest_pending_->sequence != oldest) {
+    const auto entries = store_.ReadLog(pool_, oldest, 1);
+    // Trimmed: the replica needs a copy, and the age of what it lacks is known only if it was asked for before.
+    if (!entries || entries->empty()) return std::nullopt;
+    oldest_pending_ = OldestPending{oldest, entries->front().commit_time_micros()};
+  }
+  return std::max(now - FromMicros(oldest_pending_->commit_time_micros), std::chrono::microseconds(0));
+}
+
+}  // namespace symbolon::replication

@@ -1,0 +1,114 @@
+// The sending side of one pool's directory towards one consumer: answers Open, then streams a copy, entries, or both in
+// turn.
+//
+// A pure state machine: fed with messages, time and news of the store, asked for the next frame whenever the connection
+// can take one. Reads the store, never writes it. It outlives connections, so that a cut copy goes on from its pinned
+// snapshot. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ids.h"
+#include "replication/link.pb.h"
+#include "replication/options.h"
+#include "replication/role.pb.h"
+#include "replication/status.h"
+#include "replication/window.h"
+#include "storage/store.h"
+
+namespace symbolon::replication {
+
+class Supplier {
+ public:
+  enum class State { kIdle, kAnswering, kFollowing, kCopying, kFlipping, kEnding };
+
+  // All references outlive this object.
+  Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window,
+           ReplicationCounters& counters);
+
+  // Answers with the next frame. `member`: the consumer's row, nullptr if it has none; `may_copy`: another pin is
+  // allowed.
+  void OnOpen(const pb::Open& open, const pb::Member* member, const Region& hint, bool may_copy, Instant now);
+  void OnAck(const pb::Ack& ack, Instant now);
+  void OnCopyAck(const pb::CopyAck& ack, Instant now);
+  // The consumer ended the stream.
+  void OnEnd(const pb::End& end);
+  void OnDisconnected();
+  void OnTick(Instant now);
+  // The pool's log grew.
+  void OnHead(const storage::pb::Head& head) { head_ = head; }
+  // The pool's log was trimmed below `first_kept`.
+  void OnTrimmed(std::uint64_t first_kept);
+  // This Region is not the primary, or the peer not a member, any more.
+  void OnRoleLost();
+
+  // The next frame, if the windows are open and there is something to say. Unnumbered.
+  std::optional<pb::Frame> Next(Instant now);
+  // Next() would say something whatever the windows are.
+  bool has_answer() const { return answer_.has_value(); }
+
+  State state() const { return state_; }
+  // What the consumer has durably, as far as it told; nullopt: nothing, or not known.
+  const std::optional<storage::pb::Head>& acknowledged() const { return acknowledged_; }
+  // The first entry that this consumer still needs; nullopt: it needs a copy first, or has not opened the pool yet.
+  std::optional<std::uint64_t> needed_from() const;
+  // It has opened the pool since this object was made.
+  bool heard() const { return stream_ != 0; }
+  // The consumer follows: it holds a complete directory.
+  bool following() const { return state_ == State::kFollowing && acknowledged_.has_value(); }
+  bool pinned() const { return copy_ != nullptr; }
+  // Age, on this Region's clock, of the oldest entry up to `head` that is not acknowledged. nullopt: no longer known.
+  std::optional<std::chrono::microseconds> LagTime(const storage::pb::Head& head, Timestamp now);
+  std::uint64_t copy_records_sent() const { return copy_records_sent_; }
+  std::uint64_t copy_record_count() const { return copy_ == nullptr ? 0 : copy_->record_count(); }
+
+ private:
+  struct Sent {
+    std::uint64_t last_sequence = 0;  // of a batch
+    Bytes cursor;                     // of a piece
+    std::size_t size_bytes = 0;
+  };
+
+  void Answer(pb::Outcome outcome, State next_state);
+  void AnswerCopy(const pb::Open& open, bool may_copy, Instant now);
+  void Finish(pb::EndReason reason);
+  void Reset();
+  std::optional<pb::Frame> NextBatch(Instant now);
+  std::optional<pb::Frame> NextPiece(Instant now);
+
+  // constant
+  storage::Store& store_;
+  const PoolId pool_;
+  const Options& options_;
+  ReplicationCounters& counters_;
+
+  State state_ = State::kIdle;
+  std::uint64_t stream_ = 0;
+  // What is said before anything else: an Outcome or an End; then the state becomes `state_after_answer_`.
+  std::optional<pb::Frame> answer_;
+  State state_after_answer_ = State::kIdle;
+
+  storage::pb::Head head_;
+  std::uint64_t next_sequence_ = 0;
+  std::optional<storage::pb::Head> acknowledged_;
+  std::deque<Sent> sent_;
+  Window window_;
+
+  std::unique_ptr<storage::CopySource> copy_;
+  Bytes copy_cursor_;
+  std::uint64_t copy_records_sent_ = 0;
+  std::chrono::nanoseconds copy_progress_at_{};
+
+  // Commit time of the entry with this sequence, the oldest not acknowledged.
+  struct OldestPending {
+    std::uint64_t sequence = 0;
+    std::int64_t commit_time_micros = 0;
+  };
+  std::optional<OldestPending> oldest_pending_;
+};
+
+}  // namespace symbolon::replication
