@@ -61,13 +61,20 @@ class EngineIterator {
   virtual StoreResult<void> status() const = 0;
 };
 
+enum class Caching : std::uint8_t {
+  kKeep,
+  // For walks over much that is not needed again soon: leaves the cache to others.
+  kPassBy,
+};
+
 // The state at one moment. Must not outlive the engine.
 class EngineSnapshot {
  public:
   virtual ~EngineSnapshot() = default;
   virtual StoreResult<std::optional<Bytes>> Get(BytesView key) const = 0;
   // Positioned at the first key >= begin; ends before `end`.
-  virtual std::unique_ptr<EngineIterator> Iterate(BytesView begin, BytesView end) const = 0;
+  virtual std::unique_ptr<EngineIterator> Iterate(BytesView begin, BytesView end,
+                                                  Caching caching = Caching::kKeep) const = 0;
 };
 
 class Engine {

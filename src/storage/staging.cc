@@ -32,7 +32,7 @@ class LocalCopySource final : public CopySource {
   std::uint64_t record_count() const override { return record_count_; }
 
   StoreResult<std::vector<Record>> Next(BytesView cursor, std::size_t limit_bytes) override {
-    const auto stored = view_.engine->Iterate(records_, keys::PrefixEnd(records_));
+    const auto stored = view_.engine->Iterate(records_, keys::PrefixEnd(records_), Caching::kPassBy);
     if (!cursor.empty()) stored->Seek(Bytes(records_).append(cursor).append(1, '\0'));
     std::vector<Record> records;
     std::size_t size_bytes = 0;

@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/fakes.h"
+#include "base/manual_clock.h"
+#include "base/seeded_random.h"
 #include "storage/local_store.h"
 #include "storage/log.h"
 #include "storage/store.h"

@@ -153,7 +153,7 @@ class MemorySnapshot final : public EngineSnapshot {
     const std::optional<Bytes>* value = State::Visible(record->second, as_of_);
     return value ? *value : std::nullopt;
   }
-  std::unique_ptr<EngineIterator> Iterate(BytesView begin, BytesView end) const override {
+  std::unique_ptr<EngineIterator> Iterate(BytesView begin, BytesView end, Caching) const override {
     return std::make_unique<MemoryIterator>(disk_->state(), as_of_, begin, end);
   }
 

@@ -1,0 +1,281 @@
+#include "storage/rocksdb/rocksdb_engine.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+
+#include "base/log.h"
+
+namespace symbolon::storage {
+namespace {
+
+rocksdb::Slice ToSlice(BytesView octets) { return {octets.data(), octets.size()}; }
+BytesView ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+StoreError ReadError(const rocksdb::Status& status) {
+  return {status.IsCorruption() ? StoreErrorCode::kCorrupt : StoreErrorCode::kUnavailable, status.ToString()};
+}
+
+// Learns what RocksDB's statuses do not tell: whether it was the sync of the log that failed. An append that finds no
+// room leaves a torn record, which is never replayed; a record whose sync failed may be replayed or not.
+class FailureListener final : public rocksdb::EventListener {
+ public:
+  bool log_sync_failed() const { return log_sync_failed_; }
+
+  bool ShouldBeNotifiedOnFileIO() override { return true; }
+  void OnIOError(const rocksdb::IOErrorInfo& error) override {
+    const bool sync = error.operation == rocksdb::FileOperationType::kSync ||
+                      error.operation == rocksdb::FileOperationType::kFsync ||
+                      error.operation == rocksdb::FileOperationType::kRangeSync;
+    if (sync && error.file_path.ends_with(".log")) log_sync_failed_ = true;
+  }
+  // Writes ask for it themselves, when there is room again.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+
+ private:
+  std::atomic<bool> log_sync_failed_ = false;
+};
+
+class RocksDbIterator final : public EngineIterator {
+ public:
+  RocksDbIterator(rocksdb::DB& db, const rocksdb::Snapshot* snapshot, BytesView begin, BytesView end, Caching caching)
+      : begin_(begin), end_(end), begin_slice_(begin_), end_slice_(end_) {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    options.iterate_lower_bound = &begin_slice_;
+    options.iterate_upper_bound = &end_slice_;
+    if (caching == Caching::kPassBy) {
+      options.fill_cache = false;
+      options.readahead_size = 256 << 10;
+    }
+    iterator_.reset(db.NewIterator(options));
+    iterator_->SeekToFirst();
+  }
+
+  void Seek(BytesView key) override { iterator_->Seek(ToSlice(key)); }
+  bool Valid() const override { return iterator_->Valid(); }
+  void Next() override { iterator_->Next(); }
+  BytesView key() const override { return ToView(iterator_->key()); }
+  BytesView value() const override { return ToView(iterator_->value()); }
+  StoreResult<void> status() const override {
+    if (const rocksdb::Status status = iterator_->status(); !status.ok()) return Err(ReadError(status));
+    return {};
+  }
+
+ private:
+  const Bytes begin_;
+  const Bytes end_;
+  // What RocksDB points to.
+  const rocksdb::Slice begin_slice_;
+  const rocksdb::Slice end_slice_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+StoreResult<std::optional<Bytes>> Read(rocksdb::DB& db, const rocksdb::Snapshot* snapshot, BytesView key) {
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot;
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return Err(ReadError(status));
+  return std::optional<Bytes>(std::in_place, value.data(), value.size());
+}
+
+class RocksDbSnapshot final : public EngineSnapshot {
+ public:
+  explicit RocksDbSnapshot(rocksdb::DB& db) : db_(db), snapshot_(db.GetSnapshot()) {}
+  ~RocksDbSnapshot() override { db_.ReleaseSnapshot(snapshot_); }
+
+  StoreResult<std::optional<Bytes>> Get(BytesView key) const override { return Read(db_, snapshot_, key); }
+  std::unique_ptr<EngineIterator> Iterate(BytesView begin, BytesView end, Caching caching) const override {
+    return std::make_unique<RocksDbIterator>(db_, snapshot_, begin, end, caching);
+  }
+
+ private:
+  rocksdb::DB& db_;
+  const rocksdb::Snapshot* const snapshot_;
+};
+
+class RocksDbEngine final : public Engine {
+ public:
+  RocksDbEngine(std::unique_ptr<rocksdb::DB> db, std::shared_ptr<FailureListener> listener,
+                const RocksDbOptions& options)
+      : options_(options), listener_(std::move(listener)), db_(std::move(db)) {}
+  ~RocksDbEngine() override {
+    // Every answered write is in the synced log, so nothing that this could still report matters.
+    if (const rocksdb::Status status = db_->Close(); !status.ok()) {
+      log::Warning("closing {}: {}", options_.directory, status.ToString());
+    }
+  }
+
+  std::shared_ptr<const EngineSnapshot> MakeSnapshot() override { return std::make_shared<RocksDbSnapshot>(*db_); }
+  StoreResult<std::optional<Bytes>> Get(BytesView key) override { return Read(*db_, nullptr, key); }
+
+  StoreResult<void> Write(const EngineBatch& batch) override {
+    SYMBOLON_TRY_VOID(CheckRoom(batch.size_bytes()));
+    if (stopped_for_room_) SYMBOLON_TRY_VOID(Resume());
+    rocksdb::WriteBatch writes(batch.size_bytes() + 16 * batch.operations().size());
+    rocksdb::Status status;
+    for (const EngineBatch::Operation& operation : batch.operations()) {
+      const rocksdb::Slice key = ToSlice(operation.key);
+      switch (operation.kind) {
+        case EngineBatch::Kind::kPut:
+          status = writes.Put(key, ToSlice(operation.argument));
+          break;
+        case EngineBatch::Kind::kDelete:
+          status = writes.Delete(key);
+          break;
+        case EngineBatch::Kind::kDeleteRange:
+          status = writes.DeleteRange(key, ToSlice(operation.argument));
+          break;
+      }
+      if (!status.ok()) return Err(StoreError{StoreErrorCode::kUnavailable, status.ToString()});
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    status = db_->Write(options, &writes);
+    if (status.ok()) return {};
+    if (status.IsNoSpace() && !listener_->log_sync_failed()) {
+      stopped_for_room_ = true;
+      return Err(Full(status.ToString()));
+    }
+    return Err(StoreError{StoreErrorCode::kUnknownOutcome, status.ToString()});
+  }
+
+  std::uint64_t EstimateBytes(BytesView begin, BytesView end) override {
+    const rocksdb::Range range(ToSlice(begin), ToSlice(end));
+    rocksdb::SizeApproximationOptions options;
+    options.include_memtables = true;
+    options.include_files = true;
+    std::uint64_t size_bytes = 0;
+    const rocksdb::Status status =
+        db_->GetApproximateSizes(options, db_->DefaultColumnFamily(), &range, 1, &size_bytes);
+    return status.ok() ? size_bytes : 0;
+  }
+
+ private:
+  StoreError Full(std::string why) const {
+    return {StoreErrorCode::kFull, "no room for writes in " + options_.directory + ": " + std::move(why)};
+  }
+
+  StoreResult<void> CheckRoom(std::size_t batch_bytes) const {
+    struct statvfs room = {};
+    // A file system that does not tell its room will answer the write itself.
+    if (options_.headroom_bytes == 0 || statvfs(options_.directory.c_str(), &room) != 0) return {};
+    const std::uint64_t free_bytes = static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;
+    if (free_bytes >= options_.headroom_bytes + batch_bytes) return {};
+    return Err(Full(std::to_string(free_bytes >> 20) + " MiB free, " + std::to_string(options_.headroom_bytes >> 20) +
+                    " MiB are kept"));
+  }
+
+  // RocksDB refuses all writes since it met ENOSPC. It takes them again after its buffers could be flushed, which also
+  // leaves the log with the torn record behind.
+  StoreResult<void> Resume() {
+    std::lock_guard lock(resume_mutex_);
+    if (!stopped_for_room_) return {};
+    const rocksdb::Status status = db_->Resume();
+    if (status.IsNoSpace()) return Err(Full(status.ToString()));
+    if (!status.ok()) return Err(StoreError{StoreErrorCode::kUnavailable, status.ToString()});
+    stopped_for_room_ = false;
+    return {};
+  }
+
+  const RocksDbOptions options_;
+  const std::shared_ptr<FailureListener> listener_;
+  const std::unique_ptr<rocksdb::DB> db_;
+  std::mutex resume_mutex_;
+  std::atomic<bool> stopped_for_room_ = false;
+};
+
+rocksdb::Options DatabaseOptions(const RocksDbOptions& from, const std::shared_ptr<FailureListener>& listener) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.listeners = {listener};
+  options.max_background_jobs = from.background_jobs;
+
+  // Durability. Only the end of the log may be torn: a hole before it is damage, and said so.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.track_and_verify_wals_in_manifest = true;
+  options.paranoid_checks = true;
+
+  // Memory. Write buffers are charged to the cache, so that its size bounds both.
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(from.memory_bytes, /*num_shard_bits=*/4);
+  const std::size_t buffers_bytes = from.memory_bytes / 2;
+  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(buffers_bytes, cache);
+  options.write_buffer_size = buffers_bytes / 2;
+  options.max_write_buffer_number = 3;
+  options.max_open_files = 512;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.block_size = 8 << 10;
+  table.format_version = 5;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+
+  // Values are sealed: nothing to compress.
+  options.compression = rocksdb::kNoCompression;
+  options.level_compaction_dynamic_level_bytes = true;
+  // One committer writes; locks between inserters would only cost.
+  options.allow_concurrent_memtable_write = false;
+  options.enable_write_thread_adaptive_yield = false;
+
+  // Opening takes no longer for what is in the files.
+  options.skip_stats_update_on_db_open = true;
+  options.skip_checking_sst_file_sizes_on_db_open = true;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.max_log_file_size = 1 << 20;
+  options.keep_log_file_num = 3;
+  return options;
+}
+
+StoreError OpenError(const std::string& directory, const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  if (status.IsNoSpace()) return {StoreErrorCode::kFull, "no room to open the store in " + directory + ": " + text};
+  if (status.IsCorruption()) return {StoreErrorCode::kCorrupt, "the store in " + directory + " is damaged: " + text};
+  if (status.IsIOError() && text.find("lock ") != std::string::npos) {
+    return {StoreErrorCode::kUnavailable, "the store in " + directory + " is in use by another process: " + text};
+  }
+  return {StoreErrorCode::kUnavailable, "the store in " + directory + " cannot be opened: " + text};
+}
+
+}  // namespace
+
+StoreResult<std::unique_ptr<Engine>> OpenRocksDb(const RocksDbOptions& options) {
+  std::error_code failure;
+  const bool created = std::filesystem::create_directories(options.directory, failure);
+  if (failure) {
+    return Err(StoreError{StoreErrorCode::kUnavailable,
+                          "the directory " + options.directory + " cannot be made: " + failure.message()});
+  }
+  if (created) {
+    std::filesystem::permissions(options.directory, std::filesystem::perms::owner_all, failure);
+    if (failure) {
+      return Err(StoreError{StoreErrorCode::kUnavailable,
+                            "the directory " + options.directory + " cannot be protected: " + failure.message()});
+    }
+  }
+  auto listener = std::make_shared<FailureListener>();
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(DatabaseOptions(options, listener), options.directory, &opened);
+  if (!status.ok()) return Err(OpenError(options.directory, status));
+  return std::make_unique<RocksDbEngine>(std::unique_ptr<rocksdb::DB>(opened), std::move(listener), options);
+}
+
+}  // namespace symbolon::storage
