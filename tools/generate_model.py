@@ -137,7 +137,8 @@ class Service:
 
     def holds_sensitive(self, name):
         shape = self.shapes[name]
-        return bool(shape.get("sensitive")) or any(self.holds_sensitive(n) for n in self.inner(shape))
+        inner = self.inner(shape) + ([shape["key"]] if "key" in shape else [])
+        return bool(shape.get("sensitive")) or any(self.holds_sensitive(n) for n in inner)
 
     def of_type(self, kind):
         return [n for n in sorted(self.shapes) if self.shapes[n]["type"] == kind]

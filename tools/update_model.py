@@ -111,7 +111,7 @@ def from_botocore(source):
         facts = {"input": operation["input"]["shape"]}
         if "output" in operation:
             facts["output"] = operation["output"]["shape"]
-        facts["errors"] = sorted(e["shape"] for e in operation["errors"])
+        facts["errors"] = sorted({e["shape"] for e in operation["errors"]})
         if "smithy.api#noAuth" in operation.get("auth", []):
             facts["no_auth"] = True
         model["operations"][name] = facts
@@ -124,7 +124,8 @@ class JsSchemas:
     def __init__(self, tarball):
         with tarfile.open(tarball) as archive:
             texts = {m.name: archive.extractfile(m).read().decode() for m in archive.getmembers()
-                     if re.search(r"/(dist-es/schemas/schemas_\d+\.js|dist-types/models/(models_\d+|enums)\.d\.ts)$", m.name)}
+                     if re.search(r"package/(dist-es/schemas/schemas_\d+\.js|dist-es/auth/httpAuthSchemeProvider\.js|"
+                                  r"dist-types/models/(models_\d+|enums)\.d\.ts|dist-types/commands/\w+Command\.d\.ts)$", m.name)}
         schemas = "".join(t for n, t in sorted(texts.items()) if "/schemas/" in n)
         types = "".join(t for n, t in sorted(texts.items()) if "/models/" in n)
         self.constants = dict(re.findall(r'^const (\w+) = "([^"]*)";$', schemas, re.M))
@@ -139,6 +140,13 @@ class JsSchemas:
             for member, kind in re.findall(r"^    (\w+)\??: (\w+)(?:\[\])? \| undefined;", body, re.M):
                 if kind in self.enums:
                     self.member_enum[interface, member] = kind
+
+        auth = texts.get("package/dist-es/auth/httpAuthSchemeProvider.js", "")
+        self.no_auth = set(re.findall(r'case "(\w+)":\s*\{\s*options\.push\(createSmithyApiNoAuth', auth))
+        self.errors = {}
+        for path, text in texts.items():
+            if command := re.search(r"/commands/(\w+)Command\.d\.ts$", path):
+                self.errors[command.group(1)] = sorted(re.findall(r"@throws \{@link (\w+)\} \(", text))
 
     def _value(self, node):
         match node:
@@ -179,7 +187,7 @@ def merge_js(model, js, report):
             shapes.setdefault(name, {"type": "list", "element": element} if container == JS_LIST else
                               {"type": "map", "key": simple("string"), "value": element})
             return name
-        if schema == "unit":
+        if schema == "@__Unit":  # no input or output
             return None
         array = js.arrays[schema.lstrip("@")]
         if array[2] not in shapes:
@@ -225,9 +233,10 @@ def merge_js(model, js, report):
             shapes[name]["values"] = shapes[name]["values"] + new
     for name, array in js.of_kind(9).items():
         if name not in model["operations"]:
-            report.append(f"operation {name} (its errors and access are not in the schemas: model/README.md)")
+            report.append(f"operation {name}")
             output = shape_of(array[5])
-            model["operations"][name] = {"input": shape_of(array[4]), **({"output": output} if output else {}), "errors": []}
+            model["operations"][name] = {"input": shape_of(array[4]), **({"output": output} if output else {}),
+                                         "errors": js.errors[name], **({"no_auth": True} if name in js.no_auth else {})}
 
 
 def prune(model, operations):

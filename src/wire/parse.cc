@@ -75,35 +75,35 @@ class BodyMemory final : public json::memory_resource {
   std::size_t first_used_bytes_ = 0;
 };
 
+std::string_view View(const json::string& text) { return {text.data(), text.size()}; }
+
 // Values as Java's toString shows them, cut at `size_max` octets or a little later.
 void AppendEcho(std::string& out, const json::value& value, std::size_t size_max) {
-  if (out.size() >= size_max) return;
+  std::string_view separator;
   switch (value.kind()) {
     case json::kind::string:
-      out += value.get_string();
+      out += View(value.get_string()).substr(0, size_max);
       return;
-    case json::kind::array: {
+    case json::kind::array:
       out += '[';
       for (const json::value& element : value.get_array()) {
-        if (out.size() > 1 && out.back() != '[') out += ", ";
-        AppendEcho(out, element, size_max);
         if (out.size() >= size_max) return;
+        out += std::exchange(separator, ", ");
+        AppendEcho(out, element, size_max);
       }
       out += ']';
       return;
-    }
-    case json::kind::object: {
+    case json::kind::object:
       out += '{';
       for (const auto& [key, entry] : value.get_object()) {
-        if (out.back() != '{') out += ", ";
-        out += key;
+        if (out.size() >= size_max) return;
+        out += std::exchange(separator, ", ");
+        out += std::string_view(key.data(), key.size()).substr(0, size_max);
         out += '=';
         AppendEcho(out, entry, size_max);
-        if (out.size() >= size_max) return;
       }
       out += '}';
       return;
-    }
     case json::kind::bool_:
     case json::kind::int64:
     case json::kind::uint64:
@@ -125,7 +125,7 @@ void CutUtf8(std::string& text, std::size_t size_max) {
 
 std::string Echo(const json::value& value) {
   std::string text;
-  AppendEcho(text, value, kEchoedOctetsMax);
+  AppendEcho(text, value, kEchoedOctetsMax + 1);
   CutUtf8(text, kEchoedOctetsMax);
   return fmt::format("'{}'", text);
 }
@@ -166,8 +166,6 @@ std::optional<double> Number(const json::value& value) {
   if (const double* number = value.if_double(); number != nullptr && std::isfinite(*number)) return *number;
   return std::nullopt;
 }
-
-std::string_view View(const json::string& text) { return {text.data(), text.size()}; }
 
 class Reader {
  public:
@@ -210,7 +208,7 @@ class Reader {
     Broken broken;
     if (!Read(shape, source, target, path, sensitive, broken)) return false;
     for (const std::string& constraint : broken) {
-      const bool secret = sensitive || shape.sensitive || (shape.element != nullptr && shape.element->sensitive);
+      const bool secret = sensitive || shape.holds_sensitive;
       violations_.Add(secret ? std::nullopt : std::optional(Echo(source)), path, constraint);
     }
     return true;

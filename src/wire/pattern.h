@@ -56,6 +56,7 @@ class Pattern {
   // Whether all of `value`, which is valid UTF-8, matches. A value on which ICU gives up (its step limit) does not.
   bool Matches(std::string_view value) const;
   std::string_view text() const { return text_; }
+  std::string_view icu() const { return icu_; }
 
  private:
   bool MatchesByIcu(std::string_view value) const;
