@@ -23,12 +23,11 @@ bool Covers(const storage::pb::FactVector& whole, const storage::pb::FactVector&
 
 // ---- FactSupplier ----
 
-FactSupplier::FactSupplier(storage::Store& store, PoolId pool, Region peer, Bytes peer_incarnation,
-                           const Options& options, Window& link_window, ReplicationCounters& counters)
+FactSupplier::FactSupplier(storage::Store& store, PoolId pool, Region peer, const Options& options, Window& link_window,
+                           ReplicationCounters& counters)
     : store_(store),
       pool_(std::move(pool)),
       peer_(std::move(peer)),
-      peer_incarnation_(std::move(peer_incarnation)),
       options_(options),
       counters_(counters),
       window_(options.pool_window_bytes, &link_window) {}
@@ -41,13 +40,13 @@ void FactSupplier::OnHave(const pb::FactsHave& have) {
     return over;
   });
   if (!have.again()) return;
-  const auto own = store_.MakeSnapshot()->Facts(pool_);
-  if (own) peers_own_at_begin_ = ProgressOf(*own, peer_.value(), peer_incarnation_);
+  auto own = store_.MakeSnapshot()->Facts(pool_);
+  if (own) at_begin_ = *std::move(own);
 }
 
 std::uint64_t FactSupplier::Wanted(const storage::pb::FactProgress& progress) const {
-  const bool peers_own = progress.region() == peer_.value() && progress.incarnation() == peer_incarnation_;
-  return peers_own ? peers_own_at_begin_ : progress.number();
+  if (progress.region() != peer_.value()) return progress.number();
+  return ProgressOf(at_begin_, progress.region(), progress.incarnation());
 }
 
 std::uint64_t FactSupplier::Known(const storage::pb::FactProgress& progress) const {

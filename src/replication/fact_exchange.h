@@ -27,9 +27,9 @@ bool Covers(const storage::pb::FactVector& whole, const storage::pb::FactVector&
 // Sends what the consumer lacks. Only to a member: whoever calls Next() has checked that.
 class FactSupplier {
  public:
-  // `peer` and `peer_incarnation`: the consumer's own. All references outlive this object.
-  FactSupplier(storage::Store& store, PoolId pool, Region peer, Bytes peer_incarnation, const Options& options,
-               Window& link_window, ReplicationCounters& counters);
+  // `peer` is the consumer. All references outlive this object.
+  FactSupplier(storage::Store& store, PoolId pool, Region peer, const Options& options, Window& link_window,
+               ReplicationCounters& counters);
 
   void OnHave(const pb::FactsHave& have);
   // The next frame, if the windows are open and there is something to send. Unnumbered.
@@ -53,10 +53,10 @@ class FactSupplier {
   storage::Store& store_;
   const PoolId pool_;
   const Region peer_;
-  const Bytes peer_incarnation_;
   const Options& options_;
   ReplicationCounters& counters_;
-  std::uint64_t peers_own_at_begin_ = 0;
+  // This Region's vector when the consumer began.
+  storage::pb::FactVector at_begin_;
   storage::pb::FactVector acknowledged_;
   // What was sent last, per Region and incarnation, where that is beyond `acknowledged_`.
   std::deque<Sent> sent_;

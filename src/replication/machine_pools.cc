@@ -322,7 +322,7 @@ void Machine::OnFactsHave(Peer& peer, const pb::FactsHave& have) {
   std::unique_ptr<FactSupplier>& supplier = pool->fact_suppliers[peer.region];
   if (!supplier) {
     supplier =
-        std::make_unique<FactSupplier>(store_, id, peer.region, peer.incarnation, options_, peer.window, counters_);
+        std::make_unique<FactSupplier>(store_, id, peer.region, options_, peer.window, counters_);
   }
   supplier->OnHave(have);
   MarkReady(peer.region, id, Topic::kFacts);

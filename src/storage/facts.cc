@@ -54,10 +54,11 @@ StoreResult<void> CheckForeignEntry(const pb::FactEntry& entry) {
 StoreResult<void> FactWriter::Accept(const Core::Identity& self, BytesView type_and_id, const pb::FactValue& value) {
   SYMBOLON_TRY(const bool joined, Join(type_and_id, value));
   if (!joined) return Err(StoreError{StoreErrorCode::kExpired, "the fact expires before the horizon"});
-  SYMBOLON_TRY(const std::uint64_t known, KnownNumber(self.region.value(), self.incarnation));
+  SYMBOLON_TRY(Bytes incarnation, OwnIncarnation(self));
+  SYMBOLON_TRY(const std::uint64_t known, KnownNumber(self.region.value(), incarnation));
   pb::FactEntry entry;
   entry.set_region(self.region.value());
-  entry.set_incarnation(self.incarnation);
+  entry.set_incarnation(std::move(incarnation));
   entry.set_number(known + 1);
   entry.set_key(Bytes(type_and_id));
   *entry.mutable_value() = value;
@@ -69,7 +70,8 @@ StoreResult<bool> FactWriter::Merge(const Core::Identity& self, pb::FactEntry en
   SYMBOLON_TRY_VOID(CheckForeignEntry(entry));
   SYMBOLON_TRY(const std::uint64_t known, KnownNumber(entry.region(), entry.incarnation()));
   if (entry.number() <= known) return false;
-  if (entry.region() == self.region.value() && entry.incarnation() == self.incarnation) {
+  SYMBOLON_TRY(const Bytes own, OwnIncarnation(self));
+  if (entry.region() == self.region.value() && entry.incarnation() == own) {
     return Err(StoreError{StoreErrorCode::kGap, "facts in this store's own name that it never accepted"});
   }
   if (entry.number() - entry.forgotten_before() > known + 1) {
@@ -106,6 +108,11 @@ StoreResult<bool> FactWriter::Join(BytesView type_and_id, const pb::FactValue& v
   if (expiry > 0) writes_.Put(keys::Expiry(pool_, expiry, key), Bytes());
   writes_.Put(key, Serialise(joined));
   return true;
+}
+
+StoreResult<Bytes> FactWriter::OwnIncarnation(const Core::Identity& self) const {
+  SYMBOLON_TRY(std::optional<Bytes> renamed, writes_.Get(keys::FactIncarnation(pool_)));
+  return renamed ? *std::move(renamed) : self.incarnation;
 }
 
 StoreResult<std::int64_t> FactWriter::Horizon() const {

@@ -21,6 +21,8 @@ class FactWriter {
   // False: what results would expire before the horizon, and nothing was joined.
   StoreResult<bool> Join(BytesView type_and_id, const pb::FactValue& value);
   StoreResult<std::int64_t> Horizon() const;
+  // Under which name this store numbers the facts that it accepts.
+  StoreResult<Bytes> OwnIncarnation(const Core::Identity& self) const;
   StoreResult<std::uint64_t> KnownNumber(BytesView region, BytesView incarnation) const;
   void Append(const pb::FactEntry& entry);
 

@@ -42,6 +42,7 @@ Bytes PoolState(const PoolId& pool) { return Table('p', pool); }
 Bytes History(const PoolId& pool) { return Table('e', pool); }
 Bytes Staging(const PoolId& pool) { return Table('s', pool); }
 Bytes Horizon(const PoolId& pool) { return Table('h', pool); }
+Bytes FactIncarnation(const PoolId& pool) { return Table('n', pool); }
 
 Bytes TypeAndId(std::uint16_t type, BytesView id) {
   Bytes key;

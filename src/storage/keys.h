@@ -12,6 +12,8 @@
 //   g pool 0 region 0 incarnation                       the last number of that fact log known here (8)
 //   o pool 0 region 0 size of incarnation(1) incarnation number(8)   pb::FactEntry
 //   x pool 0 expiry(8) engine key of a fact or fact entry            empty: what expires when
+//   n pool 0                                            under which incarnation this store numbers its own facts of the
+//                                                       pool, when it is not the store's own; outlives DropPool
 //   h pool 0                                            the horizon: every fact that expires before it may have been
 //                                                       forgotten (microseconds, 8)
 #pragma once
@@ -31,6 +33,7 @@ Bytes PoolState(const PoolId& pool);
 Bytes History(const PoolId& pool);
 Bytes Staging(const PoolId& pool);
 Bytes Horizon(const PoolId& pool);
+Bytes FactIncarnation(const PoolId& pool);
 
 // type(2) ‖ id, the name of a record within its space and pool.
 Bytes TypeAndId(std::uint16_t type, BytesView id);
@@ -55,7 +58,7 @@ Bytes FactProgresses(const PoolId& pool);
 Bytes FactEntries(const PoolId& pool, BytesView region, BytesView incarnation);
 Bytes Expiries();
 Bytes Expiries(const PoolId& pool);
-// One prefix for each table that holds something of pools; all that the store knows of `pool` lies under them.
+// One prefix for each table that holds something of pools; all that DropPool removes lies under them.
 std::vector<Bytes> EverythingOf(const PoolId& pool);
 
 // Taking engine keys apart. The key must be of that table.

@@ -75,7 +75,8 @@ StoreResult<std::unique_ptr<LocalStore>> LocalStore::Open(std::unique_ptr<Engine
 
 LocalStore::LocalStore(std::unique_ptr<Engine> engine, Core::Identity identity, Generations generations,
                        const Options& options)
-    : core_(std::move(engine), std::move(identity), *options.clock, std::move(generations), options.window_keys),
+    : random_(*options.random),
+      core_(std::move(engine), std::move(identity), *options.clock, std::move(generations), options.window_keys),
       committer_(core_, options.limits) {}
 
 LocalStore::~LocalStore() = default;
@@ -176,6 +177,7 @@ StoreResult<void> LocalStore::DropPool(const PoolId& pool) {
   std::lock_guard staging(staging_mutex_);
   std::lock_guard lock(core_.write_mutex());
   EngineBatch batch;
+  SYMBOLON_TRY_VOID(RenameFactLog(batch, pool));
   for (const Bytes& prefix : keys::EverythingOf(pool)) batch.DeleteRange(prefix, keys::PrefixEnd(prefix));
   SYMBOLON_TRY_VOID(core_.Write(batch));
   Notice notice;
@@ -185,6 +187,15 @@ StoreResult<void> LocalStore::DropPool(const PoolId& pool) {
   core_.recent_writes().AddEverything(notice.version);
   core_.SetGeneration(pool, keys::kFirstGeneration);
   core_.Publish({notice});
+  return {};
+}
+
+StoreResult<void> LocalStore::RenameFactLog(EngineBatch& batch, const PoolId& pool) {
+  SYMBOLON_TRY(std::optional<Bytes> renamed, core_.engine().Get(keys::FactIncarnation(pool)));
+  const Bytes& incarnation = renamed ? *renamed : core_.identity().incarnation;
+  SYMBOLON_TRY(const std::optional<Bytes> number,
+               core_.engine().Get(keys::FactProgress(pool, region().value(), incarnation)));
+  if (number) batch.Put(keys::FactIncarnation(pool), random_.Octets(kIncarnationBytes));
   return {};
 }
 

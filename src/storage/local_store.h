@@ -67,10 +67,15 @@ class LocalStore final : public Store {
   StoreResult<void> DropPool(const PoolId& pool) override;
 
  private:
+  // Under which incarnation this store numbers its facts of a pool is drawn anew when it drops it: others may know
+  // facts of the former numbering, and no number may come twice.
+  StoreResult<void> RenameFactLog(EngineBatch& batch, const PoolId& pool);
+
   LocalStore(std::unique_ptr<Engine> engine, Core::Identity identity, Generations generations, const Options& options);
 
   StoreResult<std::optional<pb::StagingState>> ReadStaging(const PoolId& pool);
 
+  Random& random_;
   Core core_;
   Committer committer_;
   // Guards the staging generations; taken before the core's write mutex.
