@@ -24,3 +24,8 @@ if(SYMBOLON_SANITIZE)
   add_compile_options(-fsanitize=${SYMBOLON_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${SYMBOLON_SANITIZE})
 endif()
+
+option(SYMBOLON_FUZZ "Build the programs of tests/fuzz; everything is instrumented for them")
+if(SYMBOLON_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -47,6 +47,17 @@ function(symbolon_program target)
   _symbolon_record_sources(${arg_SOURCES})
 endfunction()
 
+# symbolon_fuzzer(TARGET SOURCES ... DEPENDS ...): a libFuzzer program in bin/, in builds with SYMBOLON_FUZZ only.
+function(symbolon_fuzzer target)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  _symbolon_record_sources(${arg_SOURCES})
+  if(SYMBOLON_FUZZ)
+    add_executable(${target} ${arg_SOURCES})
+    target_link_libraries(${target} PRIVATE ${arg_DEPENDS})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  endif()
+endfunction()
+
 function(symbolon_add_modules)
   foreach(folder ${ARGN})
     if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
