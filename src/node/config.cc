@@ -1,0 +1,309 @@
+#include "node/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+#include "node/config_reader.h"
+
+namespace symbolon::node {
+namespace {
+
+constexpr std::size_t kConfigLimitBytes = 1024 * 1024;
+constexpr std::size_t kSecretLimitBytes = 1024;
+
+bool AllOf(std::string_view text, std::string_view alphabet) {
+  return text.find_first_not_of(alphabet) == std::string_view::npos;
+}
+
+template <class Range, class Value, class Projection>
+bool Contains(const Range& range, const Value& value, Projection projection) {
+  return std::ranges::find(range, value, projection) != std::ranges::end(range);
+}
+
+std::optional<Endpoint> ParseEndpoint(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port_text = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.contains(':')) {
+    return std::nullopt;
+  }
+  Endpoint endpoint{.host = std::string(host)};
+  const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), endpoint.port);
+  const bool whole = error == std::errc() && end == port_text.data() + port_text.size() && !port_text.empty();
+  if (!whole || host.empty() || !AllOf(host, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.:%_")) {
+    return std::nullopt;
+  }
+  return endpoint;
+}
+
+std::optional<boost::asio::ip::address> AddressOf(const Endpoint& endpoint) {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(endpoint.host, error);
+  if (error) return std::nullopt;
+  return address;
+}
+
+bool IsLoopback(const Endpoint& endpoint) {
+  const auto address = AddressOf(endpoint);
+  return address && address->is_loopback();
+}
+
+// Where to listen. A port 0 asks for a free one.
+Endpoint ReadListen(TableReader& table, std::string_view key) {
+  if (!table.Require(key)) return {};
+  const auto text = table.Text(key);
+  if (!text) return {};
+  const auto endpoint = ParseEndpoint(*text);
+  if (endpoint && AddressOf(*endpoint)) return *endpoint;
+  table.Refuse(key, "must be an IP address and a port, as in \"127.0.0.1:9410\" or \"[::]:9410\"");
+  return {};
+}
+
+Endpoint ReadPeer(TableReader& table, std::string_view key) {
+  const auto text = table.Text(key);
+  if (!text) return {};
+  const auto endpoint = ParseEndpoint(*text);
+  if (endpoint && endpoint->port != 0) return *endpoint;
+  table.Refuse(key, "must be a host and a port, as in \"id.example.com:9412\"");
+  return {};
+}
+
+// "https://id.example.com:8443": tokens and clients put a path behind it.
+std::string ReadBaseUrl(TableReader& table, std::string_view key) {
+  if (!table.Require(key)) return {};
+  const auto text = table.Text(key);
+  if (!text) return {};
+  const auto url = boost::urls::parse_uri(*text);
+  const bool good = url && (url->scheme() == "http" || url->scheme() == "https") && url->has_authority() &&
+                    !url->encoded_host().empty() && !url->has_userinfo() && url->encoded_path().empty() &&
+                    !url->has_query() && !url->has_fragment();
+  if (good) return *text;
+  table.Refuse(key, "must be a URL of scheme, host and perhaps port only, as in \"https://id.example.com\"");
+  return {};
+}
+
+class ConfigParser {
+ public:
+  explicit ConfigParser(const std::filesystem::path& folder) : folder_(folder) {}
+
+  Result<Config, ConfigProblems> Parse(std::string_view text) {
+    try {
+      toml::table file = toml::parse(text);
+      TableReader root(file, "", 1, problems_);
+      ReadFile(root);
+      root.Finish();
+    } catch (const toml::parse_error& error) {
+      problems_.push_back({error.source().begin.line, std::string(error.description())});
+    }
+    if (problems_.empty()) return std::move(config_);
+    return Err(std::move(problems_));
+  }
+
+ private:
+  void ReadFile(TableReader& root) {
+    config_.region = ReadRegionName(root, "region");
+    config_.account = root.RequiredText("account");
+    if (!config_.account.empty() && (config_.account.size() != 12 || !AllOf(config_.account, kDigits))) {
+      root.Refuse("account", "must be 12 digits");
+    }
+    root.Table("storage", [&](TableReader& table) {
+      using Engine = StorageConfig::Engine;
+      config_.storage.engine =
+          table.OneOf("engine", Engine::kRocksDb, {{"rocksdb", Engine::kRocksDb}, {"memory", Engine::kMemory}});
+    });
+    const auto data_dir = root.Text("data_dir");
+    if (data_dir) config_.data_dir = folder_ / *data_dir;
+    if (!data_dir && !root.Has("data_dir") && config_.storage.engine == StorageConfig::Engine::kRocksDb) {
+      root.Refuse("data_dir", "is missing");
+    }
+    config_.neutral_url = ReadBaseUrl(root, "neutral_url");
+    ReadListeners(root);
+    ReadTopology(root);
+    ReadKeys(root);
+    root.Table("delivery", [&](TableReader& table) {
+      config_.outbox = table.Flag("outbox", false);
+      if (config_.outbox && !IsLoopback(config_.operations)) {
+        table.Refuse("outbox", "shows everybody's codes, so operations.listen must be a loopback address");
+      }
+    });
+    root.Table("http", [&](TableReader& table) { ReadHttp(table); });
+    root.Table("log", [&](TableReader& table) {
+      using log::Level;
+      config_.log_level = table.OneOf(
+          "level", Level::kInfo,
+          {{"debug", Level::kDebug}, {"info", Level::kInfo}, {"warning", Level::kWarning}, {"error", Level::kError}});
+    });
+  }
+
+  static Region ReadRegionName(TableReader& table, std::string_view key) {
+    const std::string name = table.RequiredText(key);
+    // As long as the API lets one be (RegionCodeType), and nothing that would need quoting in an ARN or a path.
+    if (!name.empty() &&
+        (name.size() < 5 || name.size() > 32 || !AllOf(name, "abcdefghijklmnopqrstuvwxyz0123456789-"))) {
+      table.Refuse(key, "must be 5 to 32 characters of a-z, 0-9 and -, as in \"eu-central-1\"");
+    }
+    return Region(name);
+  }
+
+  void ReadListeners(TableReader& root) {
+    if (root.Require("api")) {
+      root.Table("api", [&](TableReader& table) {
+        config_.api.listen = ReadListen(table, "listen");
+        config_.api.public_url = ReadBaseUrl(table, "public_url");
+        table.Table("tls", [&](TableReader& tls) { config_.api.tls = ReadTls(tls, /*with_ca=*/false); });
+      });
+    }
+    if (root.Require("operations")) {
+      root.Table("operations", [&](TableReader& table) { config_.operations = ReadListen(table, "listen"); });
+    }
+    root.Table("replication", [&](TableReader& table) {
+      ReplicationConfig& replication = config_.replication.emplace();
+      replication.listen = ReadListen(table, "listen");
+      if (table.Require("tls")) {
+        table.Table("tls", [&](TableReader& tls) { replication.tls = ReadTls(tls, /*with_ca=*/true); });
+      }
+    });
+  }
+
+  void ReadTopology(TableReader& root) {
+    if (!root.Require("regions")) return;
+    root.Tables("regions", [&](TableReader& table) {
+      RegionConfig region;
+      region.name = ReadRegionName(table, "name");
+      region.public_url = ReadBaseUrl(table, "public_url");
+      if (table.Has("replication")) region.replication = ReadPeer(table, "replication");
+      if (Contains(config_.regions, region.name, &RegionConfig::name)) {
+        table.Refuse("name", fmt::format("\"{}\" stands here twice", region.name.value()));
+      }
+      config_.regions.push_back(std::move(region));
+    });
+    if (!Contains(config_.regions, config_.region, &RegionConfig::name)) {
+      root.Refuse("regions", fmt::format("\"{}\" (region) is not among them", config_.region.value()));
+    }
+    if (config_.regions.size() < 2) return;
+    if (!root.Has("replication")) root.Refuse("replication", "is missing, and there is more than one Region");
+    for (const RegionConfig& region : config_.regions) {
+      if (!region.replication) {
+        root.Refuse("regions", fmt::format("\"{}\" has no replication address", region.name.value()));
+      }
+    }
+  }
+
+  void ReadKeys(TableReader& root) {
+    if (root.Require("keys")) {
+      root.Table("keys", [&](TableReader& table) {
+        enum class Provider { kLocal };
+        if (table.Require("provider")) table.OneOf("provider", Provider::kLocal, {{"local", Provider::kLocal}});
+        config_.keys.root_key_file = ReadFilePath(table, "root_key_file");
+        config_.keys.recheck_interval =
+            std::chrono::milliseconds(table.Number("recheck_interval_ms", 2000, 100, 60'000));
+      });
+    }
+    root.Tables("access_keys", [&](TableReader& table) {
+      AccessKeyConfig key;
+      key.id = table.RequiredText("id");
+      if (key.id.size() > 128 || !AllOf(key.id, kAlphanumeric)) {
+        table.Refuse("id", "must be up to 128 letters and digits");
+      }
+      if (Contains(config_.access_keys, key.id, &AccessKeyConfig::id)) {
+        table.Refuse("id", fmt::format("\"{}\" stands here twice", key.id));
+      }
+      key.secret = ReadSecret(table);
+      config_.access_keys.push_back(std::move(key));
+    });
+  }
+
+  Secret ReadSecret(TableReader& table) {
+    std::optional<Secret> secret = table.TakeSecret("secret");
+    const bool in_file = table.Has("secret_file");
+    const std::filesystem::path file = in_file ? ReadFilePath(table, "secret_file") : std::filesystem::path();
+    if (table.Has("secret") == in_file) {
+      table.Refuse("secret", "must be given, or secret_file instead of it");
+      return {};
+    }
+    if (!in_file) return secret ? *std::move(secret) : Secret();
+    std::ifstream stream(file, std::ios::binary);
+    Bytes content(kSecretLimitBytes + 1, '\0');
+    stream.read(content.data(), static_cast<std::streamsize>(content.size()));
+    const auto size = static_cast<std::size_t>(stream.gcount());
+    std::string_view trimmed = std::string_view(content).substr(0, size);
+    while (trimmed.ends_with('\n') || trimmed.ends_with('\r')) trimmed.remove_suffix(1);
+    if (size > kSecretLimitBytes || trimmed.empty()) {
+      table.Refuse("secret_file", fmt::format("must hold 1 to {} octets", kSecretLimitBytes));
+    }
+    Secret from_file = Secret::CopyOf(trimmed);
+    Wipe(content.data(), content.size());
+    return from_file;
+  }
+
+  void ReadHttp(TableReader& table) {
+    HttpConfig& http = config_.http;
+    const auto milliseconds = [&](std::string_view key, std::chrono::milliseconds otherwise) {
+      return std::chrono::milliseconds(table.Number(key, otherwise.count(), 1, 3'600'000));
+    };
+    http.threads = static_cast<std::size_t>(table.Number("threads", 0, 0, 1024));
+    http.connection_limit = static_cast<std::size_t>(table.Number("connection_limit", 10'000, 1, 1'000'000));
+    http.header_limit_bytes = static_cast<std::size_t>(table.Number("header_limit_bytes", 16'384, 4096, 1'048'576));
+    http.header_timeout = milliseconds("header_timeout_ms", http.header_timeout);
+    http.body_timeout = milliseconds("body_timeout_ms", http.body_timeout);
+    http.idle_timeout = milliseconds("idle_timeout_ms", http.idle_timeout);
+    http.write_timeout = milliseconds("write_timeout_ms", http.write_timeout);
+    http.drain_timeout = milliseconds("drain_timeout_ms", http.drain_timeout);
+  }
+
+  TlsFiles ReadTls(TableReader& table, bool with_ca) {
+    TlsFiles files;
+    if (with_ca) files.ca = ReadFilePath(table, "ca");
+    files.certificate = ReadFilePath(table, "certificate");
+    files.key = ReadFilePath(table, "key");
+    return files;
+  }
+
+  std::filesystem::path ReadFilePath(TableReader& table, std::string_view key) {
+    const std::string text = table.RequiredText(key);
+    if (text.empty()) return {};
+    std::filesystem::path path = folder_ / text;
+    if (!std::ifstream(path)) table.Refuse(key, fmt::format("cannot read {}", path.string()));
+    return path;
+  }
+
+  const std::filesystem::path folder_;
+  ConfigProblems problems_;
+  Config config_;
+};
+
+}  // namespace
+
+std::string ToString(const Endpoint& endpoint) {
+  const bool is_v6 = endpoint.host.contains(':');
+  return is_v6 ? fmt::format("[{}]:{}", endpoint.host, endpoint.port)
+               : fmt::format("{}:{}", endpoint.host, endpoint.port);
+}
+
+Result<Config, ConfigProblems> ParseConfig(std::string_view toml, const std::filesystem::path& folder) {
+  return ConfigParser(folder).Parse(toml);
+}
+
+Result<Config, ConfigProblems> LoadConfig(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return Err(ConfigProblems{{1, "cannot be read"}});
+  Bytes text(kConfigLimitBytes + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > kConfigLimitBytes) return Err(ConfigProblems{{1, "is larger than 1 MiB"}});
+  auto config = ParseConfig(text, std::filesystem::absolute(file).parent_path());
+  Wipe(text.data(), text.size());
+  return config;
+}
+
+}  // namespace symbolon::node

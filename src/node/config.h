@@ -1,0 +1,123 @@
+// What `symbolond --config FILE` reads: TOML, every setting checked, and obeyed or refused. docs/configuration.md lists
+// the settings.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace symbolon::node {
+
+// "127.0.0.1:9410" or "[::1]:9410" to listen on; a host name instead of the address where one connects to.
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+  bool operator==(const Endpoint&) const = default;
+};
+// As it is written above.
+std::string ToString(const Endpoint& endpoint);
+
+struct TlsFiles {
+  // PEM. `ca` is who signs the peers' certificates; empty for a server that asks for none.
+  std::filesystem::path ca;
+  std::filesystem::path certificate;
+  std::filesystem::path key;
+};
+
+struct ApiConfig {
+  Endpoint listen;
+  // What clients of this Region call: "https://id.example.com", without a slash at its end.
+  std::string public_url;
+  std::optional<TlsFiles> tls;
+};
+
+struct ReplicationConfig {
+  Endpoint listen;
+  TlsFiles tls;
+};
+
+// A Region of the topology, this one among them.
+struct RegionConfig {
+  Region name;
+  std::string public_url;
+  // Where its peers reach it; nullopt for the only Region.
+  std::optional<Endpoint> replication;
+};
+
+struct AccessKeyConfig {
+  std::string id;
+  Secret secret;
+};
+
+struct KeysConfig {
+  // 32 octets in hexadecimal.
+  std::filesystem::path root_key_file;
+  // How often it is found out whether the CMKs may still be used.
+  std::chrono::milliseconds recheck_interval{2000};
+};
+
+struct StorageConfig {
+  enum class Engine { kRocksDb, kMemory };
+  Engine engine = Engine::kRocksDb;
+};
+
+struct HttpConfig {
+  // 0: one for each core.
+  std::size_t threads = 0;
+  std::size_t connection_limit = 10'000;
+  std::size_t header_limit_bytes = 16 * 1024;
+  std::chrono::milliseconds header_timeout = std::chrono::seconds(10);
+  std::chrono::milliseconds body_timeout = std::chrono::seconds(30);
+  std::chrono::milliseconds idle_timeout = std::chrono::seconds(75);
+  std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
+  // How long requests under way may go on after SIGTERM.
+  std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
+};
+
+struct Config {
+  Region region;
+  // The AWS account number in ARNs.
+  std::string account;
+  // Empty for the memory engine.
+  std::filesystem::path data_dir;
+  // The base of UPDATED issuers, which every Region serves.
+  std::string neutral_url;
+  ApiConfig api;
+  Endpoint operations;
+  // nullopt when there is only one Region.
+  std::optional<ReplicationConfig> replication;
+  std::vector<RegionConfig> regions;
+  std::vector<AccessKeyConfig> access_keys;
+  KeysConfig keys;
+  StorageConfig storage;
+  HttpConfig http;
+  // Whether codes can be read at /outbox of the operations port. For a lab.
+  bool outbox = false;
+  log::Level log_level = log::Level::kInfo;
+};
+
+struct ConfigProblem {
+  // Counted from 1.
+  std::size_t line = 1;
+  std::string reason;
+  bool operator==(const ConfigProblem&) const = default;
+};
+
+// Never empty, in the order of the lines.
+using ConfigProblems = std::vector<ConfigProblem>;
+
+// Relative paths in it are meant from `folder`. Reads the secret files and tries whether the others can be read.
+Result<Config, ConfigProblems> ParseConfig(std::string_view toml, const std::filesystem::path& folder);
+Result<Config, ConfigProblems> LoadConfig(const std::filesystem::path& file);
+
+}  // namespace symbolon::node

@@ -1,0 +1,238 @@
+#include "node/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace symbolon::node {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// A folder that goes when the test does, with the files that a configuration names.
+class ConfigTest : public testing::Test {
+ protected:
+  ConfigTest() {
+    std::string name = testing::TempDir() + "symbolon-config-XXXXXX";
+    folder_ = ::mkdtemp(name.data());
+    for (const char* file : {"root.key", "ca.pem", "cert.pem", "key.pem"}) Write(file, "x\n");
+    Write("secret.txt", "from-file\n");
+  }
+  ~ConfigTest() override { std::filesystem::remove_all(folder_); }
+
+  void Write(const std::string& file, std::string_view content) { std::ofstream(folder_ / file) << content; }
+
+  // What is wrong with the good configuration in which `from` was replaced by `to`.
+  std::vector<std::string> ProblemsWith(std::string_view from, std::string_view to) {
+    std::string text = kGood;
+    const auto at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+    auto config = ParseConfig(text, folder_);
+    std::vector<std::string> problems;
+    if (config) return problems;
+    for (const auto& [line, reason] : config.error()) problems.push_back(std::to_string(line) + ": " + reason);
+    return problems;
+  }
+
+  static constexpr const char* kGood = R"(region = "eu-central-1"
+account = "000000000000"
+data_dir = "data"
+neutral_url = "https://id.example.com"
+
+[api]
+listen = "127.0.0.1:9410"
+public_url = "http://127.0.0.1:9410"
+
+[operations]
+listen = "127.0.0.1:0"
+
+[replication]
+listen = "[::1]:9412"
+[replication.tls]
+ca = "ca.pem"
+certificate = "cert.pem"
+key = "key.pem"
+
+[keys]
+provider = "local"
+root_key_file = "root.key"
+recheck_interval_ms = 1000
+
+[delivery]
+outbox = true
+
+[http]
+threads = 3
+drain_timeout_ms = 500
+
+[log]
+level = "warning"
+
+[[access_keys]]
+id = "SYMBOLONLAB"
+secret = "in-line"
+
+[[access_keys]]
+id = "OTHER"
+secret_file = "secret.txt"
+
+[[regions]]
+name = "eu-central-1"
+public_url = "http://127.0.0.1:9410"
+replication = "eu.example.com:9412"
+
+[[regions]]
+name = "us-east-1"
+public_url = "http://127.0.0.1:9420"
+replication = "127.0.0.1:9422"
+)";
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(ConfigTest, EverySetting_IsRead) {
+  const auto config = ParseConfig(kGood, folder_);
+  ASSERT_TRUE(config) << config.error().front().reason;
+  EXPECT_EQ(config->region, Region("eu-central-1"));
+  EXPECT_EQ(config->account, "000000000000");
+  EXPECT_EQ(config->data_dir, folder_ / "data");
+  EXPECT_EQ(config->neutral_url, "https://id.example.com");
+  EXPECT_EQ(config->api.listen, (Endpoint{"127.0.0.1", 9410}));
+  EXPECT_EQ(config->api.public_url, "http://127.0.0.1:9410");
+  EXPECT_FALSE(config->api.tls);
+  EXPECT_EQ(config->operations, (Endpoint{"127.0.0.1", 0}));
+  EXPECT_EQ(ToString(config->replication->listen), "[::1]:9412");
+  EXPECT_EQ(config->replication->tls.ca, folder_ / "ca.pem");
+  EXPECT_EQ(config->keys.root_key_file, folder_ / "root.key");
+  EXPECT_EQ(config->keys.recheck_interval, std::chrono::seconds(1));
+  EXPECT_EQ(config->storage.engine, StorageConfig::Engine::kRocksDb);
+  EXPECT_TRUE(config->outbox);
+  EXPECT_EQ(config->http.threads, 3u);
+  EXPECT_EQ(config->http.idle_timeout, std::chrono::seconds(75));
+  EXPECT_EQ(config->http.drain_timeout, std::chrono::milliseconds(500));
+  EXPECT_EQ(config->log_level, log::Level::kWarning);
+  ASSERT_EQ(config->access_keys.size(), 2u);
+  EXPECT_EQ(config->access_keys[0].id, "SYMBOLONLAB");
+  EXPECT_EQ(config->access_keys[0].secret.view(), "in-line");
+  EXPECT_EQ(config->access_keys[1].secret.view(), "from-file");
+  ASSERT_EQ(config->regions.size(), 2u);
+  EXPECT_EQ(config->regions[0].replication, (Endpoint{"eu.example.com", 9412}));
+  EXPECT_EQ(config->regions[1].name, Region("us-east-1"));
+}
+
+TEST_F(ConfigTest, OneRegionInMemory_NeedsNoReplicationAndNoFolder) {
+  const auto config = ParseConfig(R"(region = "eu-central-1"
+account = "123456789012"
+neutral_url = "http://localhost"
+storage.engine = "memory"
+api = { listen = "[::]:0", public_url = "http://localhost:1" }
+operations.listen = "127.0.0.1:0"
+keys = { provider = "local", root_key_file = "root.key" }
+regions = [ { name = "eu-central-1", public_url = "http://localhost:1" } ]
+)",
+                                  folder_);
+  ASSERT_TRUE(config) << config.error().front().line << config.error().front().reason;
+  EXPECT_FALSE(config->replication);
+  EXPECT_FALSE(config->outbox);
+  EXPECT_EQ(config->api.listen.host, "::");
+}
+
+TEST_F(ConfigTest, EmptyFile_NamesAllThatIsMissing) {
+  const auto config = ParseConfig("", folder_);
+  ASSERT_FALSE(config);
+  std::vector<std::string> reasons;
+  for (const auto& problem : config.error()) reasons.push_back(problem.reason);
+  EXPECT_THAT(reasons, ElementsAre("region: is missing", "account: is missing", "data_dir: is missing",
+                                   "neutral_url: is missing", "api: is missing", "operations: is missing",
+                                   "regions: is missing", "keys: is missing"));
+}
+
+TEST_F(ConfigTest, SeveralMistakes_AreReportedTogetherInTheOrderOfTheLines) {
+  const auto config = ParseConfig(R"(region = 7
+account = "12"
+colour = "red"
+data_dir = "d"
+neutral_url = "id.example.com"
+[api]
+public_url = "http://h/path"
+listen = "localhost:1"
+[operations]
+listen = "127.0.0.1:99999"
+[keys]
+provider = "pkcs11"
+root_key_file = "nowhere.key"
+pin = "1234"
+[[regions]]
+name = "Mars"
+)",
+                                  folder_);
+  ASSERT_FALSE(config);
+  std::vector<std::string> problems;
+  for (const auto& [line, reason] : config.error()) problems.push_back(std::to_string(line) + ": " + reason);
+  EXPECT_THAT(
+      problems,
+      ElementsAre(
+          "1: region: must be a text that is not empty", "2: account: must be 12 digits", "3: colour: is not a setting",
+          "5: neutral_url: must be a URL of scheme, host and perhaps port only, as in \"https://id.example.com\"",
+          "7: api.public_url: must be a URL of scheme, host and perhaps port only, as in \"https://id.example.com\"",
+          "8: api.listen: must be an IP address and a port, as in \"127.0.0.1:9410\" or \"[::]:9410\"",
+          "10: operations.listen: must be an IP address and a port, as in \"127.0.0.1:9410\" or \"[::]:9410\"",
+          "12: keys.provider: must be one of \"local\"",
+          "13: keys.root_key_file: cannot read " + (folder_ / "nowhere.key").string(), "14: keys.pin: is not a setting",
+          "15: regions.public_url: is missing", "15: regions: \"\" (region) is not among them",
+          "16: regions.name: must be 5 to 32 characters of a-z, 0-9 and -, as in \"eu-central-1\""));
+}
+
+TEST_F(ConfigTest, SyntaxError_SaysItsLine) {
+  const auto config = ParseConfig("region = \"eu-central-1\"\naccount = = 1\n", folder_);
+  ASSERT_FALSE(config);
+  ASSERT_EQ(config.error().size(), 1u);
+  EXPECT_EQ(config.error()[0].line, 2u);
+}
+
+TEST_F(ConfigTest, EachWrongSetting_IsRefusedByNameAndLine) {
+  EXPECT_THAT(ProblemsWith("\"local\"", "\"local\""), ElementsAre());
+  EXPECT_THAT(ProblemsWith("operations]\nlisten = \"127.0.0.1:0\"", "operations]\nlisten = \"0.0.0.0:0\""),
+              ElementsAre(HasSubstr("26: delivery.outbox: shows everybody's codes")));
+  EXPECT_THAT(ProblemsWith("outbox = true", "outbox = 1"), ElementsAre("26: delivery.outbox: must be true or false"));
+  EXPECT_THAT(ProblemsWith("outbox = true", "sms = true"), ElementsAre("26: delivery.sms: is not a setting"));
+  EXPECT_THAT(ProblemsWith("threads = 3", "threads = -1"),
+              ElementsAre("29: http.threads: must be a whole number from 0 to 1024"));
+  EXPECT_THAT(ProblemsWith("threads = 3", "threads = 3.5"),
+              ElementsAre("29: http.threads: must be a whole number from 0 to 1024"));
+  EXPECT_THAT(ProblemsWith("\"warning\"", "\"loud\""),
+              ElementsAre("33: log.level: must be one of \"debug\", \"info\", \"warning\", \"error\""));
+  EXPECT_THAT(ProblemsWith("secret = \"in-line\"", ""),
+              ElementsAre("35: access_keys.secret: must be given, or secret_file instead of it"));
+  EXPECT_THAT(ProblemsWith("secret = \"in-line\"", "secret = \"a\"\nsecret_file = \"secret.txt\""),
+              ElementsAre("37: access_keys.secret: must be given, or secret_file instead of it"));
+  EXPECT_THAT(ProblemsWith("\"OTHER\"", "\"SYMBOLONLAB\""),
+              ElementsAre("40: access_keys.id: \"SYMBOLONLAB\" stands here twice"));
+  EXPECT_THAT(ProblemsWith("\"us-east-1\"", "\"eu-central-1\""),
+              ElementsAre("49: regions.name: \"eu-central-1\" stands here twice"));
+  EXPECT_THAT(ProblemsWith("region = \"eu-central-1\"", "region = \"eu-west-1\""),
+              ElementsAre(HasSubstr("regions: \"eu-west-1\" (region) is not among them")));
+  EXPECT_THAT(ProblemsWith("replication = \"127.0.0.1:9422\"", ""),
+              ElementsAre(HasSubstr("regions: \"us-east-1\" has no replication address")));
+  EXPECT_THAT(ProblemsWith("replication = \"127.0.0.1:9422\"", "replication = \"127.0.0.1\""),
+              ElementsAre("51: regions.replication: must be a host and a port, as in \"id.example.com:9412\""));
+  EXPECT_THAT(ProblemsWith("certificate = \"cert.pem\"", ""),
+              ElementsAre("15: replication.tls.certificate: is missing"));
+  EXPECT_THAT(ProblemsWith("[api]", "api = 3\n[other]"),
+              ElementsAre("6: api: must be a table: [api]", "7: other: is not a setting"));
+}
+
+TEST_F(ConfigTest, LoadConfig_PathsAreMeantFromTheFilesFolder) {
+  Write("symbolond.toml", kGood);
+  const auto config = LoadConfig(folder_ / "symbolond.toml");
+  ASSERT_TRUE(config) << config.error().front().reason;
+  EXPECT_EQ(config->data_dir, folder_ / "data");
+  EXPECT_EQ(LoadConfig(folder_ / "other.toml").error(), (ConfigProblems{{1, "cannot be read"}}));
+}
+
+}  // namespace
+}  // namespace symbolon::node
