@@ -25,6 +25,9 @@ class TestMedium {
   virtual void Open(const Region& region) = 0;
   virtual void Close() = 0;
   virtual Store& store() = 0;
+
+  // The clock of every store that is opened on it.
+  ManualClock clock;
 };
 
 class LocalStoreMedium : public TestMedium {
@@ -36,7 +39,8 @@ class LocalStoreMedium : public TestMedium {
     LocalStore::Options options;
     options.region = region;
     options.clock = &clock;
-    options.random = &random_;
+    SeededRandom random(std::hash<Region>()(region));
+    options.random = &random;
     StoreResult<std::unique_ptr<LocalStore>> store = LocalStore::Open(*std::move(engine), options);
     ASSERT_TRUE(store) << store.error().detail;
     store_ = *std::move(store);
@@ -48,13 +52,10 @@ class LocalStoreMedium : public TestMedium {
   }
   Store& store() override { return *store_; }
 
-  ManualClock clock;
-
  protected:
   virtual StoreResult<std::unique_ptr<Engine>> OpenEngine() = 0;
 
  private:
-  SeededRandom random_{7};
   std::unique_ptr<LocalStore> store_;
   std::unique_ptr<CommitterThread> thread_;
 };

@@ -1,0 +1,225 @@
+// The store contract: many threads, serialisability, notices.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "storage/contract/fixture.h"
+
+namespace symbolon::storage {
+
+// Transactions that read and write few keys, so that they meet often. Each is remembered as its client saw it.
+class RandomTransactions {
+ public:
+  using Records = std::map<Bytes, Bytes>;
+  struct Transaction {
+    std::uint64_t version = 0;
+    std::map<Bytes, std::optional<Bytes>> reads;
+    std::optional<std::pair<Bytes, Records>> range_read;
+    std::map<Bytes, std::optional<Bytes>> writes;
+  };
+
+  explicit RandomTransactions(unsigned seed) : random_(seed), name_(std::to_string(seed)) {}
+
+  // Reads from `snapshot`, and plans writes that depend on nothing but what was read and a counter.
+  std::pair<Commit, Transaction> Plan(const Snapshot& snapshot) {
+    Transaction transaction;
+    Commit commit;
+    commit.pool = kTestPool;
+    commit.snapshot_version = snapshot.version();
+    for (unsigned count = random_() % 3; count > 0; --count) {
+      const Bytes id = SomeId();
+      transaction.reads[id] = *snapshot.Get(DirectoryKey(id));
+      commit.reads.push_back(DirectoryKey(id));
+    }
+    if (random_() % 3 == 0) {
+      const Bytes prefix = SomeId().substr(0, 1);
+      const KeyRange range{Space::kDirectory, kTestPool, 1, prefix};
+      Records found;
+      for (auto& [id, value] : ReadAll(snapshot, range)) found[id] = value;
+      transaction.range_read = {prefix, found};
+      commit.range_reads.push_back(range);
+    }
+    for (unsigned count = 1 + random_() % 2; count > 0; --count) {
+      std::optional<Bytes>& written = transaction.writes[SomeId()];
+      if (random_() % 4 != 0) written = name_ + "/" + std::to_string(++counter_);
+    }
+    for (const auto& [id, value] : transaction.writes) commit.directory.push_back({DirectoryKey(id), value});
+    return {std::move(commit), std::move(transaction)};
+  }
+
+  // In the order of their versions every transaction must have seen what those before it left.
+  static Records Replay(std::vector<Transaction> transactions) {
+    std::sort(transactions.begin(), transactions.end(),
+              [](const Transaction& a, const Transaction& b) { return a.version < b.version; });
+    Records model;
+    std::uint64_t last_version = 0;
+    for (const Transaction& transaction : transactions) {
+      EXPECT_GT(transaction.version, last_version);
+      last_version = transaction.version;
+      for (const auto& [id, value] : transaction.reads) {
+        const auto found = model.find(id);
+        EXPECT_EQ(found == model.end() ? std::nullopt : std::optional<Bytes>(found->second), value);
+      }
+      if (transaction.range_read) {
+        Records in_range;
+        for (const auto& record : model) {
+          if (record.first.starts_with(transaction.range_read->first)) in_range.insert(record);
+        }
+        EXPECT_EQ(in_range, transaction.range_read->second);
+      }
+      for (const auto& [id, value] : transaction.writes) {
+        if (value) {
+          model[id] = *value;
+        } else {
+          model.erase(id);
+        }
+      }
+    }
+    return model;
+  }
+
+ private:
+  Bytes SomeId() { return Bytes{static_cast<char>('a' + random_() % 3), static_cast<char>('0' + random_() % 3)}; }
+
+  std::mt19937 random_;
+  const std::string name_;
+  int counter_ = 0;
+};
+
+inline RandomTransactions::Records DirectoryNow(Store& store) {
+  RandomTransactions::Records records;
+  for (auto& [id, value] : ReadAll(*store.MakeSnapshot(), {Space::kDirectory, kTestPool, 1, ""})) records[id] = value;
+  return records;
+}
+
+TEST_P(StoreContract, ConcurrentTransactionsAreSerialisable) {
+  MustCommit(FirstCommit());
+  std::mutex mutex;
+  std::vector<RandomTransactions::Transaction> committed;
+  std::atomic<int> conflicts = 0;
+  std::vector<std::jthread> clients;
+  for (unsigned seed = 1; seed <= 6; ++seed) {
+    clients.emplace_back([&, seed] {
+      RandomTransactions transactions(seed);
+      for (int i = 0; i < 150; ++i) {
+        auto [commit, transaction] = transactions.Plan(*store().MakeSnapshot());
+        const StoreResult<Committed> result = SubmitAndWait(store(), std::move(commit));
+        if (!result) {
+          EXPECT_EQ(result.error().code, StoreErrorCode::kConflict);
+          ++conflicts;
+          continue;
+        }
+        transaction.version = result->version;
+        std::lock_guard lock(mutex);
+        committed.push_back(std::move(transaction));
+      }
+    });
+  }
+  clients.clear();
+  EXPECT_EQ(committed.size() + static_cast<std::size_t>(conflicts), 900u);
+  EXPECT_EQ(RandomTransactions::Replay(committed), DirectoryNow(store()));
+  EXPECT_EQ(ReadVerifiedLog(store(), kTestPool).size(), committed.size() + 1);
+}
+
+TEST_P(StoreContract, EachSnapshotIsOneStateWhileWritesRun) {
+  MustCommit(FirstCommit({{DirectoryKey("a"), "1"}, {DirectoryKey("b"), "1"}}));
+  std::atomic<bool> done = false;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      std::uint64_t last_version = 0;
+      while (!done) {
+        const auto snapshot = store().MakeSnapshot();
+        const std::string expected = std::to_string((*snapshot->Head(kTestPool))->sequence());
+        EXPECT_EQ(*snapshot->Get(DirectoryKey("a")), expected);
+        EXPECT_EQ(ReadAll(*snapshot, {Space::kDirectory, kTestPool, 1, "b"}).at(0).second, expected);
+        EXPECT_GE(snapshot->version(), last_version);
+        last_version = snapshot->version();
+      }
+    });
+  }
+  for (int i = 2; i <= 300; ++i) {
+    MustCommit(DirectoryCommit({{DirectoryKey("a"), std::to_string(i)}, {DirectoryKey("b"), std::to_string(i)}}));
+  }
+  done = true;
+}
+
+TEST_P(StoreContract, NoticesComeInOrderBeforeTheAnswerAndNameWhatChanged) {
+  MustCommit(FirstCommit());
+  std::mutex mutex;
+  std::vector<Notice> notices;
+  const auto subscription = store().Subscribe([&](const Notice& notice) {
+    std::lock_guard lock(mutex);
+    notices.push_back(notice);
+  });
+  std::vector<std::jthread> clients;
+  for (int client = 0; client < 4; ++client) {
+    clients.emplace_back([&, client] {
+      for (int i = 0; i < 50; ++i) {
+        const Key key = DirectoryKey(std::to_string(client) + "/" + std::to_string(i));
+        const Committed committed = MustCommit(DirectoryCommit({{key, "v"}}));
+        std::lock_guard lock(mutex);
+        const auto told = std::find_if(notices.begin(), notices.end(),
+                                       [&](const Notice& notice) { return notice.version == committed.version; });
+        ASSERT_NE(told, notices.end());
+        EXPECT_EQ(told->keys, (std::vector<Key>{key}));
+        EXPECT_EQ(told->pool, kTestPool);
+        ASSERT_TRUE(told->head);
+        EXPECT_EQ(told->head->sequence(), committed.position->sequence());
+        EXPECT_FALSE(told->everything);
+        EXPECT_FALSE(told->facts_grew);
+      }
+    });
+  }
+  clients.clear();
+  ASSERT_EQ(notices.size(), 200u);
+  for (std::size_t i = 1; i < notices.size(); ++i) {
+    EXPECT_GT(notices[i].version, notices[i - 1].version);
+    EXPECT_EQ(notices[i].head->sequence(), notices[i - 1].head->sequence() + 1);
+  }
+}
+
+TEST_P(StoreContract, NoticesNameRegionalKeysFactsAndAppliedKeys) {
+  std::vector<Notice> notices;
+  const auto subscription = other().Subscribe([&](const Notice& notice) { notices.push_back(notice); });
+  Commit commit = FactCommit("f", Elements({"x"}));
+  commit.regional = {{RegionalKey("r"), "1"}};
+  MustCommitAt(other(), commit);
+  MustCommit(FirstCommit({{DirectoryKey("a"), "1"}}));
+  MustCommit(FactCommit("g", Elements({"x"})));
+  Replicate(store(), other());
+  ASSERT_TRUE(MergeAndWait(other(), kTestPool, *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1000)));
+  ASSERT_EQ(notices.size(), 3u);
+  EXPECT_EQ(notices[0].keys, (std::vector<Key>{RegionalKey("r"), FactKey("f")}));
+  EXPECT_TRUE(notices[0].facts_grew);
+  EXPECT_FALSE(notices[0].head);
+  EXPECT_EQ(notices[1].keys, (std::vector<Key>{DirectoryKey("a")}));
+  ASSERT_TRUE(notices[1].head);
+  EXPECT_EQ(notices[1].head->sequence(), 1u);
+  EXPECT_EQ(notices[2].keys, (std::vector<Key>{FactKey("g")}));
+  EXPECT_TRUE(notices[2].facts_grew);
+}
+
+TEST_P(StoreContract, ASubscriptionThatEndedIsNotCalledAndMayEndItself) {
+  int calls = 0;
+  auto subscription = store().Subscribe([&](const Notice&) { ++calls; });
+  std::unique_ptr<Subscription> self_ending;
+  self_ending = store().Subscribe([&](const Notice&) {
+    ++calls;
+    self_ending.reset();
+  });
+  MustCommit(FirstCommit());
+  EXPECT_EQ(calls, 2);
+  MustCommit(DirectoryCommit({{DirectoryKey("a"), "1"}}));
+  EXPECT_EQ(calls, 3);
+  subscription.reset();
+  MustCommit(DirectoryCommit({{DirectoryKey("a"), "2"}}));
+  EXPECT_EQ(calls, 3);
+}
+
+}  // namespace symbolon::storage

@@ -1,0 +1,187 @@
+// The store contract: facts, their logs, merging and forgetting.
+#pragma once
+
+#include "storage/contract/fixture.h"
+
+namespace symbolon::storage {
+
+inline pb::FactValue FactNow(Store& store, const Bytes& id) {
+  pb::FactValue value;
+  const std::optional<Bytes> octets = ReadNow(store, FactKey(id));
+  EXPECT_TRUE(octets) << "no fact " << id;
+  if (octets) EXPECT_TRUE(value.ParseFromString(*octets));
+  return value;
+}
+
+inline std::vector<Bytes> ElementsNow(Store& store, const Bytes& id) {
+  const pb::FactValue value = FactNow(store, id);
+  return {value.elements().begin(), value.elements().end()};
+}
+
+// The number up to which `at` knows the facts of the store `of`.
+inline std::uint64_t KnownFacts(Store& at, const Store& of) {
+  const StoreResult<pb::FactVector> vector = at.MakeSnapshot()->Facts(kTestPool);
+  EXPECT_TRUE(vector);
+  for (const pb::FactProgress& progress : vector->progress()) {
+    if (progress.region() == of.region().value() && progress.incarnation() == of.incarnation())
+      return progress.number();
+  }
+  return 0;
+}
+
+// Ships the facts of the store `of` that `to` lacks, as `from` has them.
+inline void ExchangeFacts(Store& from, Store& to, const Store& of, std::size_t limit_bytes = 1 << 20) {
+  while (KnownFacts(to, of) < KnownFacts(from, of)) {
+    StoreResult<std::vector<pb::FactEntry>> entries =
+        from.ReadFacts(kTestPool, of.region(), of.incarnation(), KnownFacts(to, of) + 1, limit_bytes);
+    ASSERT_TRUE(entries && !entries->empty());
+    const StoreResult<void> merged = MergeAndWait(to, kTestPool, *std::move(entries));
+    ASSERT_TRUE(merged) << merged.error().detail;
+  }
+}
+
+TEST_P(StoreContract, AcceptedFactsAreJoinedAndNumberedWithoutGaps) {
+  MustCommit(FactCommit("family", Elements({"b"})));
+  Commit both = FactCommit("family", Elements({"a", "b"}));
+  both.facts.push_back({FactKey("user"), Elements({"x"})});
+  MustCommit(both);
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(ElementsNow(store(), "family"), (std::vector<Bytes>{"a", "b"}));
+    EXPECT_EQ(KnownFacts(store(), store()), 3u);
+    const auto entries = store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+    ASSERT_TRUE(entries);
+    ASSERT_EQ(entries->size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ((*entries)[i].number(), i + 1);
+      EXPECT_EQ((*entries)[i].region(), kRegion.value());
+      EXPECT_EQ((*entries)[i].forgotten_before(), 0u);
+    }
+    EXPECT_EQ((*entries)[1].key(), Bytes("\0\3family", 8));
+    Reopen();
+  }
+}
+
+TEST_P(StoreContract, FactsMergeBothWaysToTheSameOctets) {
+  MustCommit(FactCommit("family", Elements({"here"}, 100)));
+  pb::FactValue counted;
+  (*counted.mutable_region_maximum())["a"] = 1;
+  (*counted.mutable_region_maximum())["b"] = 2;
+  (*counted.mutable_region_maximum())["c"] = 3;
+  MustCommit(FactCommit("attempts", counted));
+  MustCommitAt(other(), FactCommit("family", Elements({"there"}, 200)));
+  (*counted.mutable_region_maximum())["b"] = 7;
+  MustCommitAt(other(), FactCommit("attempts", counted));
+
+  ExchangeFacts(store(), other(), store(), 1);
+  ExchangeFacts(other(), store(), other(), 1);
+  EXPECT_EQ(ElementsNow(store(), "family"), (std::vector<Bytes>{"here", "there"}));
+  for (const char* id : {"family", "attempts"}) {
+    EXPECT_EQ(ReadNow(store(), FactKey(id)), ReadNow(other(), FactKey(id))) << id;
+  }
+  EXPECT_EQ(KnownFacts(store(), other()), 2u);
+  EXPECT_EQ(KnownFacts(other(), store()), 2u);
+
+  // What was merged can be passed on.
+  const auto passed_on = other().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  ASSERT_TRUE(passed_on);
+  EXPECT_EQ(passed_on->size(), 2u);
+}
+
+TEST_P(StoreContract, KnownFactsAreSkippedAndGapsChangeNothing) {
+  for (int i = 1; i <= 5; ++i) MustCommit(FactCommit("f" + std::to_string(i), Elements({"x"})));
+  const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  ASSERT_TRUE(MergeAndWait(other(), kTestPool, {entries[0], entries[1]}));
+  ASSERT_TRUE(MergeAndWait(other(), kTestPool, {entries[0], entries[1], entries[2]}));
+  EXPECT_EQ(KnownFacts(other(), store()), 3u);
+  const std::uint64_t version = other().MakeSnapshot()->version();
+  ASSERT_TRUE(MergeAndWait(other(), kTestPool, {entries[1]}));
+  EXPECT_EQ(other().MakeSnapshot()->version(), version) << "nothing changed";
+  EXPECT_EQ(CodeOf(MergeAndWait(other(), kTestPool, {entries[4]})), StoreErrorCode::kGap);
+  EXPECT_EQ(KnownFacts(other(), store()), 3u);
+  EXPECT_EQ(ReadNow(other(), FactKey("f5")), std::nullopt);
+
+  pb::FactEntry own = entries[0];
+  own.set_region(kOtherRegion.value());
+  own.set_incarnation(other().incarnation());
+  EXPECT_EQ(CodeOf(MergeAndWait(other(), kTestPool, {own})), StoreErrorCode::kGap);
+  pb::FactEntry malformed = entries[3];
+  malformed.set_key("x");
+  EXPECT_EQ(CodeOf(MergeAndWait(other(), kTestPool, {malformed})), StoreErrorCode::kCorrupt);
+  malformed = entries[3];
+  malformed.set_forgotten_before(4);
+  EXPECT_EQ(CodeOf(MergeAndWait(other(), kTestPool, {malformed})), StoreErrorCode::kCorrupt);
+}
+
+TEST_P(StoreContract, ExpiredFactsGoWithTheirLogEntriesAndDoNotComeBack) {
+  MustCommit(FactCommit("early", Elements({"x"}, 100)));
+  MustCommit(FactCommit("late", Elements({"x"}, 900)));
+  MustCommit(FactCommit("ever", Elements({"x"})));
+  MustCommit(FactCommit("early", Elements({"y"}, 200)));
+  const auto before = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+
+  EXPECT_EQ(*store().ForgetExpiredFacts(FromMicros(100), 100), 0u) << "it expires at 200 by now";
+  EXPECT_EQ(*store().ForgetExpiredFacts(FromMicros(500), 100), 1u);
+  while (*store().ForgetExpiredFacts(FromMicros(500), 100) > 0) {
+  }
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(ReadNow(store(), FactKey("early")), std::nullopt);
+    EXPECT_TRUE(ReadNow(store(), FactKey("late")));
+    EXPECT_TRUE(ReadNow(store(), FactKey("ever")));
+    EXPECT_EQ(KnownFacts(store(), store()), 4u);
+    const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+    ASSERT_EQ(entries.size(), 3u);
+    EXPECT_EQ(entries[0].number(), 2u);
+    EXPECT_EQ(entries[0].forgotten_before(), 1u);
+    EXPECT_EQ(entries[1].number(), 3u);
+    EXPECT_EQ(entries[1].forgotten_before(), 0u);
+    EXPECT_EQ(entries[2].number(), 4u) << "the forgotten end is told too";
+    EXPECT_TRUE(entries[2].key().empty());
+    EXPECT_EQ(CodeOf(SubmitAndWait(store(), FactCommit("early", Elements({"x"}, 150)))), StoreErrorCode::kExpired);
+    Reopen();
+  }
+
+  // The other Region learns what is left, and that nothing is missing.
+  ExchangeFacts(store(), other(), store());
+  EXPECT_EQ(KnownFacts(other(), store()), 4u);
+  EXPECT_EQ(ReadNow(other(), FactKey("early")), std::nullopt);
+  EXPECT_TRUE(ReadNow(other(), FactKey("late")));
+
+  // A third party that still has them cannot bring them back: the vector advances, the fact does not return.
+  std::vector<pb::FactEntry> relayed = before;
+  for (pb::FactEntry& entry : relayed) entry.set_incarnation("another store");
+  ASSERT_TRUE(MergeAndWait(store(), kTestPool, relayed));
+  EXPECT_EQ(ReadNow(store(), FactKey("early")), std::nullopt);
+  const auto kept = *store().ReadFacts(kTestPool, kRegion, "another store", 1, 1 << 20);
+  ASSERT_EQ(kept.size(), 3u);
+  EXPECT_EQ(kept.back().number(), 4u);
+}
+
+TEST_P(StoreContract, AForgottenFactIsAConflictForWhoeverReadIt) {
+  MustCommit(FactCommit("code", Elements({"used"}, 100)));
+  Commit stale;
+  stale.regional = {{RegionalKey("x"), "1"}};
+  stale.snapshot_version = store().MakeSnapshot()->version();
+  stale.reads = {FactKey("code")};
+  ASSERT_EQ(*store().ForgetExpiredFacts(FromMicros(101), 10), 1u);
+  EXPECT_EQ(CodeOf(SubmitAndWait(store(), stale)), StoreErrorCode::kConflict);
+}
+
+TEST_P(StoreContract, ForgettingIsBoundedAndOldestFirstWithinAPool) {
+  for (int i = 0; i < 20; ++i) MustCommit(FactCommit("f" + std::to_string(i), Elements({"x"}, 100 + i)));
+  const PoolId second{"eu-central-1_Test00002"};
+  MustCommit(FactCommit("other pool", Elements({"x"}, 50), second));
+  EXPECT_EQ(*store().ForgetExpiredFacts(FromMicros(1000), 5), 5u);
+  EXPECT_EQ(ReadNow(store(), FactKey("f4")), std::nullopt);
+  EXPECT_TRUE(ReadNow(store(), FactKey("f5")));
+  std::size_t forgotten = 5;
+  while (const std::size_t more = *store().ForgetExpiredFacts(FromMicros(1000), 5)) forgotten += more;
+  EXPECT_EQ(forgotten, 21u);
+  EXPECT_EQ(ReadNow(store(), FactKey("other pool", second)), std::nullopt);
+  // All that is left of the log is that it was.
+  const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].number(), 20u);
+  EXPECT_EQ(entries[0].forgotten_before(), 19u);
+}
+
+}  // namespace symbolon::storage
