@@ -38,8 +38,8 @@ enum class TokenPurpose : std::uint8_t {
   kPageToken = 5,
 };
 
-// Immutable and thread-safe; the key octets are wiped when the last holder lets go. Holders keep it for one request at the
-// longest, because a withdrawn CMK takes it out of the keyring.
+// Immutable and thread-safe; the key octets are wiped when the last holder lets go. Holders keep it for one request at
+// the longest, because a withdrawn CMK takes it out of the keyring.
 class PoolKeys {
  public:
   virtual ~PoolKeys() = default;
@@ -51,13 +51,15 @@ class PoolKeys {
   virtual OpenResult<Bytes> Open(const storage::Key& key, BytesView sealed) const = 0;
 
   // A token, bound to purpose, pool and `audience` (a client id, or empty).
-  virtual Bytes SealToken(TokenPurpose purpose, std::string_view audience, BytesView plaintext, Random& random) const = 0;
+  virtual Bytes SealToken(TokenPurpose purpose, std::string_view audience, BytesView plaintext,
+                          Random& random) const = 0;
   virtual OpenResult<Bytes> OpenToken(TokenPurpose purpose, std::string_view audience, BytesView sealed) const = 0;
 
-  // 32 octets: HMAC of a normalised value under the pool's index key, one function per label ("username", "find:email" ...).
+  // 32 octets: HMAC of a normalised value under the pool's index key, one function per label ("username", "find:email"
+  // ...).
   virtual Bytes BlindIndex(std::string_view label, BytesView value) const = 0;
-  // 32 octets: HMAC under the pool's identity key, for what must come out equal in every Region (derived subs, decoys for
-  // unknown users).
+  // 32 octets: HMAC under the pool's identity key, for what must come out equal in every Region (derived subs, decoys
+  // for unknown users).
   virtual Bytes Derive(std::string_view label, BytesView value) const = 0;
 };
 
