@@ -1,0 +1,22 @@
+// Which facts this module says (replication protocol §5), as types of storage::Space::kFact. Subjects are blind
+// indexes, so the store shows nobody's name.
+#pragma once
+
+#include <cstdint>
+
+namespace symbolon::auth {
+
+// Numbers are part of the stored format and of the link between Regions.
+enum class FactType : std::uint16_t {
+  // Of a token family or of what one came from (a session, an SRP block, a code):
+  //   maximum = 1: revoked; region_maximum[R] = 1: redeemed in Region R, and twice redeemed is revoked.
+  kFamily = 1,
+  // Of a family whose refresh tokens rotate: maximum = (generations redeemed) << 32 | time of the last, in seconds.
+  kRotation = 2,
+  // Of a user: region_maximum[R] = time of the last sign-out in Region R, in microseconds by R's clock, growing.
+  kSignOut = 3,
+  // Of a user or of the name of nobody: region_maximum[R] = failed attempts in R, packed (lockout.cc).
+  kFailedAttempts = 4,
+};
+
+}  // namespace symbolon::auth
