@@ -43,7 +43,7 @@ struct PatternRow {
   }
 };
 
-// Thread-safe. Constants of the generated tables, so never destroyed.
+// Thread-safe. A constant of the generated tables: what it compiled lives as long as the process.
 class Pattern {
  public:
   // `text` is the expression as the API has it (for messages), `icu` the same in ICU's syntax. `row` may be nullptr.
