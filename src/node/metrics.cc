@@ -1,0 +1,254 @@
+#include "node/metrics.h"
+
+#include <prometheus/collectable.h>
+#include <prometheus/counter.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include "base/result.h"
+#include "node/process_readings.h"
+
+namespace symbolon::node {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+const prometheus::Histogram::BucketBoundaries kSeconds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                                          0.1,    0.25,  0.5,    1,     2.5,  5};
+
+// A family whose values are read when somebody looks.
+class ReadFamily {
+ public:
+  ReadFamily(std::string name, std::string help, MetricType type) {
+    family_.name = std::move(name);
+    family_.help = std::move(help);
+    family_.type = type;
+  }
+  ReadFamily& Add(double value, Labels labels = {}) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    if (family_.type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    family_.metric.push_back(std::move(metric));
+    return *this;
+  }
+  MetricFamily Take() { return std::move(family_); }
+
+ private:
+  MetricFamily family_;
+};
+
+ReadFamily Counter(std::string name, std::string help) {
+  return {std::move(name), std::move(help), MetricType::Counter};
+}
+ReadFamily Gauge(std::string name, std::string help) { return {std::move(name), std::move(help), MetricType::Gauge}; }
+
+double Seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+}  // namespace
+
+class Metrics::Impl {
+ public:
+  explicit Impl(const Region& region)
+      : region_(region.value()),
+        requests_(prometheus::BuildCounter()
+                      .Name("symbolon_requests_total")
+                      .Help("Requests that reached an operation, by its outcome")
+                      .Register(registry_)),
+        durations_(prometheus::BuildHistogram()
+                       .Name("symbolon_request_duration_seconds")
+                       .Help("From the request's last octet to its answer")
+                       .Register(registry_)),
+        unknown_members_(prometheus::BuildCounter()
+                             .Name("symbolon_unknown_members_total")
+                             .Help("Members of requests that the model does not know; they are ignored")
+                             .Register(registry_)),
+        signatures_(prometheus::BuildCounter()
+                        .Name("symbolon_signatures_total")
+                        .Help("Token signatures made")
+                        .Register(registry_)),
+        rs256_signatures_(signatures_.Add({{"algorithm", "RS256"}})),
+        es256_signatures_(signatures_.Add({{"algorithm", "ES256"}})),
+        commits_(prometheus::BuildCounter()
+                     .Name("symbolon_commits_total")
+                     .Help("Durable commits of the store")
+                     .Register(registry_)
+                     .Add({})) {}
+
+  void CountRequest(std::string_view operation, std::string_view outcome, std::chrono::nanoseconds duration,
+                    std::size_t unknown_members) {
+    const OperationMetrics& metrics = Operation(operation, outcome);
+    metrics.requests.Increment();
+    metrics.duration.Observe(Seconds(duration));
+    if (unknown_members > 0) metrics.unknown_members.Increment(static_cast<double>(unknown_members));
+  }
+
+  void CountSignature(std::string_view algorithm) {
+    if (algorithm == "RS256") {
+      rs256_signatures_.Increment();
+    } else if (algorithm == "ES256") {
+      es256_signatures_.Increment();
+    } else {
+      // The family finds an existing one again, but slowly.
+      signatures_.Add({{"algorithm", std::string(algorithm)}}).Increment();
+    }
+  }
+
+  void CountCommit() { commits_.Increment(); }
+
+  void AddSource(Source source) { sources_.push_back(std::move(source)); }
+  void SetHttpCounters(const http::ServerCounters& counters) { http_ = &counters; }
+
+  std::string Text() const {
+    std::vector<MetricFamily> families = registry_.Collect();
+    Readings readings;
+    for (const Source& source : sources_) source(readings);
+    AddReadings(readings, families);
+    if (http_) AddHttp(*http_, families);
+    AddProcess(families);
+    return prometheus::TextSerializer().Serialize(families);
+  }
+
+ private:
+  // Compares names without making strings of them.
+  struct ByNames {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return std::pair<std::string_view, std::string_view>(a) < std::pair<std::string_view, std::string_view>(b);
+    }
+  };
+  struct OperationMetrics {
+    prometheus::Counter& requests;
+    prometheus::Histogram& duration;
+    prometheus::Counter& unknown_members;
+  };
+
+  const OperationMetrics& Operation(std::string_view operation, std::string_view outcome) {
+    const std::pair<std::string_view, std::string_view> key(operation, outcome);
+    {
+      std::shared_lock lock(mutex_);
+      if (const auto found = operations_.find(key); found != operations_.end()) return found->second;
+    }
+    const std::string name(operation);
+    std::unique_lock lock(mutex_);
+    return operations_
+        .try_emplace({name, std::string(outcome)},
+                     OperationMetrics{requests_.Add({{"operation", name}, {"outcome", std::string(outcome)}}),
+                                      durations_.Add({{"operation", name}}, kSeconds),
+                                      unknown_members_.Add({{"operation", name}})})
+        .first->second;
+  }
+
+  void AddReadings(const Readings& readings, std::vector<MetricFamily>& families) const {
+    families.push_back(Gauge("symbolon_build_info", "1; the version and the Region are its labels")
+                           .Add(1, {{"region", region_}, {"version", SYMBOLON_VERSION}})
+                           .Take());
+    families.push_back(Gauge("symbolon_ready", "1 when /health/ready answers 200").Add(readings.ready ? 1 : 0).Take());
+    ReadFamily epoch = Gauge("symbolon_log_epoch", "Epoch of the newest entry of the pool's directory log here");
+    ReadFamily sequence =
+        Gauge("symbolon_log_sequence", "Sequence of the newest entry of the pool's directory log here");
+    for (const auto& position : readings.log_positions) {
+      epoch.Add(static_cast<double>(position.epoch), {{"pool", position.pool.value()}});
+      sequence.Add(static_cast<double>(position.sequence), {{"pool", position.pool.value()}});
+    }
+    families.push_back(epoch.Take());
+    families.push_back(sequence.Take());
+    ReadFamily entries =
+        Gauge("symbolon_replication_lag_entries", "Entries of the pool's directory log that the Region still lacks");
+    ReadFamily seconds =
+        Gauge("symbolon_replication_lag_seconds", "Age of the oldest entry that the Region still lacks; 0 if none");
+    for (const auto& lag : readings.replication_lags) {
+      const Labels labels = {{"pool", lag.pool.value()}, {"region", lag.region.value()}};
+      entries.Add(static_cast<double>(lag.entries), labels);
+      seconds.Add(Seconds(lag.time), labels);
+    }
+    families.push_back(entries.Take());
+    families.push_back(seconds.Take());
+  }
+
+  static void AddHttp(const http::ServerCounters& counters, std::vector<MetricFamily>& families) {
+    const auto value = [](const std::atomic<std::uint64_t>& counter) { return static_cast<double>(counter.load()); };
+    families.push_back(Gauge("symbolon_http_connections_open", "Connections to the API and operations ports")
+                           .Add(value(counters.connections_open))
+                           .Take());
+    families.push_back(Counter("symbolon_http_connections_total", "Connections accepted")
+                           .Add(value(counters.connections_accepted))
+                           .Take());
+    families.push_back(Counter("symbolon_http_connections_refused_total", "Connections over http.connection_limit")
+                           .Add(value(counters.connections_refused))
+                           .Take());
+    families.push_back(
+        Counter("symbolon_http_requests_total", "Requests read whole").Add(value(counters.requests)).Take());
+    families.push_back(Counter("symbolon_http_requests_refused_total", "Malformed, too large or unsupported requests")
+                           .Add(value(counters.requests_refused))
+                           .Take());
+    families.push_back(Counter("symbolon_http_handler_exceptions_total", "Requests answered by 500 after an exception")
+                           .Add(value(counters.handler_exceptions))
+                           .Take());
+    families.push_back(
+        Counter("symbolon_http_timeouts_total", "Connections that were too slow, by what they were slow at")
+            .Add(value(counters.timeouts_header), {{"phase", "header"}})
+            .Add(value(counters.timeouts_body), {{"phase", "body"}})
+            .Add(value(counters.timeouts_idle), {{"phase", "idle"}})
+            .Add(value(counters.timeouts_write), {{"phase", "write"}})
+            .Take());
+  }
+
+  static void AddProcess(std::vector<MetricFamily>& families) {
+    const auto process = ReadProcess();
+    if (!process) return;
+    families.push_back(
+        Counter("process_cpu_seconds_total", "Processor time, user and system").Add(process->cpu_seconds).Take());
+    families.push_back(Gauge("process_resident_memory_bytes", "Memory that is resident")
+                           .Add(static_cast<double>(process->resident_bytes))
+                           .Take());
+    families.push_back(Gauge("process_open_fds", "Open file descriptors")
+                           .Add(static_cast<double>(process->open_file_descriptors))
+                           .Take());
+  }
+
+  const std::string region_;
+  prometheus::Registry registry_;
+  prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Histogram>& durations_;
+  prometheus::Family<prometheus::Counter>& unknown_members_;
+  prometheus::Family<prometheus::Counter>& signatures_;
+  prometheus::Counter& rs256_signatures_;
+  prometheus::Counter& es256_signatures_;
+  prometheus::Counter& commits_;
+
+  // Looking a metric up in its families costs more than many a request.
+  std::shared_mutex mutex_;
+  std::map<std::pair<std::string, std::string>, OperationMetrics, ByNames> operations_;  // guarded by mutex_
+
+  // Fixed once Text() is called.
+  std::vector<Source> sources_;
+  const http::ServerCounters* http_ = nullptr;
+};
+
+Metrics::Metrics(const Region& region) : impl_(std::make_unique<Impl>(region)) {}
+Metrics::~Metrics() = default;
+void Metrics::CountRequest(std::string_view operation, std::string_view outcome, std::chrono::nanoseconds duration,
+                           std::size_t unknown_members) {
+  impl_->CountRequest(operation, outcome, duration, unknown_members);
+}
+void Metrics::CountSignature(std::string_view algorithm) { impl_->CountSignature(algorithm); }
+void Metrics::CountCommit() { impl_->CountCommit(); }
+void Metrics::AddSource(Source source) { impl_->AddSource(std::move(source)); }
+void Metrics::SetHttpCounters(const http::ServerCounters& counters) { impl_->SetHttpCounters(counters); }
+std::string Metrics::Text() const { return impl_->Text(); }
+
+}  // namespace symbolon::node

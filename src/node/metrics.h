@@ -1,0 +1,66 @@
+// What the node counts, as Prometheus reads it (text exposition format 0.0.4). docs/metrics.md explains each name;
+// metrics_golden.txt lists them all.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "http/server.h"
+
+namespace symbolon::node {
+
+// Thread-safe. Labels hold names of the model, pools and Regions, never anything that a client made up, so that their
+// number is bounded.
+class Metrics {
+ public:
+  explicit Metrics(const Region& region);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // A request that reached an operation. `outcome`: "ok" or the error's name.
+  void CountRequest(std::string_view operation, std::string_view outcome, std::chrono::nanoseconds duration,
+                    std::size_t unknown_members);
+  // A token signature; `algorithm` as JOSE names it: "RS256".
+  void CountSignature(std::string_view algorithm);
+  // A durable commit of the store.
+  void CountCommit();
+
+  // What is read when somebody looks.
+  struct Readings {
+    struct LogPosition {
+      PoolId pool;
+      std::uint64_t epoch;
+      std::uint64_t sequence;
+    };
+    struct ReplicationLag {
+      PoolId pool;
+      // The replica that lags.
+      Region region;
+      std::uint64_t entries;
+      std::chrono::nanoseconds time;
+    };
+    std::vector<LogPosition> log_positions;
+    std::vector<ReplicationLag> replication_lags;
+    bool ready = false;
+  };
+  using Source = std::function<void(Readings&)>;
+  // Before the first Text(); called on the threads that call it. What `source` refers to must outlive the metrics.
+  void AddSource(Source source);
+  // The same for the counters of the HTTP server.
+  void SetHttpCounters(const http::ServerCounters& counters);
+
+  std::string Text() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace symbolon::node

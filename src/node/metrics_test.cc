@@ -1,0 +1,89 @@
+#include "node/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <thread>
+
+namespace symbolon::node {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Every kind of thing once.
+void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
+  metrics.CountRequest("SignUp", "ok", std::chrono::milliseconds(3), 2);
+  metrics.CountSignature("RS256");
+  metrics.CountCommit();
+  metrics.SetHttpCounters(counters);
+  metrics.AddSource([](Metrics::Readings& readings) {
+    readings.ready = true;
+    readings.log_positions.push_back({PoolId("eu-central-1_A"), 2, 17});
+    readings.replication_lags.push_back(
+        {PoolId("eu-central-1_A"), Region("us-east-1"), 5, std::chrono::milliseconds(250)});
+  });
+}
+
+TEST(Metrics, AllNames_StandInTheGoldenList) {
+  Metrics metrics(Region("eu-central-1"));
+  http::ServerCounters counters;
+  CountOneOfEach(metrics, counters);
+  std::istringstream text(metrics.Text());
+  std::set<std::string> names;
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with("# TYPE ")) names.insert(line.substr(7));
+  }
+  std::ifstream file(SYMBOLON_NODE_SOURCE "/metrics_golden.txt");
+  std::set<std::string> golden;
+  for (std::string line; std::getline(file, line);) golden.insert(line);
+  EXPECT_EQ(names, golden)
+      << "dashboards and alarms depend on these: change metrics_golden.txt and docs/metrics.md too";
+}
+
+TEST(Metrics, Values_AreAsCounted) {
+  Metrics metrics(Region("eu-central-1"));
+  http::ServerCounters counters;
+  CountOneOfEach(metrics, counters);
+  metrics.CountRequest("SignUp", "UsernameExistsException", std::chrono::seconds(9), 0);
+  metrics.CountSignature("RS256");
+  counters.timeouts_body = 4;
+  const std::string text = metrics.Text();
+  for (const char* line : {
+           "symbolon_requests_total{operation=\"SignUp\",outcome=\"ok\"} 1\n",
+           "symbolon_requests_total{operation=\"SignUp\",outcome=\"UsernameExistsException\"} 1\n",
+           "symbolon_request_duration_seconds_bucket{operation=\"SignUp\",le=\"0.0025\"} 0\n",
+           "symbolon_request_duration_seconds_bucket{operation=\"SignUp\",le=\"0.005\"} 1\n",
+           "symbolon_request_duration_seconds_count{operation=\"SignUp\"} 2\n",
+           "symbolon_unknown_members_total{operation=\"SignUp\"} 2\n",
+           "symbolon_signatures_total{algorithm=\"RS256\"} 2\n",
+           "symbolon_commits_total 1\n",
+           "symbolon_ready 1\n",
+           "symbolon_log_epoch{pool=\"eu-central-1_A\"} 2\n",
+           "symbolon_log_sequence{pool=\"eu-central-1_A\"} 17\n",
+           "symbolon_replication_lag_entries{pool=\"eu-central-1_A\",region=\"us-east-1\"} 5\n",
+           "symbolon_replication_lag_seconds{pool=\"eu-central-1_A\",region=\"us-east-1\"} 0.25\n",
+           "symbolon_http_timeouts_total{phase=\"body\"} 4\n",
+       }) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+TEST(Metrics, CountedOnManyThreads_NothingIsLost) {
+  Metrics metrics(Region("eu-central-1"));
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 1000; ++i) {
+        metrics.CountRequest("Op" + std::to_string(i % 10), "ok", std::chrono::microseconds(1), 0);
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_THAT(metrics.Text(), HasSubstr("symbolon_requests_total{operation=\"Op7\",outcome=\"ok\"} 400\n"));
+}
+
+}  // namespace
+}  // namespace symbolon::node
