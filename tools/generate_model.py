@@ -6,36 +6,26 @@
 What comes out is described in model/README.md. Files that would not change are left alone, so a changed fact rebuilds
 only what depends on it. Needs the standard library only.
 """
+
 import json
 import pathlib
 import re
 import sys
 
 import model_patterns
+from model_facts import (
+    MODULES,
+    SERVICES,
+    VALIDATION_ERROR,
+    WELL_KNOWN,
+    ModelError,
+    Service,
+    all_errors,
+    pascal,
+    read_unimplemented,
+)
 
-# The service's name in the model, and the C++ namespace of its shapes.
-SERVICES = {"cognito": "cognito", "kms": "kms", "symbolon": "own"}
-# Which module (namespace symbolon::<module>) implements the handlers of which services.
-MODULES = {"cognito": ["cognito", "symbolon"], "kms_api": ["kms"]}
-VALIDATION_ERROR = {"cognito": "InvalidParameterException", "kms": "ValidationException",
-                    "symbolon": "InvalidParameterException"}
-WHO = ["iam", "access_token", "token_or_session", "refresh_token", "client_secret", "feedback_token", "nobody"]
-WHERE = ["primary", "any_replica", "active_replica", "regional_setting", "region_local"]
-# Members that the steps before a handler read, and that mean the same wherever they occur.
-WELL_KNOWN = ["UserPoolId", "ClientId", "AccessToken", "Username"]
-MEMBERS_MAX = 64  # wire::kMembersMax
-SCALARS = {"string": "std::string", "integer": "std::int32_t", "long": "std::int64_t", "double": "double",
-           "boolean": "bool", "timestamp": "Timestamp", "blob": "Bytes", "document": "wire::Document"}
 BANNER = "// Made by tools/generate_model.py from model/: change those.\n"
-
-
-class ModelError(Exception):
-    """A fact in model/ that does not hold."""
-
-
-def pascal(text):
-    return "".join(word[:1].upper() + (word[1:].lower() if word.isupper() else word[1:])
-                   for word in re.split(r"[^A-Za-z0-9]+", text) if word)
 
 
 def snake(name):
@@ -50,126 +40,16 @@ def raw(text):
     return f'R"~({text})~"'
 
 
-class Service:
-    """One service's facts, checked, in the order in which they are written."""
-
-    def __init__(self, folder, name):
-        self.name, self.space = name, SERVICES[name]
-        facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        self.target_prefix = facts["service"]["target_prefix"]
-        self.signing_name = facts["service"]["signing_name"]
-        self.operations, self.errors, self.shapes = facts["operations"], facts["errors"], facts["shapes"]
-        self._add(folder / f"{name}.additions.json")
-        self._join_access(folder / f"{name}.access.json")
-        self._make_empty_outputs()
-        self._check()
-        self.structures = self._structures_in_order()
-
-    def _add(self, path):
-        """Facts that no SDK carries. Lists of values grow, everything else is set."""
-        if not path.exists():
-            return
-        for name, facts in json.loads(path.read_text(encoding="utf-8")).items():
-            shape = self.shapes.setdefault(name, {})
-            for key, value in facts.items():
-                if key == "values":
-                    shape[key] = shape.get(key, []) + [v for v in value if v not in shape.get(key, [])]
-                elif key == "members":
-                    shape[key] = {**shape.get(key, {}), **value}
-                else:
-                    shape[key] = value
-
-    def _join_access(self, path):
-        access = json.loads(path.read_text(encoding="utf-8"))
-        for name in access.keys() ^ self.operations.keys():
-            raise ModelError(f"{path.name} and {self.name}.json do not name the same operations: {name}")
-        for name, facts in access.items():
-            if facts["who"] not in WHO or facts["where"] not in WHERE or facts["aws_where"] not in WHERE:
-                raise ModelError(f"{path.name}: {name} has an unknown word")
-            if self.operations[name].get("no_auth") and facts["who"] == "iam":
-                raise ModelError(f"{path.name}: {name} comes without a signature, so it cannot be `iam`")
-            self.operations[name].update(facts)
-
-    def _make_empty_outputs(self):
-        for name, operation in self.operations.items():
-            if "output" not in operation:
-                operation["output"] = f"{name}Response"
-                if self.shapes.setdefault(operation["output"], {"type": "structure", "members": {}})["members"]:
-                    raise ModelError(f"{operation['output']} is another shape's name")
-
-    def _check(self):
-        for name, operation in self.operations.items():
-            for error in operation["errors"]:
-                if error not in self.errors:
-                    raise ModelError(f"{self.name}.{name}: unknown error {error}")
-        for name, shape in self.shapes.items():
-            inner = [*shape.get("members", {}).values(), *(shape[k] for k in ("element", "key", "value") if k in shape)]
-            for reached in inner:
-                if reached not in self.shapes:
-                    raise ModelError(f"{self.name}: {name} refers to {reached}, which is no shape")
-            if len(shape.get("members", {})) > MEMBERS_MAX:
-                raise ModelError(f"{self.name}: {name} has too many members for the parser's bits")
-            if shape["type"] == "list" and self.shapes[shape["element"]]["type"] == "boolean":
-                raise ModelError(f"{self.name}: {name} would be a std::vector<bool>")
-
-    def inner(self, shape):
-        return [*shape.get("members", {}).values(), *(shape[k] for k in ("element", "value") if k in shape)]
-
-    def _structures_in_order(self):
-        """Every structure after those that it contains."""
-        order, state = [], {}
-
-        def visit(name):
-            if state.get(name) == "done":
-                return
-            if state.get(name) == "open":
-                raise ModelError(f"{self.name}: {name} contains itself")
-            state[name] = "open"
-            for reached in self.inner(self.shapes[name]):
-                visit(reached)
-            state[name] = "done"
-            if self.shapes[name]["type"] == "structure":
-                order.append(name)
-
-        for name in sorted(self.shapes):
-            visit(name)
-        return order
-
-    def holds_sensitive(self, name):
-        shape = self.shapes[name]
-        inner = self.inner(shape) + ([shape["key"]] if "key" in shape else [])
-        return bool(shape.get("sensitive")) or any(self.holds_sensitive(n) for n in inner)
-
-    def of_type(self, kind):
-        return [n for n in sorted(self.shapes) if self.shapes[n]["type"] == kind]
-
-    def cpp_type(self, name):
-        """Qualified, because a member may have the name of its type."""
-        shape = self.shapes[name]
-        kind = shape["type"]
-        if kind in ("structure", "enum"):
-            return f"{self.space}::{name}"
-        if kind == "list":
-            return f"std::vector<{self.cpp_type(shape['element'])}>"
-        if kind == "map":
-            return f"std::map<std::string, {self.cpp_type(shape['value'])}>"
-        return SCALARS[kind]
-
-    def enumerators(self, name):
-        values = self.shapes[name]["values"]
-        names = ["k" + pascal(v) for v in values]
-        for twin in {n for n in names if names.count(n) > 1}:
-            raise ModelError(f"{self.name}: two values of {name} would both be {twin}")
-        return names
-
-
 def shapes_header(service):
-    out = [BANNER, f"// The shapes of {service.target_prefix}. Required members are plain values, all others optional;"
-           " names are the API's.\n#pragma once\n",
-           "#include <cstdint>\n#include <map>\n#include <optional>\n#include <string>\n#include <string_view>\n"
-           "#include <vector>\n",
-           '#include "base/bytes.h"\n#include "base/clock.h"\n#include "wire/document.h"\n',
-           f"namespace symbolon::model::{service.space} {{\n"]
+    out = [
+        BANNER,
+        f"// The shapes of {service.target_prefix}. Required members are plain values, all others optional;"
+        " names are the API's.\n#pragma once\n",
+        "#include <cstdint>\n#include <map>\n#include <optional>\n#include <string>\n#include <string_view>\n"
+        "#include <vector>\n",
+        '#include "base/bytes.h"\n#include "base/clock.h"\n#include "wire/document.h"\n',
+        f"namespace symbolon::model::{service.space} {{\n",
+    ]
     for name in service.of_type("enum"):
         out.append(f"enum class {name} : std::uint16_t {{ {', '.join(service.enumerators(name))} }};")
         out.append(f"std::string_view ToString({name} value);")
@@ -189,8 +69,12 @@ def shapes_header(service):
 
 
 def tables_header(service):
-    out = [BANNER, f"// The descriptors of {service.target_prefix}'s shapes.\n#pragma once\n", '#include "wire/shape.h"\n',
-           f"namespace symbolon::model::{service.space}::shapes {{\n"]
+    out = [
+        BANNER,
+        f"// The descriptors of {service.target_prefix}'s shapes.\n#pragma once\n",
+        '#include "wire/shape.h"\n',
+        f"namespace symbolon::model::{service.space}::shapes {{\n",
+    ]
     out += [f"extern const wire::Shape k{name};" for name in sorted(service.shapes)]
     out.append("\n// All of the above.")
     out.append(f"extern const wire::Shape* const kAll[{len(service.shapes)}];\n")
@@ -209,11 +93,15 @@ def pattern_tables(service):
             raise ModelError(f"{service.name}: pattern {text}: {reason}") from reason
         row = "nullptr"
         if elements is not None:
-            items = ", ".join(f"{{{{0x{low:x}, 0x{high:x}}}, {str(o).lower()}, {str(r).lower()}}}" for low, high, o, r in elements)
+            items = ", ".join(
+                f"{{{{0x{low:x}, 0x{high:x}}}, {str(o).lower()}, {str(r).lower()}}}" for low, high, o, r in elements
+            )
             out.append(f"constexpr wire::PatternRow kRow{number}{{{items}}};")
             row = f"&kRow{number}"
         names[text] = f"kPattern{number}"
-        out.append(f"constinit const wire::Pattern {names[text]}({raw(text)}, {raw(icu)}, {row}, {str(ascii_only).lower()});")
+        out.append(
+            f"constinit const wire::Pattern {names[text]}({raw(text)}, {raw(icu)}, {row}, {str(ascii_only).lower()});"
+        )
     return out, names
 
 
@@ -246,11 +134,15 @@ def shape_table(service, name, patterns):
 
 def tables_source(service):
     patterns_text, patterns = pattern_tables(service)
-    out = [BANNER, f'#include "model/{service.space}_tables.h"\n', "#include <algorithm>\n#include <cstddef>\n#include <iterator>\n",
-           f'#include "model/{service.space}_shapes.h"\n#include "wire/pattern.h"\n',
-           "// The structs are no standard layout, because std::optional is none; both compilers define offsetof for them.",
-           '#pragma clang diagnostic ignored "-Winvalid-offsetof"\n',
-           f"namespace symbolon::model::{service.space} {{\nnamespace {{\n"]
+    out = [
+        BANNER,
+        f'#include "model/{service.space}_tables.h"\n',
+        "#include <algorithm>\n#include <cstddef>\n#include <iterator>\n",
+        f'#include "model/{service.space}_shapes.h"\n#include "wire/pattern.h"\n',
+        "// std::optional is no standard-layout type, so the structs are none; clang defines offsetof for them.",
+        '#pragma clang diagnostic ignored "-Winvalid-offsetof"\n',
+        f"namespace symbolon::model::{service.space} {{\nnamespace {{\n",
+    ]
     out += patterns_text
     for name in service.of_type("enum"):
         values = ", ".join(literal(v) for v in service.shapes[name]["values"])
@@ -261,7 +153,9 @@ def tables_source(service):
             continue
         out.append(f"constexpr wire::Member kMembersOf{name}[] = {{")
         for member, member_shape in shape["members"].items():
-            slot = "nullptr" if member in shape.get("required", []) else f"&wire::kSlot<{service.cpp_type(member_shape)}>"
+            slot = (
+                "nullptr" if member in shape.get("required", []) else f"&wire::kSlot<{service.cpp_type(member_shape)}>"
+            )
             out.append(f"    {{{literal(member)}, &shapes::k{member_shape}, offsetof({name}, {member}), {slot}}},")
         out.append("};")
     if service.of_type("enum"):
@@ -277,103 +171,125 @@ std::optional<T> Find(std::span<const std::string_view> values, std::string_view
     everything = ", ".join(f"&shapes::k{name}" for name in sorted(service.shapes))
     out.append(f"constinit const wire::Shape* const shapes::kAll[{len(service.shapes)}] = {{{everything}}};\n")
     for name in service.of_type("enum"):
-        out.append(f"std::string_view ToString({name} value) {{ return kValuesOf{name}[static_cast<std::size_t>(value)]; }}")
-        out.append(f"std::optional<{name}> Parse{name}(std::string_view text) {{ return Find<{name}>(kValuesOf{name}, text); }}")
+        out.append(
+            f"std::string_view ToString({name} value) {{ return kValuesOf{name}[static_cast<std::size_t>(value)]; }}"
+        )
+        out.append(
+            f"std::optional<{name}> Parse{name}(std::string_view text) {{ return Find<{name}>(kValuesOf{name}, text); }}"
+        )
     out.append(f"\n}}  // namespace symbolon::model::{service.space}\n")
     return "\n".join(out)
 
 
-def all_errors(services, folder):
-    """Name to HTTP status: what every protocol error has, and 400 or 500 for the modelled ones, as the service answers."""
-    statuses = {name: facts["status"]
-                for name, facts in json.loads((folder / "common_errors.json").read_text(encoding="utf-8")).items()}
-    for service in services:
-        for name, facts in service.errors.items():
-            status = 500 if facts["fault"] == "server" else 400
-            if statuses.setdefault(name, status) != status:
-                raise ModelError(f"{name} has two statuses")
-    return dict(sorted(statuses.items()))
-
-
 def errors_header(errors):
-    return "\n".join([
-        BANNER, "// What a client is told when something fails. Nothing of this may carry a detail that is meant for the operator.",
-        "#pragma once\n", "#include <string>\n#include <string_view>\n#include <utility>\n", '#include "base/result.h"\n',
-        "namespace symbolon::model {\n",
-        "enum class ErrorCode {", *(f"  k{name}," for name in errors), "};\n",
-        "// \"UserNotFoundException\".", "std::string_view ToString(ErrorCode code);",
-        "int HttpStatusOf(ErrorCode code);\n",
-        "// The answer of an operation that did not succeed.",
-        "struct ApiError {", "  ErrorCode code;", "  std::string message;", "};\n",
-        "template <class T>", "using ApiResult = Result<T, ApiError>;\n",
-        "// `return Fail(ErrorCode::kUserNotFoundException, \"User does not exist.\");`",
-        "[[nodiscard]] inline tl::unexpected<ApiError> Fail(ErrorCode code, std::string message) {",
-        "  return tl::unexpected<ApiError>(ApiError{code, std::move(message)});", "}\n",
-        "}  // namespace symbolon::model\n"])
+    return "\n".join(
+        [
+            BANNER,
+            "// What a client is told when something fails. Nothing of this may carry a detail that is meant for the operator.",
+            "#pragma once\n",
+            "#include <string>\n#include <string_view>\n#include <utility>\n",
+            '#include "base/result.h"\n',
+            "namespace symbolon::model {\n",
+            "enum class ErrorCode {",
+            *(f"  k{name}," for name in errors),
+            "};\n",
+            '// "UserNotFoundException".',
+            "std::string_view ToString(ErrorCode code);",
+            "int HttpStatusOf(ErrorCode code);\n",
+            "// The answer of an operation that did not succeed.",
+            "struct ApiError {",
+            "  ErrorCode code;",
+            "  std::string message;",
+            "};\n",
+            "template <class T>",
+            "using ApiResult = Result<T, ApiError>;\n",
+            '// `return Fail(ErrorCode::kUserNotFoundException, "User does not exist.");`',
+            "[[nodiscard]] inline tl::unexpected<ApiError> Fail(ErrorCode code, std::string message) {",
+            "  return tl::unexpected<ApiError>(ApiError{code, std::move(message)});",
+            "}\n",
+            "}  // namespace symbolon::model\n",
+        ]
+    )
 
 
 def errors_source(errors):
-    out = [BANNER, '#include "model/api_error.h"\n', "namespace symbolon::model {\nnamespace {\n",
-           "struct Row {", "  std::string_view name;", "  int http_status;", "};",
-           "constexpr Row kRows[] = {"]
+    out = [
+        BANNER,
+        '#include "model/api_error.h"\n',
+        "namespace symbolon::model {\nnamespace {\n",
+        "struct Row {",
+        "  std::string_view name;",
+        "  int http_status;",
+        "};",
+        "constexpr Row kRows[] = {",
+    ]
     out += [f"    {{{literal(name)}, {status}}}," for name, status in errors.items()]
-    out += ["};\n", "const Row& RowOf(ErrorCode code) { return kRows[static_cast<std::size_t>(code)]; }\n", "}  // namespace\n",
-            "std::string_view ToString(ErrorCode code) { return RowOf(code).name; }",
-            "int HttpStatusOf(ErrorCode code) { return RowOf(code).http_status; }\n", "}  // namespace symbolon::model\n"]
+    out += [
+        "};\n",
+        "const Row& RowOf(ErrorCode code) { return kRows[static_cast<std::size_t>(code)]; }\n",
+        "}  // namespace\n",
+        "std::string_view ToString(ErrorCode code) { return RowOf(code).name; }",
+        "int HttpStatusOf(ErrorCode code) { return RowOf(code).http_status; }\n",
+        "}  // namespace symbolon::model\n",
+    ]
     return "\n".join(out)
 
 
 def operations_header(services):
-    out = [BANNER, "// The operations: what they are called, who may call them, where they are allowed. Constants.\n#pragma once\n",
-           "#include <cstdint>\n#include <span>\n#include <string_view>\n",
-           '#include "model/api_error.h"\n#include "wire/shape.h"\n', "namespace symbolon::model {\n",
-           f"enum class Service : std::uint8_t {{ {', '.join('k' + pascal(s.space) for s in services)} }};\n",
-           "enum class Who : std::uint8_t {",
-           "  kIam,             // signed with an access key",
-           "  kAccessToken,     // member AccessToken",
-           "  kTokenOrSession,  // member AccessToken or Session",
-           "  kRefreshToken,    // the refresh token, and the client's secret if it has one",
-           "  kClientSecret,    // the client's secret; signed or not",
-           "  kFeedbackToken,   // member FeedbackToken",
-           "  kNobody,          // public",
-           "};\n",
-           "enum class Where : std::uint8_t {",
-           "  kPrimary,          // the pool's primary Region only",
-           "  kAnyReplica,       // every Region that has the pool, INACTIVE ones too",
-           "  kActiveReplica,    // every Region whose replica is ACTIVE",
-           "  kRegionalSetting,  // as kAnyReplica, but on a secondary only for what is set per Region",
-           "  kRegionLocal,      // concerns no single pool",
-           "};\n",
-           "struct OperationFacts {",
-           "  Service service;",
-           "  // The value of the service's enum class Operation.",
-           "  std::uint16_t index;",
-           "  std::string_view name;",
-           "  Who who;",
-           "  // As this product allows it, and as AWS does.",
-           "  Where where;",
-           "  Where aws_where;",
-           "  std::uint32_t body_limit_bytes;",
-           "  // False: listed in model/unimplemented; there is no handler.",
-           "  bool implemented;",
-           "  // What the API documents; sorted.",
-           "  std::span<const ErrorCode> errors;",
-           "  const wire::Shape* input;",
-           "  const wire::Shape* output;",
-           "  // Members of the input, for wire::Request::Text; nullptr where the input has none of that name.",
-           *(f"  const wire::Member* {snake(name)};" for name in WELL_KNOWN),
-           "};\n",
-           "// By X-Amz-Target, \"AWSCognitoIdentityProviderService.GetUser\"; nullptr if there is none.",
-           "const OperationFacts* FindOperation(std::string_view target);\n",
-           "// \"AWSCognitoIdentityProviderService\".",
-           "std::string_view TargetPrefixOf(Service service);",
-           "// In the scope of a signature: \"cognito-idp\".",
-           "std::string_view SigningNameOf(Service service);",
-           "// What the service answers when a member breaks its bounds.",
-           "ErrorCode ValidationErrorOf(Service service);",
-           "// All operations of a service, in the order of its enum class Operation.",
-           "std::span<const OperationFacts> OperationsOf(Service service);\n",
-           "}  // namespace symbolon::model\n"]
+    out = [
+        BANNER,
+        "// The operations: what they are called, who may call them, where they are allowed. Constants.\n#pragma once\n",
+        "#include <cstdint>\n#include <span>\n#include <string_view>\n",
+        '#include "model/api_error.h"\n#include "wire/shape.h"\n',
+        "namespace symbolon::model {\n",
+        f"enum class Service : std::uint8_t {{ {', '.join('k' + pascal(s.space) for s in services)} }};\n",
+        "enum class Who : std::uint8_t {",
+        "  kIam,             // signed with an access key",
+        "  kAccessToken,     // member AccessToken",
+        "  kTokenOrSession,  // member AccessToken or Session",
+        "  kRefreshToken,    // the refresh token, and the client's secret if it has one",
+        "  kClientSecret,    // the client's secret; signed or not",
+        "  kFeedbackToken,   // member FeedbackToken",
+        "  kNobody,          // public",
+        "};\n",
+        "enum class Where : std::uint8_t {",
+        "  kPrimary,          // the pool's primary Region only",
+        "  kAnyReplica,       // every Region that has the pool, INACTIVE ones too",
+        "  kActiveReplica,    // every Region whose replica is ACTIVE",
+        "  kRegionalSetting,  // as kAnyReplica, but on a secondary only for what is set per Region",
+        "  kRegionLocal,      // concerns no single pool",
+        "};\n",
+        "struct OperationFacts {",
+        "  Service service;",
+        "  // The value of the service's enum class Operation.",
+        "  std::uint16_t index;",
+        "  std::string_view name;",
+        "  Who who;",
+        "  // As this product allows it, and as AWS does.",
+        "  Where where;",
+        "  Where aws_where;",
+        "  std::uint32_t body_limit_bytes;",
+        "  // False: listed in model/unimplemented; there is no handler.",
+        "  bool implemented;",
+        "  // What the API documents; sorted.",
+        "  std::span<const ErrorCode> errors;",
+        "  const wire::Shape* input;",
+        "  const wire::Shape* output;",
+        "  // Members of the input, for wire::Request::Text; nullptr where the input has none of that name.",
+        *(f"  const wire::Member* {snake(name)};" for name in WELL_KNOWN),
+        "};\n",
+        '// By X-Amz-Target, "AWSCognitoIdentityProviderService.GetUser"; nullptr if there is none.',
+        "const OperationFacts* FindOperation(std::string_view target);\n",
+        '// "AWSCognitoIdentityProviderService".',
+        "std::string_view TargetPrefixOf(Service service);",
+        '// In the scope of a signature: "cognito-idp".',
+        "std::string_view SigningNameOf(Service service);",
+        "// What the service answers when a member breaks its bounds.",
+        "ErrorCode ValidationErrorOf(Service service);",
+        "// All operations of a service, in the order of its enum class Operation.",
+        "std::span<const OperationFacts> OperationsOf(Service service);\n",
+        "}  // namespace symbolon::model\n",
+    ]
     return "\n".join(out)
 
 
@@ -391,21 +307,37 @@ def operations_source(services, unimplemented):
         for name, operation in sorted(service.operations.items()):
             where, aws_where = ("Where::k" + pascal(operation[k]) for k in ("where", "aws_where"))
             members = list(service.shapes[operation["input"]]["members"])
-            known = [f"&{service.space}::shapes::k{operation['input']}.members[{members.index(m)}]" if m in members else "nullptr"
-                     for m in WELL_KNOWN]
+            known = [
+                (
+                    f"&{service.space}::shapes::k{operation['input']}.members[{members.index(m)}]"
+                    if m in members
+                    else "nullptr"
+                )
+                for m in WELL_KNOWN
+            ]
             out.append(
                 f"    {{Service::k{prefix}, static_cast<std::uint16_t>({service.space}::Operation::k{name}), {literal(name)}, "
                 f"Who::k{pascal(operation['who'])}, {where}, {aws_where}, {operation['body_limit_bytes']}, "
                 f"{str(f'{service.name}.{name}' not in unimplemented).lower()}, "
                 f"{f'k{prefix}{name}Errors' if operation['errors'] else '{}'}, "
                 f"&{service.space}::shapes::k{operation['input']}, &{service.space}::shapes::k{operation['output']}, "
-                f"{', '.join(known)}}},")
+                f"{', '.join(known)}}},"
+            )
         out.append("};\n")
-    out += ["struct ServiceFacts {", "  std::string_view target_prefix;", "  std::string_view signing_name;",
-            "  ErrorCode validation_error;", "  std::span<const OperationFacts> operations;", "};",
-            "const ServiceFacts kServices[] = {"]
-    out += [f"    {{{literal(s.target_prefix)}, {literal(s.signing_name)}, ErrorCode::k{VALIDATION_ERROR[s.name]}, "
-            f"k{pascal(s.space)}Operations}}," for s in services]
+    out += [
+        "struct ServiceFacts {",
+        "  std::string_view target_prefix;",
+        "  std::string_view signing_name;",
+        "  ErrorCode validation_error;",
+        "  std::span<const OperationFacts> operations;",
+        "};",
+        "const ServiceFacts kServices[] = {",
+    ]
+    out += [
+        f"    {{{literal(s.target_prefix)}, {literal(s.signing_name)}, ErrorCode::k{VALIDATION_ERROR[s.name]}, "
+        f"k{pascal(s.space)}Operations}},"
+        for s in services
+    ]
     out.append("""};
 
 const ServiceFacts& FactsOf(Service service) { return kServices[static_cast<std::size_t>(service)]; }
@@ -431,44 +363,69 @@ ErrorCode ValidationErrorOf(Service service) { return FactsOf(service).validatio
 std::span<const OperationFacts> OperationsOf(Service service) { return FactsOf(service).operations; }
 """)
     for service in services:
-        out.append(f"const OperationFacts& FactsOf({service.space}::Operation operation) {{ "
-                   f"return k{pascal(service.space)}Operations[static_cast<std::size_t>(operation)]; }}")
+        out.append(
+            f"const OperationFacts& FactsOf({service.space}::Operation operation) {{ "
+            f"return k{pascal(service.space)}Operations[static_cast<std::size_t>(operation)]; }}"
+        )
     out.append("\n}  // namespace symbolon::model\n")
     return "\n".join(out)
 
 
 def service_operations_header(service):
     names = ",\n  ".join(f"k{name}" for name in sorted(service.operations))
-    return "\n".join([
-        BANNER, f"// The operations of {service.target_prefix}.\n#pragma once\n", "#include <cstdint>\n",
-        '#include "model/operations.h"\n', f"namespace symbolon::model {{\nnamespace {service.space} {{\n",
-        f"enum class Operation : std::uint16_t {{\n  {names},\n}};\n", f"}}  // namespace {service.space}\n",
-        f"const OperationFacts& FactsOf({service.space}::Operation operation);\n", "}  // namespace symbolon::model\n"])
+    return "\n".join(
+        [
+            BANNER,
+            f"// The operations of {service.target_prefix}.\n#pragma once\n",
+            "#include <cstdint>\n",
+            '#include "model/operations.h"\n',
+            f"namespace symbolon::model {{\nnamespace {service.space} {{\n",
+            f"enum class Operation : std::uint16_t {{\n  {names},\n}};\n",
+            f"}}  // namespace {service.space}\n",
+            f"const OperationFacts& FactsOf({service.space}::Operation operation);\n",
+            "}  // namespace symbolon::model\n",
+        ]
+    )
 
 
 def handlers_header(module, services, unimplemented):
-    out = [BANNER, f"// The functions that {module} has to define: one per operation that is not in model/unimplemented.\n#pragma once\n",
-           "#include <string>\n", '#include "model/api_error.h"']
+    out = [
+        BANNER,
+        f"// The functions that {module} has to define: one per operation that is not in model/unimplemented.\n#pragma once\n",
+        "#include <string>\n",
+        '#include "model/api_error.h"',
+    ]
     out += [f'#include "model/{s.space}_shapes.h"' for s in services]
-    out += ['#include "model/operations.h"', '#include "wire/request.h"\n', f"namespace symbolon::{module} {{\n",
-            "// What an operation works with; the module defines it.", "class Call;\n", "namespace operations {\n"]
+    out += [
+        '#include "model/operations.h"',
+        '#include "wire/request.h"\n',
+        f"namespace symbolon::{module} {{\n",
+        "// What an operation works with; the module defines it.",
+        "class Call;\n",
+        "namespace operations {\n",
+    ]
     for service in services:
         for name, operation in sorted(service.operations.items()):
             if f"{service.name}.{name}" not in unimplemented:
                 space = f"model::{service.space}"
-                out.append(f"model::ApiResult<{space}::{operation['output']}> {name}(Call& call, const {space}::{operation['input']}& request);")
-    out += ["\n}  // namespace operations\n",
-            "// Runs the operation on a request of its input shape; the answer is the response's JSON text.",
-            "using Handler = model::ApiResult<std::string> (*)(Call& call, const wire::Request& request);",
-            "// nullptr for an operation of model/unimplemented and for one that another module serves.",
-            "Handler FindHandler(const model::OperationFacts& operation);\n", f"}}  // namespace symbolon::{module}\n"]
+                out.append(
+                    f"model::ApiResult<{space}::{operation['output']}> {name}(Call& call, const {space}::{operation['input']}& request);"
+                )
+    out += [
+        "\n}  // namespace operations\n",
+        "// Runs the operation on a request of its input shape; the answer is the response's JSON text.",
+        "using Handler = model::ApiResult<std::string> (*)(Call& call, const wire::Request& request);",
+        "// nullptr for an operation of model/unimplemented and for one that another module serves.",
+        "Handler FindHandler(const model::OperationFacts& operation);\n",
+        f"}}  // namespace symbolon::{module}\n",
+    ]
     return "\n".join(out)
 
 
 def handlers_source(module, services, unimplemented):
     out = [BANNER, f'#include "model/{module}_handlers.h"\n', "#include <utility>\n"]
     out += [f'#include "model/{s.space}_tables.h"' for s in services]
-    out.append(f'''#include "wire/serialise.h"
+    out.append(f"""#include "wire/serialise.h"
 
 namespace symbolon::{module} {{
 namespace {{
@@ -481,37 +438,30 @@ model::ApiResult<std::string> Run(Call& call, const wire::Request& request) {{
   wire::WipeSensitive(*output, &*response);
   return text;
 }}
-''')
+""")
     for service in services:
         out.append(f"constexpr Handler k{pascal(service.space)}Handlers[] = {{")
         for name, operation in sorted(service.operations.items()):
             if f"{service.name}.{name}" in unimplemented:
                 out.append(f"    nullptr,  // {name}")
             else:
-                out.append(f"    Run<operations::{name}, &model::{service.space}::shapes::k{operation['output']}, "
-                           f"model::{service.space}::{operation['input']}>,")
+                out.append(
+                    f"    Run<operations::{name}, &model::{service.space}::shapes::k{operation['output']}, "
+                    f"model::{service.space}::{operation['input']}>,"
+                )
         out.append("};\n")
-    out += ["}  // namespace\n", "Handler FindHandler(const model::OperationFacts& operation) {", "  switch (operation.service) {"]
+    out += [
+        "}  // namespace\n",
+        "Handler FindHandler(const model::OperationFacts& operation) {",
+        "  switch (operation.service) {",
+    ]
     for service in services:
-        out += [f"    case model::Service::k{pascal(service.space)}:",
-                f"      return k{pascal(service.space)}Handlers[operation.index];"]
+        out += [
+            f"    case model::Service::k{pascal(service.space)}:",
+            f"      return k{pascal(service.space)}Handlers[operation.index];",
+        ]
     out += ["    default:", "      return nullptr;", "  }", "}\n", f"}}  // namespace symbolon::{module}\n"]
     return "\n".join(out)
-
-
-def read_unimplemented(path, services):
-    names = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        name = line.partition("#")[0].strip()
-        if name:
-            names.append(name)
-    known = {f"{s.name}.{operation}" for s in services for operation in s.operations}
-    for name in names:
-        if name not in known:
-            raise ModelError(f"{path.name}: {name} is no operation")
-        if names.count(name) > 1:
-            raise ModelError(f"{path.name}: {name} stands there twice")
-    return set(names)
 
 
 def outputs(folder):
@@ -519,8 +469,12 @@ def outputs(folder):
     by_name = {s.name: s for s in services}
     unimplemented = read_unimplemented(folder / "unimplemented", services)
     errors = all_errors(services, folder)
-    files = {"api_error.h": errors_header(errors), "api_error.cc": errors_source(errors),
-             "operations.h": operations_header(services), "operations.cc": operations_source(services, unimplemented)}
+    files = {
+        "api_error.h": errors_header(errors),
+        "api_error.cc": errors_source(errors),
+        "operations.h": operations_header(services),
+        "operations.cc": operations_source(services, unimplemented),
+    }
     for service in services:
         files[f"{service.space}_shapes.h"] = shapes_header(service)
         files[f"{service.space}_tables.h"] = tables_header(service)

@@ -1,4 +1,5 @@
 """What tools/generate_model.py refuses, and what it makes of the real model."""
+
 import json
 import pathlib
 import shutil
@@ -65,7 +66,9 @@ class Patterns(unittest.TestCase):
     def test_a_row_of_classes_becomes_an_automaton(self):
         icu, elements, ascii_only = model_patterns.translate(r"[a-c]+-\d{2}")
         self.assertEqual(icu, r"[\u0061-\u0063]+[\u002D][\u0030-\u0039]{2}")
-        self.assertEqual([(o, r) for _, _, o, r in elements], [(False, True), (False, False), (False, False), (False, False)])
+        self.assertEqual(
+            [(o, r) for _, _, o, r in elements], [(False, True), (False, False), (False, False), (False, False)]
+        )
         self.assertTrue(ascii_only)
 
     def test_alternatives_are_left_to_icu(self):

@@ -1,5 +1,6 @@
 """Translates the API's regular expressions (Java's meaning) for src/wire/pattern.h: into ICU's syntax, and where a pattern
 is a row of character classes, into the elements of the ASCII automaton."""
+
 import unicodedata
 
 ELEMENTS_MAX = 63
@@ -20,7 +21,9 @@ class CharClass:
         self.ranges, self.properties, self.negated = list(ranges), list(properties), negated
 
     def has_ascii(self, c):
-        inside = any(low <= c <= high for low, high in self.ranges) or unicodedata.category(chr(c))[0] in self.properties
+        inside = (
+            any(low <= c <= high for low, high in self.ranges) or unicodedata.category(chr(c))[0] in self.properties
+        )
         return inside != self.negated
 
     def ascii_only(self):
@@ -133,7 +136,7 @@ def read_quantifier(reader):
         return "", 1, 1
     if reader.peek() and reader.peek() in "+?":
         raise Unsupported("possessive or lazy quantifier")
-    return reader.text[start:reader.at], *bounds
+    return reader.text[start : reader.at], *bounds
 
 
 def translate(pattern):

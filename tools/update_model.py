@@ -8,6 +8,7 @@ Only facts are copied (names, types, members, bounds, patterns, enum values, err
 botocore's model carries bounds and patterns; the JavaScript SDK's schemas add what botocore does not have yet. Nothing
 here runs at build time: tools/generate_model.py reads what this wrote.
 """
+
 import argparse
 import ast
 import gzip
@@ -37,21 +38,38 @@ SERVICES = {
 }
 
 # The JavaScript SDK's schemas name simple types by number.
-JS_SIMPLE = {0: "string", 1: "integer", 2: "boolean", 4: "timestamp", 5: "timestamp", 6: "timestamp", 7: "timestamp",
-             15: "document", 21: "blob"}
+JS_SIMPLE = {
+    0: "string",
+    1: "integer",
+    2: "boolean",
+    4: "timestamp",
+    5: "timestamp",
+    6: "timestamp",
+    7: "timestamp",
+    15: "document",
+    21: "blob",
+}
 JS_SENSITIVE = 8
 JS_LIST, JS_MAP = 64, 128
 # Names of the shapes that stand for simple types that the JavaScript SDK does not name.
-SIMPLE_NAME = {"string": "StringType", "integer": "IntegerType", "boolean": "BooleanType", "timestamp": "DateType",
-               "document": "Document", "blob": "BlobType"}
+SIMPLE_NAME = {
+    "string": "StringType",
+    "integer": "IntegerType",
+    "boolean": "BooleanType",
+    "timestamp": "DateType",
+    "document": "Document",
+    "blob": "BlobType",
+}
 
 
 def fetch(cache):
     """Downloads what is not there yet. Returns the wheel and a tarball per service."""
     cache.mkdir(parents=True, exist_ok=True)
     if not list(cache.glob("botocore-*.whl")):
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(cache), "botocore"],
-                       check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(cache), "botocore"],
+            check=True,
+        )
     tarballs = {}
     for name, service in SERVICES.items():
         pattern = service["npm"].lstrip("@").replace("/", "-") + "-*.tgz"
@@ -63,8 +81,11 @@ def fetch(cache):
 
 def read_botocore(wheel, service):
     with zipfile.ZipFile(wheel) as archive:
-        path = next(n for n in sorted(archive.namelist(), reverse=True)
-                    if re.fullmatch(rf"botocore/data/{service}/[^/]+/service-2\.json(\.gz)?", n))
+        path = next(
+            n
+            for n in sorted(archive.namelist(), reverse=True)
+            if re.fullmatch(rf"botocore/data/{service}/[^/]+/service-2\.json(\.gz)?", n)
+        )
         data = archive.read(path)
     return json.loads(gzip.decompress(data) if path.endswith(".gz") else data)
 
@@ -123,9 +144,15 @@ class JsSchemas:
 
     def __init__(self, tarball):
         with tarfile.open(tarball) as archive:
-            texts = {m.name: archive.extractfile(m).read().decode() for m in archive.getmembers()
-                     if re.search(r"package/(dist-es/schemas/schemas_\d+\.js|dist-es/auth/httpAuthSchemeProvider\.js|"
-                                  r"dist-types/models/(models_\d+|enums)\.d\.ts|dist-types/commands/\w+Command\.d\.ts)$", m.name)}
+            texts = {
+                m.name: archive.extractfile(m).read().decode()
+                for m in archive.getmembers()
+                if re.search(
+                    r"package/(dist-es/schemas/schemas_\d+\.js|dist-es/auth/httpAuthSchemeProvider\.js|"
+                    r"dist-types/models/(models_\d+|enums)\.d\.ts|dist-types/commands/\w+Command\.d\.ts)$",
+                    m.name,
+                )
+            }
         schemas = "".join(t for n, t in sorted(texts.items()) if "/schemas/" in n)
         types = "".join(t for n, t in sorted(texts.items()) if "/models/" in n)
         self.constants = dict(re.findall(r'^const (\w+) = "([^"]*)";$', schemas, re.M))
@@ -133,8 +160,10 @@ class JsSchemas:
         for name, body in re.findall(r"^(?:export )?var (\w+\$?) = (\[-?\d+,.*?\]);$", schemas, re.M | re.S):
             python = re.sub(r"\(\) => (\w+\$?)", r'"@\1"', body).replace("`", '"')
             self.arrays[name] = self._value(ast.parse(python, mode="eval").body)
-        self.enums = {name: re.findall(r': "([^"]*)";', body)
-                      for name, body in re.findall(r"export declare const (\w+): \{(.*?)\n\};", types, re.S)}
+        self.enums = {
+            name: re.findall(r': "([^"]*)";', body)
+            for name, body in re.findall(r"export declare const (\w+): \{(.*?)\n\};", types, re.S)
+        }
         self.member_enum = {}
         for interface, body in re.findall(r"export interface (\w+)[^{]*\{(.*?)\n\}", types, re.S):
             for member, kind in re.findall(r"^    (\w+)\??: (\w+)(?:\[\])? \| undefined;", body, re.M):
@@ -150,12 +179,18 @@ class JsSchemas:
 
     def _value(self, node):
         match node:
-            case ast.List(): return [self._value(n) for n in node.elts]
-            case ast.Dict(): return {self._value(k)[0]: self._value(v) for k, v in zip(node.keys, node.values)}
-            case ast.Constant(): return node.value
-            case ast.Name(): return self.constants.get(node.id, node.id)
-            case ast.BinOp(op=ast.BitOr()): return self._value(node.left) | self._value(node.right)
-            case ast.UnaryOp(op=ast.USub()): return -self._value(node.operand)
+            case ast.List():
+                return [self._value(n) for n in node.elts]
+            case ast.Dict():
+                return {self._value(k)[0]: self._value(v) for k, v in zip(node.keys, node.values)}
+            case ast.Constant():
+                return node.value
+            case ast.Name():
+                return self.constants.get(node.id, node.id)
+            case ast.BinOp(op=ast.BitOr()):
+                return self._value(node.left) | self._value(node.right)
+            case ast.UnaryOp(op=ast.USub()):
+                return -self._value(node.operand)
         raise ValueError(f"a schema that this script cannot read: {ast.dump(node)}")
 
     def of_kind(self, *kinds):
@@ -184,8 +219,14 @@ def merge_js(model, js, report):
             if not container:
                 return element
             name = ("ListOf" if container == JS_LIST else "MapOf") + element
-            shapes.setdefault(name, {"type": "list", "element": element} if container == JS_LIST else
-                              {"type": "map", "key": simple("string"), "value": element})
+            shapes.setdefault(
+                name,
+                (
+                    {"type": "list", "element": element}
+                    if container == JS_LIST
+                    else {"type": "map", "key": simple("string"), "value": element}
+                ),
+            )
             return name
         if schema == "@__Unit":  # no input or output
             return None
@@ -235,8 +276,12 @@ def merge_js(model, js, report):
         if name not in model["operations"]:
             report.append(f"operation {name}")
             output = shape_of(array[5])
-            model["operations"][name] = {"input": shape_of(array[4]), **({"output": output} if output else {}),
-                                         "errors": js.errors[name], **({"no_auth": True} if name in js.no_auth else {})}
+            model["operations"][name] = {
+                "input": shape_of(array[4]),
+                **({"output": output} if output else {}),
+                "errors": js.errors[name],
+                **({"no_auth": True} if name in js.no_auth else {}),
+            }
 
 
 def prune(model, operations):
@@ -270,7 +315,10 @@ def write(path, header, model):
     lines = ["{", f'"service": {json.dumps(header, ensure_ascii=False)},']
     for section in ("operations", "errors", "shapes"):
         lines.append(f'"{section}": {{')
-        rows = [f"{json.dumps(name)}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in sorted(model[section].items())]
+        rows = [
+            f"{json.dumps(name)}: {json.dumps(facts, ensure_ascii=False)}"
+            for name, facts in sorted(model[section].items())
+        ]
         lines.append(",\n".join(rows))
         lines.append("}," if section != "shapes" else "}")
     lines.append("}")
@@ -300,8 +348,10 @@ def main():
             }
             path = ROOT / "model" / f"{name}.json"
             write(path, header, model)
-            print(f"{path.relative_to(ROOT)}: {len(model['operations'])} operations, {len(model['errors'])} errors, "
-                  f"{len(model['shapes'])} shapes")
+            print(
+                f"{path.relative_to(ROOT)}: {len(model['operations'])} operations, {len(model['errors'])} errors, "
+                f"{len(model['shapes'])} shapes"
+            )
             if service["operations"] is None:
                 for line in report:
                     print(f"  only in the JavaScript SDK: {line}")
