@@ -11,9 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "auth/context.h"
 #include "base/ids.h"
 #include "crypto/signing_key.h"
 #include "directory/env.h"
+#include "directory/routes.h"
 #include "directory/transaction.h"
 #include "directory/users.h"
 #include "replication/roles.h"
@@ -90,8 +92,14 @@ class Call {
   bool is_primary() const {
     return replication::RoleOf(role_, env_.region().region).kind == replication::Role::Kind::kPrimary;
   }
+  // For the functions of auth.
+  auth::Context auth_context() {
+    return {.tx = tx_, .env = env_, .pool = pool_, .signer = *signer_, .is_primary = is_primary()};
+  }
   const Preparation& preparation() const { return *preparation_; }
   PoolCatalog& catalog() { return *catalog_; }
+  // The pool that has this domain in this Region, if any has.
+  std::optional<PoolId> domain_owner(std::string_view domain) const { return routes_->PoolOfDomain(domain); }
 
   // The changes made so far and later are committed although the handler answers an error (a failed attempt is
   // counted).
@@ -107,6 +115,8 @@ class Call {
   replication::pb::RoleRecord role_;
   const Preparation* preparation_ = nullptr;
   PoolCatalog* catalog_ = nullptr;
+  auth::TokenSigner* signer_ = nullptr;
+  const directory::Routes* routes_ = nullptr;
   bool commit_despite_error_ = false;
 };
 

@@ -3,7 +3,7 @@
 
 #include "cognito/call.h"
 #include "cognito/pool_settings.h"
-#include "cognito/signing_keys.h"
+#include "auth/signing_keys.h"
 #include "model/cognito_handlers.h"
 
 namespace symbolon::cognito::operations {
@@ -55,7 +55,7 @@ ApiResult<CreateUserPoolResponse> CreateUserPool(Call& call, const CreateUserPoo
   tx.Put<directory::PoolKind>("", pool);
   pb::PublicRecord published;
   published.set_issuer(pool.issuer());
-  PublishSigningKeys(tx, published, prepared.signing_keys, call.now());
+  auth::PublishSigningKeys(tx, published, prepared.signing_keys, call.now());
   tx.Put<directory::PublicKind>("", published);
   return CreateUserPoolResponse{.UserPool = Describe(call, pool)};
 }
@@ -151,9 +151,9 @@ ApiResult<model::own::SetUserPoolSigningAlgorithmResponse> SetUserPoolSigningAlg
   pool.set_signing_algorithm(wanted);
   pool.set_modified_micros(ToMicros(call.now()));
   call.tx().Put<directory::PoolKind>("", pool);
-  RetireSigningKeys(call.tx());
+  auth::RetireSigningKeys(call.tx());
   pb::PublicRecord published = PublicOf(call);
-  PublishSigningKeys(call.tx(), published, call.preparation().signing_keys, call.now());
+  auth::PublishSigningKeys(call.tx(), published, call.preparation().signing_keys, call.now());
   call.tx().Put<directory::PublicKind>("", published);
   return response;
 }

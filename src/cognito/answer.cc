@@ -1,0 +1,63 @@
+#include "cognito/answer.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <string_view>
+
+namespace symbolon::cognito {
+namespace {
+
+constexpr const char* kJson = "application/x-amz-json-1.1";
+
+// A header value may not break its line; messages echo what clients sent.
+std::string OneLine(std::string_view text) {
+  std::string line;
+  for (const char c : text) line.push_back(c >= 0x20 && c < 0x7f ? c : ' ');
+  return line;
+}
+
+}  // namespace
+
+http::Response Success(std::string json, const std::string& request_id) {
+  http::Response response{
+      .status = 200, .headers = {{"Content-Type", kJson}, {"x-amzn-RequestId", request_id}}, .body = std::move(json)};
+  AllowAnyOrigin(response);
+  return response;
+}
+
+http::Response Failure(const model::ApiError& error, const std::string& request_id) {
+  const std::string name(model::ToString(error.code));
+  boost::json::object body;
+  body["__type"] = name;
+  body["message"] = error.message;
+  http::Response response{.status = model::HttpStatusOf(error.code),
+                          .headers = {{"Content-Type", kJson},
+                                      {"x-amzn-RequestId", request_id},
+                                      {"x-amzn-ErrorType", name + ":"},
+                                      {"x-amzn-ErrorMessage", OneLine(error.message)}},
+                          .body = boost::json::serialize(body)};
+  AllowAnyOrigin(response);
+  return response;
+}
+
+http::Response Preflight() {
+  http::Response response{
+      .status = 200,
+      .headers =
+          {{"Access-Control-Allow-Headers",
+            "cache-control,content-type,x-amz-target,x-amz-user-agent,authorization,x-amz-date,x-amz-security-token,"
+            "amz-sdk-request,amz-sdk-invocation-id,x-amz-content-sha256"},
+           {"Access-Control-Allow-Methods", "GET,POST,OPTIONS"},
+           {"Access-Control-Max-Age", "172800"}},
+      .body = {}};
+  AllowAnyOrigin(response);
+  return response;
+}
+
+void AllowAnyOrigin(http::Response& response) {
+  response.headers.Set("Access-Control-Allow-Origin", "*");
+  response.headers.Set("Access-Control-Expose-Headers",
+                       "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date,x-symbolon-position");
+}
+
+}  // namespace symbolon::cognito

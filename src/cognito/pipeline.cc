@@ -1,0 +1,463 @@
+#include "cognito/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "auth/tokens.h"
+#include "base/log.h"
+#include "cognito/answer.h"
+#include "cognito/auth_errors.h"
+#include "http/await.h"
+#include "model/cognito_handlers.h"
+#include "model/cognito_operations.h"
+#include "model/own_operations.h"
+#include "wire/parse.h"
+
+namespace symbolon::cognito {
+namespace {
+
+namespace asio = boost::asio;
+using model::ApiError;
+using model::ApiResult;
+using model::ErrorCode;
+using model::Fail;
+using model::Service;
+using model::Where;
+using model::Who;
+using replication::Role;
+
+constexpr std::size_t kBodyLimitBytes = 64 * 1024;
+// A conflict means that another commit went through, so this many in a row mean heavy traffic on one record.
+constexpr int kAttemptsMax = 32;
+constexpr std::chrono::seconds kSigningKeyWait{10};
+
+ApiError Internal() { return {ErrorCode::kInternalErrorException, "Something went wrong."}; }
+
+ApiError Translate(const storage::StoreError& error) {
+  using Code = storage::StoreErrorCode;
+  switch (error.code) {
+    case Code::kConflict:
+      return {ErrorCode::kTooManyRequestsException, "Rate exceeded"};
+    case Code::kFull:
+    case Code::kUnavailable:
+      return {ErrorCode::kServiceUnavailableException, "Changes cannot be stored at present."};
+    case Code::kNotWriter:
+      return {ErrorCode::kServiceUnavailableException, "The user pool's primary Region is changing."};
+    case Code::kExpired:
+      return {ErrorCode::kNotAuthorizedException, "Invalid session for the user, session is expired."};
+    case Code::kUnknownOutcome:
+    case Code::kGap:
+    case Code::kCorrupt:
+      return Internal();
+  }
+  return Internal();
+}
+
+ApiError Translate(const http::SigV4Error& error) {
+  switch (error.code) {
+    case http::SigV4Code::kMissing:
+      return {ErrorCode::kMissingAuthenticationTokenException, "Missing Authentication Token"};
+    case http::SigV4Code::kIncomplete:
+      return {ErrorCode::kIncompleteSignatureException, error.message};
+    case http::SigV4Code::kInvalidSignature:
+    case http::SigV4Code::kExpired:
+    case http::SigV4Code::kBadScope:
+      return {ErrorCode::kInvalidSignatureException, error.message};
+    case http::SigV4Code::kUnknownKey:
+      return {ErrorCode::kUnrecognizedClientException, "The security token included in the request is invalid."};
+  }
+  return Internal();
+}
+
+ApiError Translate(const keys::KeyServiceError& error) {
+  using Code = keys::KeyServiceErrorCode;
+  switch (error.code) {
+    case Code::kNoKeys:
+      return Internal();
+    case Code::kWithdrawn:
+      return {ErrorCode::kOperationNotEnabledException, error.message};
+    case Code::kUnavailable:
+      return {ErrorCode::kServiceUnavailableException, error.message};
+    case Code::kUnusableKey:
+      return {ErrorCode::kInvalidParameterException, error.message};
+  }
+  return Internal();
+}
+
+ApiError PoolMissing(const PoolId& pool) {
+  return {ErrorCode::kResourceNotFoundException, fmt::format("User pool {} does not exist.", pool.value())};
+}
+
+template <class Operation>
+bool Is(const model::OperationFacts& facts, Operation operation) {
+  constexpr Service service = std::is_same_v<Operation, model::cognito::Operation> ? Service::kCognito : Service::kOwn;
+  return facts.service == service && facts.index == static_cast<std::uint16_t>(operation);
+}
+
+using COp = model::cognito::Operation;
+using OwnOp = model::own::Operation;
+
+}  // namespace
+
+// One request on its way.
+struct Pipeline::Exchange {
+  http::Request http;
+  const model::OperationFacts* operation = nullptr;
+  std::optional<wire::Request> request;
+  std::size_t unknown_members = 0;
+  Caller caller;
+  // The access token that came with the request, of which `request` holds the text.
+  std::optional<auth::AccessTokenVerifier::Presented> token;
+  // Empty for operations that concern no single pool.
+  PoolId pool;
+  Preparation preparation;
+  std::shared_ptr<const keys::PoolKeys> new_pool_keys;
+  std::optional<storage::pb::Position> position;
+};
+
+// One attempt at its plan.
+struct Pipeline::Attempt {
+  std::shared_ptr<const storage::Snapshot> snapshot;
+  std::optional<directory::Transaction> tx;
+  std::optional<Call> call;
+};
+
+std::size_t Pipeline::BodyLimitBytes(const http::Request& head) {
+  const auto target = head.headers.Find("X-Amz-Target");
+  const model::OperationFacts* operation = target ? model::FindOperation(*target) : nullptr;
+  return operation != nullptr ? operation->body_limit_bytes : kBodyLimitBytes;
+}
+
+asio::awaitable<http::Response> Pipeline::Handle(http::Request request) {
+  const std::string request_id = NewUuid(services_.random);
+  const auto started = services_.clock.SinceBoot();
+  Exchange exchange;
+  exchange.http = std::move(request);
+  const auto target = exchange.http.headers.Find("X-Amz-Target");
+  exchange.operation = target ? model::FindOperation(*target) : nullptr;
+  if (exchange.operation == nullptr) {
+    co_return Failure(
+        {ErrorCode::kUnknownOperationException, target ? "Unknown operation." : "X-Amz-Target names no operation."},
+        request_id);
+  }
+
+  const ApiResult<std::string> result = co_await Run(exchange);
+
+  services_.observer.OnRequest(*exchange.operation, result ? "ok" : model::ToString(result.error().code),
+                               services_.clock.SinceBoot() - started, exchange.unknown_members);
+  http::Response response = result ? Success(*result, request_id) : Failure(result.error(), request_id);
+  if (exchange.position) {
+    response.headers.Set("x-symbolon-position",
+                         fmt::format("{}:{}", exchange.position->epoch().counter(), exchange.position->sequence()));
+  }
+  co_return response;
+}
+
+asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
+  const model::OperationFacts& operation = *exchange.operation;
+  // 1. Who signed, before anything of the body is looked at.
+  SYMBOLON_CO_TRY_VOID(Authenticate(exchange));
+
+  if (!operation.implemented) {
+    co_return Fail(ErrorCode::kUnsupportedOperationException, fmt::format("{} is not available yet.", operation.name));
+  }
+
+  // 2. What is asked.
+  wire::ParseReport report;
+  auto parsed = wire::ParseRequest(*operation.input, exchange.http.body, report);
+  exchange.unknown_members = report.unknown_members;
+  if (!parsed) {
+    const bool malformed = parsed.error().kind == wire::ParseError::Kind::kMalformed;
+    co_return Fail(malformed ? ErrorCode::kSerializationException : model::ValidationErrorOf(operation.service),
+                   parsed.error().message);
+  }
+  exchange.request.emplace(*std::move(parsed));
+
+  // 3. The key service keeps its own records.
+  if (operation.service == Service::kKms) {
+    auto answer = co_await http::RunBlocking(services_.blocking,
+                                             [&] { return services_.call_key_service(operation, *exchange.request); });
+    if (!answer) co_return Fail(ErrorCode::kThrottlingException, "Rate exceeded");
+    co_return *std::move(answer);
+  }
+
+  // 4. Whose pool, by its id, its client or its token.
+  SYMBOLON_CO_TRY_VOID(FindPool(exchange));
+
+  // 5. A secondary passes on what its members' states need.
+  if (Is(operation, COp::kUpdateUserPoolReplica)) {
+    Attempt attempt;
+    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
+    if (!attempt.call->is_primary()) co_return co_await Forward(exchange);
+  }
+
+  // 6. What the plan needs and has to be waited for.
+  SYMBOLON_CO_TRY_VOID(co_await Prepare(exchange));
+
+  // 7. Plan, commit, and again after a conflict.
+  co_return co_await PlanAndCommit(exchange);
+}
+
+ApiResult<void> Pipeline::Authenticate(Exchange& exchange) {
+  if (exchange.operation->who != Who::kIam) return {};
+  const std::array<std::string_view, 1> services{model::SigningNameOf(exchange.operation->service)};
+  auto caller = services_.signatures.Verify(exchange.http, services);
+  if (!caller) return Err(Translate(caller.error()));
+  exchange.caller.access_key_id = caller->access_key_id;
+  return {};
+}
+
+ApiResult<void> Pipeline::FindPool(Exchange& exchange) {
+  const model::OperationFacts& operation = *exchange.operation;
+  if (Is(operation, COp::kCreateUserPool)) {
+    exchange.pool = NewPoolId(services_.region.region, services_.random);
+    return {};
+  }
+  if (const auto token = exchange.request->Text(operation.access_token)) {
+    auto presented = services_.access_tokens.Present(*token);
+    if (!presented) return Err(ToApiError(auth::ToAuthError(presented.error())));
+    exchange.pool = presented->pool();
+    exchange.token = *std::move(presented);
+    return {};
+  }
+  if (const auto id = exchange.request->Text(operation.user_pool_id)) {
+    exchange.pool = PoolId(std::string(*id));
+    return {};
+  }
+  if (Is(operation, COp::kDescribeUserPoolDomain)) {
+    const auto& request = exchange.request->As<model::cognito::DescribeUserPoolDomainRequest>();
+    exchange.pool = services_.routes.PoolOfDomain(request.Domain).value_or(PoolId());
+    return {};
+  }
+  if (const auto id = exchange.request->Text(operation.client_id)) {
+    const auto pool = services_.routes.PoolOfClient(*id);
+    if (!pool)
+      return Fail(ErrorCode::kResourceNotFoundException, fmt::format("User pool client {} does not exist.", *id));
+    exchange.pool = *pool;
+    return {};
+  }
+  if (operation.where == Where::kRegionLocal) return {};
+  return Fail(ErrorCode::kInvalidParameterException, "The request names no user pool.");
+}
+
+ApiResult<void> Pipeline::CheckPlace(const Exchange& exchange, const replication::pb::RoleRecord& role) const {
+  const Role here = replication::RoleOf(role, services_.region.region);
+  if (role.deleted() || here.kind == Role::Kind::kNone) return Err(PoolMissing(exchange.pool));
+  if (here.kind == Role::Kind::kPrimary) return {};
+  if (here.state == replication::pb::DELETING) return Err(PoolMissing(exchange.pool));
+  const auto refuse = [&](std::string_view why) {
+    return Fail(
+        ErrorCode::kOperationNotEnabledException,
+        fmt::format(
+            "{} is not available in Region {}, which has a replica of user pool {}: {} The primary Region is {}.",
+            exchange.operation->name, services_.region.region.value(), exchange.pool.value(), why, role.primary()));
+  };
+  switch (exchange.operation->where) {
+    case Where::kAnyReplica:
+    case Where::kRegionLocal:
+      return {};
+    case Where::kActiveReplica:
+      if (here.state == replication::pb::ACTIVE) return {};
+      return refuse("the replica is not ACTIVE.");
+    case Where::kRegionalSetting:
+      if (Is(*exchange.operation, COp::kUpdateUserPoolReplica)) return {};
+      return refuse("settings of a replica cannot be changed yet.");
+    case Where::kPrimary:
+      return refuse("it changes what only the primary Region may change.");
+  }
+  return refuse("it is not allowed here.");
+}
+
+ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
+  attempt.snapshot = std::shared_ptr<const storage::Snapshot>(services_.store.MakeSnapshot());
+  attempt.tx.emplace(attempt.snapshot, exchange.pool, exchange.new_pool_keys, services_.random);
+  // A pool that is being made, or none: nothing to read.
+  if (exchange.pool.empty() || exchange.new_pool_keys) return {};
+
+  const auto stored = attempt.tx->GetClear(directory::RecordType::kRole, "");
+  if (attempt.tx->failure()) {
+    log::Error("role of pool {} cannot be read: {}", exchange.pool.value(), attempt.tx->failure()->detail);
+    return Err(Internal());
+  }
+  const auto role = stored ? replication::ParseRole(*stored) : std::nullopt;
+  if (!role) return Err(PoolMissing(exchange.pool));
+  SYMBOLON_TRY_VOID(CheckPlace(exchange, *role));
+
+  auto keys = services_.keys.KeysOf(*attempt.snapshot, exchange.pool);
+  if (!keys) return Err(Translate(keys.error()));
+  attempt.tx.emplace(attempt.snapshot, exchange.pool, *std::move(keys), services_.random);
+  // Read again through the transaction that will be committed: its read set fences a primary that hands over.
+  (void)attempt.tx->GetClear(directory::RecordType::kRole, "");
+  return {};
+}
+
+asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
+  std::function<ApiResult<void>()> work;
+  if (Is(*exchange.operation, COp::kCreateUserPool)) {
+    work = [&] { return PrepareNewPool(exchange); };
+  } else if (Is(*exchange.operation, OwnOp::kSetUserPoolSigningAlgorithm)) {
+    work = [&] {
+      const auto& request = exchange.request->As<model::own::SetUserPoolSigningAlgorithmRequest>();
+      return PrepareSigningKeys(exchange.preparation.signing_keys,
+                                request.SigningAlgorithm == model::own::SigningAlgorithmType::kEs256);
+    };
+  } else if (Is(*exchange.operation, COp::kCreateUserPoolReplica)) {
+    Attempt attempt;
+    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
+    const auto pool = attempt.tx->Get<directory::PoolKind>("");
+    if (!pool || pool->kms_key_arn().empty()) co_return ApiResult<void>();
+    work = [this, &exchange, arn = pool->kms_key_arn()]() -> ApiResult<void> {
+      auto regions = services_.keys.RegionsOfKey(arn);
+      if (!regions) return Err(Translate(regions.error()));
+      exchange.preparation.key_regions = *std::move(regions);
+      return {};
+    };
+  }
+  if (!work) co_return ApiResult<void>();
+  auto done = co_await http::RunBlocking(services_.blocking, [&] { return work(); });
+  if (!done) co_return Fail(ErrorCode::kTooManyRequestsException, "Rate exceeded");
+  co_return *std::move(done);
+}
+
+ApiResult<void> Pipeline::PrepareNewPool(Exchange& exchange) {
+  const auto& request = exchange.request->As<model::cognito::CreateUserPoolRequest>();
+  std::string kms_key_arn;
+  if (request.KeyConfiguration &&
+      request.KeyConfiguration->KeyType == model::cognito::EncryptionKeyType::kCustomerManagedKey) {
+    if (!request.KeyConfiguration->KmsKeyArn)
+      return Fail(ErrorCode::kInvalidParameterException, "A customer managed key needs KmsKeyArn.");
+    kms_key_arn = *request.KeyConfiguration->KmsKeyArn;
+  }
+  auto made = services_.keys.MakeKeys(exchange.pool, kms_key_arn);
+  if (!made) return Err(Translate(made.error()));
+  Preparation::NewPool& prepared = exchange.preparation.new_pool.emplace();
+  SYMBOLON_TRY_VOID(PrepareSigningKeys(prepared.signing_keys, false));
+  prepared.wrapped_keys = std::move(made->wrapped);
+  exchange.new_pool_keys = std::move(made->opened);
+  return {};
+}
+
+ApiResult<void> Pipeline::PrepareSigningKeys(std::vector<crypto::SigningKey>& keys, bool es256) {
+  const auto deadline = std::chrono::steady_clock::now() + kSigningKeyWait;
+  while (keys.size() < 2) {
+    auto key =
+        es256 ? crypto::SigningKey::Generate(crypto::SignatureAlgorithm::kEs256) : services_.rsa_keys.Take(deadline);
+    if (!key) return Fail(ErrorCode::kTooManyRequestsException, "Rate exceeded");
+    keys.push_back(*std::move(key));
+  }
+  return {};
+}
+
+asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchange) {
+  const Handler handler = FindHandler(*exchange.operation);
+  SYMBOLON_CHECK(handler != nullptr);
+  directory::Env env(services_.clock.Now(), services_.random, services_.region);
+
+  for (int attempts = 0; attempts < kAttemptsMax; ++attempts) {
+    Attempt attempt;
+    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
+    directory::Transaction& tx = *attempt.tx;
+    Call& call = attempt.call.emplace(tx, env);
+    call.caller_ = exchange.caller;
+    call.preparation_ = &exchange.preparation;
+    call.catalog_ = this;
+    call.signer_ = &services_.signer;
+    call.routes_ = &services_.routes;
+    if (!exchange.pool.empty() && !exchange.new_pool_keys) {
+      if (const auto role = tx.GetClear(directory::RecordType::kRole, ""))
+        call.role_ = replication::ParseRole(*role).value_or(call.role_);
+      auto pool = tx.Get<directory::PoolKind>("");
+      if (pool) call.pool_ = *std::move(pool);
+      if (!pool && !tx.failure()) co_return Err(PoolMissing(exchange.pool));
+    }
+
+    const ApiResult<std::string> answer =
+        CheckSignedIn(call, exchange).and_then([&] { return handler(call, *exchange.request); });
+
+    if (tx.failure()) {
+      log::Error("{} in pool {}: {}", exchange.operation->name, exchange.pool.value(), tx.failure()->detail);
+      co_return Err(Internal());
+    }
+    if ((!answer && !call.commit_despite_error_) || !tx.has_changes()) co_return answer;
+    if (tx.changes_directory() && !exchange.new_pool_keys && !call.is_primary()) {
+      co_return Fail(ErrorCode::kOperationNotEnabledException,
+                     fmt::format("{} would change user pool {}, whose primary Region is {}.", exchange.operation->name,
+                                 exchange.pool.value(), call.role().primary()));
+    }
+
+    auto committed = co_await http::AwaitCallback<storage::StoreResult<storage::Committed>>(
+        [&](auto done) { services_.store.Submit(tx.TakeCommit(), std::move(done)); });
+    if (committed) {
+      exchange.position = committed->position;
+      co_return answer;
+    }
+    if (committed.error().code != storage::StoreErrorCode::kConflict) {
+      log::Error("{} in pool {} was not committed: {}", exchange.operation->name, exchange.pool.value(),
+                 committed.error().detail);
+      co_return Err(Translate(committed.error()));
+    }
+  }
+  co_return Fail(ErrorCode::kTooManyRequestsException, "Rate exceeded");
+}
+
+ApiResult<void> Pipeline::CheckSignedIn(Call& call, const Exchange& exchange) {
+  if (!exchange.token) return {};
+  const auto published = call.tx().Get<directory::PublicKind>("");
+  if (!published) return Err(Internal());
+  const auto claims = services_.access_tokens.Verify(*exchange.token, *published, services_.region, call.now());
+  if (!claims) return Err(ToApiError(auth::ToAuthError(claims.error())));
+  if (!(*claims)->HasScope(auth::kUserAdminScope)) {
+    return Err(ToApiError(auth::ToAuthError(auth::AccessTokenError::kScopeMissing)));
+  }
+  auto user = auth::CheckSignedIn(call.tx(), call.pool(), **claims);
+  if (!user) return Err(ToApiError(user.error()));
+  call.caller_.user = Caller::SignedInUser{.user = *std::move(user),
+                                           .client = (*claims)->client,
+                                           .scope = (*claims)->scope,
+                                           .origin_jti = (*claims)->origin_jti,
+                                           .access_token_jti = (*claims)->jti};
+  return {};
+}
+
+asio::awaitable<ApiResult<std::string>> Pipeline::Forward(Exchange& exchange) {
+  const auto& request = exchange.request->As<model::cognito::UpdateUserPoolReplicaRequest>();
+  const bool active = request.Status == model::cognito::UpdateReplicaStatusType::kActive;
+  const auto forwarded = co_await http::AwaitCallback<ApiResult<void>>([&](auto done) {
+    services_.forward_member_state(exchange.pool, Region(request.RegionName),
+                                   active ? replication::pb::ACTIVE : replication::pb::INACTIVE, std::move(done));
+  });
+  if (!forwarded) co_return Err(forwarded.error());
+  co_return fmt::format(
+      R"({{"UserPoolReplica":{{"RegionName":"{}","Status":"{}","Role":"SECONDARY","UserPoolArn":"arn:aws:cognito-idp:{}:{}:userpool/{}"}}}})",
+      request.RegionName, active ? "ACTIVE" : "INACTIVE", request.RegionName, services_.region.account,
+      exchange.pool.value());
+}
+
+PoolCatalog::Listing Pipeline::List(const std::optional<PoolId>& after, std::size_t limit) {
+  Listing listing;
+  const std::shared_ptr<const storage::Snapshot> snapshot(services_.store.MakeSnapshot());
+  std::optional<PoolId> cursor = after;
+  while (true) {
+    const auto pools = snapshot->Pools(cursor, limit + 1);
+    if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
+    if (!pools || pools->empty()) return listing;
+    for (const PoolId& id : *pools) {
+      if (listing.entries.size() == limit) {
+        listing.next = listing.entries.back().id;
+        return listing;
+      }
+      cursor = id;
+      auto keys = services_.keys.KeysOf(*snapshot, id);
+      if (!keys) continue;
+      directory::Transaction tx(snapshot, id, *std::move(keys), services_.random);
+      const auto stored = tx.GetClear(directory::RecordType::kRole, "");
+      auto role = stored ? replication::ParseRole(*stored) : std::nullopt;
+      auto pool = tx.Get<directory::PoolKind>("");
+      if (!pool || !role || role->deleted()) continue;
+      listing.entries.push_back({.id = id, .pool = *std::move(pool), .role = *std::move(role)});
+    }
+  }
+}
+
+}  // namespace symbolon::cognito

@@ -1,0 +1,61 @@
+// What the pipeline needs from the rest of the node. The node owns all of it and makes it outlive the pipeline.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "auth/access_tokens.h"
+#include "auth/token_signer.h"
+#include "base/clock.h"
+#include "cognito/call.h"
+#include "crypto/rsa_reservoir.h"
+#include "directory/env.h"
+#include "directory/routes.h"
+#include "http/blocking.h"
+#include "http/sigv4.h"
+#include "keys/key_service.h"
+#include "model/api_error.h"
+#include "model/operations.h"
+#include "storage/store.h"
+#include "wire/request.h"
+
+namespace symbolon::cognito {
+
+// Told of every request that reached an operation (metrics). Thread-safe and quick.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // `outcome`: "ok", or the error's name.
+  virtual void OnRequest(const model::OperationFacts& operation, std::string_view outcome,
+                         std::chrono::nanoseconds duration, std::size_t unknown_members) = 0;
+};
+
+// Asks the pool's primary to change a member's state. The callback may run on any thread.
+using ForwardMemberState = std::function<void(PoolId pool, Region member, replication::pb::MemberState state,
+                                              std::function<void(model::ApiResult<void>)> done)>;
+
+// Runs an operation of the key service (symbolon_kms_api). May block.
+using KeyServiceCall =
+    std::function<model::ApiResult<std::string>(const model::OperationFacts& operation, const wire::Request& request)>;
+
+struct Services {
+  storage::Store& store;
+  keys::KeyService& keys;
+  directory::Routes& routes;
+  const directory::RegionSettings& region;
+  http::SigV4Verifier& signatures;
+  auth::AccessTokenVerifier& access_tokens;
+  auth::TokenSigner& signer;
+  crypto::RsaReservoir& rsa_keys;
+  http::BlockingPool& blocking;
+  Clock& clock;
+  Random& random;
+  Observer& observer;
+  ForwardMemberState forward_member_state;
+  KeyServiceCall call_key_service;
+};
+
+}  // namespace symbolon::cognito

@@ -1,0 +1,44 @@
+// The public HTTP endpoints of pools and of their domains: discovery, JWKS, /oauth2/token.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+
+#include "auth/token_signer.h"
+#include "base/clock.h"
+#include "directory/env.h"
+#include "directory/routes.h"
+#include "http/message.h"
+#include "keys/key_service.h"
+#include "storage/store.h"
+
+namespace symbolon::oauth {
+
+// Thread-safe. What it refers to must outlive it.
+class Endpoints {
+ public:
+  struct Services {
+    storage::Store& store;
+    keys::KeyService& keys;
+    directory::Routes& routes;
+    const directory::RegionSettings& region;
+    auth::TokenSigner& signer;
+    Clock& clock;
+    Random& random;
+  };
+
+  explicit Endpoints(Services services) : services_(services) {}
+
+  // nullopt: the request is none of ours (another path). `<pool>/.well-known/…` on any host; `/oauth2/…` on a domain's
+  // host, and under `/_domain/<domain>/…` on any host.
+  std::optional<http::Response> Handle(const http::Request& request);
+
+ private:
+  http::Response WellKnown(const http::Request& request, const PoolId& pool, std::string_view document);
+  http::Response Token(const http::Request& request, const PoolId& pool);
+
+  Services services_;
+};
+
+}  // namespace symbolon::oauth
