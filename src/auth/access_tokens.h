@@ -60,9 +60,8 @@ class AccessTokenVerifier {
   // Where to take the token: the pool that its `iss` names. Refers to `text`. Errors: kInvalid.
   AccessTokenResult<Presented> Present(std::string_view text);
 
-  // What the token says, if a key in `published`, which is that of token.pool(), signed it, it is an access token of
-  // this pool and has not expired. Either type of issuer is fine: the pool may have changed its type. Errors: kInvalid,
-  // kExpired.
+  // What the token says, if a key in `published` (that of token.pool()) signed it, it is an access token of the pool
+  // and has not expired. Either type of issuer is fine: the pool may have changed its type. Errors: kInvalid, kExpired.
   AccessTokenResult<std::shared_ptr<const AccessTokenClaims>> Verify(const Presented& token,
                                                                      const directory::pb::PublicRecord& published,
                                                                      const directory::RegionSettings& settings,

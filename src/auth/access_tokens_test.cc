@@ -102,9 +102,8 @@ TEST_F(AccessTokensTest, WhatIsNotAnAccessTokenOfThePoolIsInvalid) {
 
 TEST_F(AccessTokensTest, ClaimsAreChecked) {
   EXPECT_TRUE(Verify(Forge("iss", "http://127.0.0.1:9400/eu-central-1_TestPool1"))) << "the issuer may be switched";
-  for (const char* issuer :
-       {"http://127.0.0.1:9420/eu-central-1_TestPool1", "https://evil/eu-central-1_TestPool1", "eu-central-1_TestPool1",
-        "http://127.0.0.1:9410/eu-central-1_Other", "http://x/", "no_", "_no", "http://x/eu_a-b"}) {
+  for (const char* issuer : {"http://127.0.0.1:9420/eu-central-1_TestPool1", "https://evil/eu-central-1_TestPool1",
+                             "eu-central-1_TestPool1", "http://x/", "no_", "_no", "http://x/eu_a-b"}) {
     EXPECT_EQ(Verify(Forge("iss", issuer)).error(), AccessTokenError::kInvalid) << issuer;
   }
   EXPECT_EQ(Verify(Forge("token_use", "id")).error(), AccessTokenError::kInvalid);

@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -103,7 +104,9 @@ void AddTimes(json::object& claims, const Context& context, Timestamp authentica
 std::string IdTokenClaims(const Context& context, const UserRecord& user, const ClientRecord& client,
                           const Grant& grant, const std::vector<GroupRecord>& groups) {
   json::object claims = CommonClaims(context, user.sub());
-  for (const auto& [name, value] : user.attributes()) {
+  // In order, because a second attempt at the plan must say the same octets; protobuf's maps have none.
+  const std::map<std::string, std::string> attributes(user.attributes().begin(), user.attributes().end());
+  for (const auto& [name, value] : attributes) {
     if (ClientMayRead(client, name)) claims[name] = AttributeClaim(name, value);
   }
   AddGroups(claims, groups);
