@@ -17,6 +17,13 @@ enum class FactType : std::uint16_t {
   kSignOut = 3,
   // Of a user or of the name of nobody: region_maximum[R] = failed attempts in R, packed (lockout.cc).
   kFailedAttempts = 4,
+  // Of a user or of the name of nobody, what is counted and a clock hour: region_maximum[R] = how often in R
+  // (codes.cc).
+  kHourlyCount = 5,
+  // Of a user or of the name of nobody, and a purpose: maximum = time of the last request for a code, region_maximum[R]
+  // =
+  // of the last redemption in R, both in microseconds.
+  kLastCode = 6,
 };
 
 }  // namespace symbolon::auth

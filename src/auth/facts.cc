@@ -33,6 +33,10 @@ Bytes FactSubject(const directory::Transaction& tx, FactType type, BytesView abo
         return "fact:sign-out";
       case FactType::kFailedAttempts:
         return "fact:failed attempts";
+      case FactType::kHourlyCount:
+        return "fact:hourly count";
+      case FactType::kLastCode:
+        return "fact:last code";
     }
     return {};
   };
