@@ -12,8 +12,6 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
-#include "cli/settings.h"
-
 namespace symbolon::cli {
 namespace {
 
@@ -21,24 +19,27 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-// One exchange as a chain of callbacks on an io_context of its own; the stream's expiry bounds the whole chain.
+// One exchange as a chain of callbacks on an io_context of its own.
 class Exchange {
  public:
-  Exchange(std::uint16_t port, std::string_view path, std::chrono::milliseconds timeout) : stream_(context_) {
+  Exchange(const std::string& host, std::uint16_t port, std::string_view path)
+      : resolver_(context_), stream_(context_) {
     request_.version(11);
     request_.method(http::verb::get);
     request_.target({path.data(), path.size()});
-    request_.set(http::field::host, fmt::format("{}:{}", kLoopback, port));
+    request_.set(http::field::host, fmt::format("{}:{}", host, port));
     request_.set(http::field::connection, "close");
     parser_.body_limit(kHttpAnswerMaxBytes);
-    stream_.expires_after(timeout);
-    stream_.async_connect(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port),
-                          [this](boost::system::error_code error) { Connected(error); });
+    resolver_.async_resolve(host, std::to_string(port), [this](boost::system::error_code error, const auto& addresses) {
+      if (Failed(error)) return;
+      stream_.async_connect(addresses,
+                            [this](boost::system::error_code connected, const auto&) { Connected(connected); });
+    });
   }
 
-  boost::system::error_code Run() {
-    context_.run();
-    return error_;
+  boost::system::error_code Run(std::chrono::milliseconds timeout) {
+    context_.run_for(timeout);
+    return context_.stopped() ? error_ : asio::error::timed_out;
   }
   HttpAnswer TakeAnswer() { return {static_cast<int>(parser_.get().result_int()), std::move(parser_.get().body())}; }
 
@@ -57,6 +58,7 @@ class Exchange {
   }
 
   asio::io_context context_;
+  asio::ip::tcp::resolver resolver_;
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
   http::request<http::empty_body> request_;
@@ -66,9 +68,11 @@ class Exchange {
 
 }  // namespace
 
-CliResult<HttpAnswer> HttpGet(std::uint16_t port, std::string_view path, std::chrono::milliseconds timeout) {
-  Exchange exchange(port, path, timeout);
-  if (const auto error = exchange.Run()) return Fail(fmt::format("{}{}: {}", Url(port), path, error.message()));
+CliResult<HttpAnswer> HttpGet(const std::string& host, std::uint16_t port, std::string_view path,
+                              std::chrono::milliseconds timeout) {
+  Exchange exchange(host, port, path);
+  if (const auto error = exchange.Run(timeout))
+    return Fail(fmt::format("{}:{}{}: {}", host, port, path, error.message()));
   return exchange.TakeAnswer();
 }
 

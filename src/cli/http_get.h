@@ -1,4 +1,4 @@
-// One HTTP/1.1 GET to a server on this machine.
+// One HTTP/1.1 GET.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,7 @@ inline constexpr std::size_t kHttpAnswerMaxBytes = 16 * 1024 * 1024;
 
 // Blocks until the answer is whole, at most `timeout`. Thread-safe. Fails when nobody listens, when the answer is late,
 // longer than kHttpAnswerMaxBytes or no HTTP.
-CliResult<HttpAnswer> HttpGet(std::uint16_t port, std::string_view path, std::chrono::milliseconds timeout);
+CliResult<HttpAnswer> HttpGet(const std::string& host, std::uint16_t port, std::string_view path,
+                              std::chrono::milliseconds timeout);
 
 }  // namespace symbolon::cli

@@ -5,9 +5,11 @@
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/control.h"
 #include "cli/lab.h"
+#include "cli/replication_status.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {
@@ -31,6 +33,7 @@ struct Commands {
   LabFlags flags;
   LabPrograms programs;
   std::string region;
+  std::vector<std::string> operations;
   std::function<CliResult<void>()> run;
 
   void AddDir(CLI::App* command) {
@@ -73,6 +76,32 @@ struct Commands {
     });
   }
 
+  void AddReplicationStatus(CLI::App& app) {
+    CLI::App* replication = app.add_subcommand("replication", "What the Regions know of each other");
+    replication->require_subcommand(1);
+    CLI::App* status = replication->add_subcommand("status", "Roles, positions and lag of every pool");
+    CLI::Option* dir = status->add_option("--dir", flags.dir, "Ask the nodes of this lab")->type_name("DIR");
+    dir->capture_default_str();
+    status->add_option("--operations", operations, "Ask these nodes instead")
+        ->type_name("HOST:PORT,...")
+        ->delimiter(',');
+    status->callback([this] { run = [this] { return ShowReplication(); }; });
+  }
+
+  CliResult<void> ShowReplication() const {
+    std::vector<OperationsAddress> nodes;
+    for (const std::string& text : operations) {
+      SYMBOLON_TRY(OperationsAddress node, ParseOperationsAddress(text));
+      nodes.push_back(std::move(node));
+    }
+    if (nodes.empty()) {
+      SYMBOLON_TRY(nodes, OperationsOfLab(flags.dir));
+    }
+    SYMBOLON_TRY(const std::string table, ReplicationStatus(nodes));
+    fmt::print("{}", table);
+    return {};
+  }
+
   void AddAll(CLI::App& app) {
     CLI::App* lab = app.add_subcommand("lab", "Two Regions and a router on this machine");
     lab->require_subcommand(1);
@@ -82,6 +111,7 @@ struct Commands {
     AddLabVerb(lab, "start", "Start a Region that is down, and wait until it serves", true);
     AddLabVerb(lab, "status", "Say what runs", false);
     AddLabVerb(lab, "down", "End the lab from another terminal", false);
+    AddReplicationStatus(app);
   }
 };
 

@@ -1,0 +1,37 @@
+// `symbolon replication status`: roles, positions and lag of every pool, as the nodes themselves tell them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/failure.h"
+
+namespace symbolon::cli {
+
+// A node's operations port.
+struct OperationsAddress {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+// "host:port", "[::1]:port".
+CliResult<OperationsAddress> ParseOperationsAddress(std::string_view text);
+
+// Those of the lab in `dir`.
+CliResult<std::vector<OperationsAddress>> OperationsOfLab(const std::filesystem::path& dir);
+
+// What one node answered to GET /replication, or why it did not.
+struct ReplicationReport {
+  OperationsAddress from;
+  CliResult<std::string> json;
+};
+
+// A table for people; pure. Nodes that did not answer, or not so that it can be understood, are named below it.
+std::string ReplicationTable(const std::vector<ReplicationReport>& reports);
+
+// Asks every node, one after the other, and blocks for at most two seconds for each. Fails when none answered.
+CliResult<std::string> ReplicationStatus(const std::vector<OperationsAddress>& nodes);
+
+}  // namespace symbolon::cli

@@ -1,0 +1,56 @@
+#include "cli/replication_status.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace symbolon::cli {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+
+constexpr const char* kPrimary = R"({"Pools":[{"UserPoolId":"eu-central-1_AbC123xyz","Region":"eu-central-1",
+  "Role":"PRIMARY","Epoch":1,"Sequence":42,"Members":[
+    {"Region":"eu-central-1","Status":"ACTIVE","Role":"PRIMARY"},
+    {"Region":"us-east-1","Status":"ACTIVE","Role":"SECONDARY","AppliedSequence":40,"LagEntries":2,"LagSeconds":0.25}]}]})";
+constexpr const char* kSecondary = R"({"Pools":[{"UserPoolId":"eu-central-1_AbC123xyz","Region":"us-east-1",
+  "Role":"SECONDARY","Epoch":1,"Sequence":41,"Members":[
+    {"Region":"eu-central-1","Status":"ACTIVE","Role":"PRIMARY"},
+    {"Region":"us-east-1","Status":"ACTIVE","Role":"SECONDARY"}]}]})";
+
+TEST(ReplicationStatusTest, EachRegionTellsItsPositionAndThePrimaryTellsTheLag) {
+  const std::string table = ReplicationTable({{{"127.0.0.1", 2}, kSecondary}, {{"127.0.0.1", 1}, kPrimary}});
+  EXPECT_THAT(table, ContainsRegex("eu-central-1_AbC123xyz +eu-central-1 +PRIMARY +ACTIVE +1 +42"));
+  EXPECT_THAT(table, ContainsRegex("eu-central-1_AbC123xyz +us-east-1 +SECONDARY +ACTIVE +1 +41 +2 entries, 0.2 s"));
+  EXPECT_LT(table.find(" PRIMARY"), table.find(" SECONDARY"));
+}
+
+TEST(ReplicationStatusTest, LostPrimaryIsShownWithWhatIsStillKnown) {
+  const std::string table = ReplicationTable(
+      {{{"127.0.0.1", 1}, Fail("127.0.0.1:1/replication: Connection refused")}, {{"127.0.0.1", 2}, kSecondary}});
+  EXPECT_THAT(table, ContainsRegex("eu-central-1 +PRIMARY +ACTIVE +- +-"));
+  EXPECT_THAT(table, ContainsRegex("us-east-1 +SECONDARY +ACTIVE +1 +41 +-"));
+  EXPECT_THAT(table, HasSubstr("Connection refused"));
+}
+
+TEST(ReplicationStatusTest, WhatIsNotUnderstoodIsSaid) {
+  for (const char* answer : {"", "[]", "{}", "<html>"}) {
+    EXPECT_THAT(ReplicationTable({{{"h", 1}, answer}}), HasSubstr("h:1/replication: the answer is not understood"));
+  }
+  EXPECT_EQ(ReplicationTable({{{"h", 1}, R"({"Pools":[]})"}}), "no pools\n");
+}
+
+TEST(ReplicationStatusTest, AddressesAreHostAndPort) {
+  EXPECT_EQ(ParseOperationsAddress("127.0.0.1:9411").value().port, 9411);
+  EXPECT_EQ(ParseOperationsAddress("[::1]:9411").value().host, "::1");
+  for (const char* text : {"", "host", ":1", "host:", "host:0", "host:70000", "host:1x"}) {
+    EXPECT_FALSE(ParseOperationsAddress(text)) << text;
+  }
+}
+
+TEST(ReplicationStatusTest, NobodyAnsweringIsAFailure) {
+  EXPECT_THAT(ReplicationStatus({{"127.0.0.1", 1}}).error().message, HasSubstr("no node answered"));
+}
+
+}  // namespace
+}  // namespace symbolon::cli
