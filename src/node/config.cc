@@ -204,7 +204,9 @@ class ConfigParser {
       root.Table("keys", [&](TableReader& table) {
         enum class Provider { kLocal };
         if (table.Require("provider")) table.OneOf("provider", Provider::kLocal, {{"local", Provider::kLocal}});
-        config_.keys.root_key_file = ReadFilePath(table, "root_key_file");
+        // Made at the first start, so it need not be there.
+        const std::string root_key_file = table.RequiredText("root_key_file");
+        if (!root_key_file.empty()) config_.keys.root_key_file = folder_ / root_key_file;
         config_.keys.recheck_interval =
             std::chrono::milliseconds(table.Number("recheck_interval_ms", 2000, 100, 60'000));
       });

@@ -60,7 +60,7 @@ struct AccessKeyConfig {
 };
 
 struct KeysConfig {
-  // 32 octets in hexadecimal.
+  // 32 octets in hexadecimal; drawn at the first start if it is not there.
   std::filesystem::path root_key_file;
   // How often it is found out whether the CMKs may still be used.
   std::chrono::milliseconds recheck_interval{2000};

@@ -164,7 +164,7 @@ listen = "localhost:1"
 listen = "127.0.0.1:99999"
 [keys]
 provider = "pkcs11"
-root_key_file = "nowhere.key"
+root_key_file = ""
 pin = "1234"
 [[regions]]
 name = "Mars"
@@ -181,9 +181,9 @@ name = "Mars"
           "7: api.public_url: must be a URL of scheme, host and perhaps port only, as in \"https://id.example.com\"",
           "8: api.listen: must be an IP address and a port, as in \"127.0.0.1:9410\" or \"[::]:9410\"",
           "10: operations.listen: must be an IP address and a port, as in \"127.0.0.1:9410\" or \"[::]:9410\"",
-          "12: keys.provider: must be one of \"local\"",
-          "13: keys.root_key_file: cannot read " + (folder_ / "nowhere.key").string(), "14: keys.pin: is not a setting",
-          "15: regions.public_url: is missing", "15: regions: \"\" (region) is not among them",
+          "12: keys.provider: must be one of \"local\"", "13: keys.root_key_file: must be a text that is not empty",
+          "14: keys.pin: is not a setting", "15: regions.public_url: is missing",
+          "15: regions: \"\" (region) is not among them",
           "16: regions.name: must be 5 to 32 characters of a-z, 0-9 and -, as in \"eu-central-1\""));
 }
 
@@ -220,6 +220,8 @@ TEST_F(ConfigTest, EachWrongSetting_IsRefusedByNameAndLine) {
               ElementsAre(HasSubstr("regions: \"us-east-1\" has no replication address")));
   EXPECT_THAT(ProblemsWith("replication = \"127.0.0.1:9422\"", "replication = \"127.0.0.1\""),
               ElementsAre("51: regions.replication: must be a host and a port, as in \"id.example.com:9412\""));
+  EXPECT_THAT(ProblemsWith("\"cert.pem\"", "\"other.pem\""),
+              ElementsAre("17: replication.tls.certificate: cannot read " + (folder_ / "other.pem").string()));
   EXPECT_THAT(ProblemsWith("certificate = \"cert.pem\"", ""),
               ElementsAre("15: replication.tls.certificate: is missing"));
   EXPECT_THAT(ProblemsWith("[api]", "api = 3\n[other]"),

@@ -75,12 +75,6 @@ class Metrics::Impl {
                              .Name("symbolon_unknown_members_total")
                              .Help("Members of requests that the model does not know; they are ignored")
                              .Register(registry_)),
-        signatures_(prometheus::BuildCounter()
-                        .Name("symbolon_signatures_total")
-                        .Help("Token signatures made")
-                        .Register(registry_)),
-        rs256_signatures_(signatures_.Add({{"algorithm", "RS256"}})),
-        es256_signatures_(signatures_.Add({{"algorithm", "ES256"}})),
         commits_(prometheus::BuildCounter()
                      .Name("symbolon_commits_total")
                      .Help("Durable commits of the store")
@@ -93,17 +87,6 @@ class Metrics::Impl {
     metrics.requests.Increment();
     metrics.duration.Observe(Seconds(duration));
     if (unknown_members > 0) metrics.unknown_members.Increment(static_cast<double>(unknown_members));
-  }
-
-  void CountSignature(std::string_view algorithm) {
-    if (algorithm == "RS256") {
-      rs256_signatures_.Increment();
-    } else if (algorithm == "ES256") {
-      es256_signatures_.Increment();
-    } else {
-      // The family finds an existing one again, but slowly.
-      signatures_.Add({{"algorithm", std::string(algorithm)}}).Increment();
-    }
   }
 
   void CountCommit() { commits_.Increment(); }
@@ -157,6 +140,9 @@ class Metrics::Impl {
                            .Add(1, {{"region", region_}, {"version", SYMBOLON_VERSION}})
                            .Take());
     families.push_back(Gauge("symbolon_ready", "1 when /health/ready answers 200").Add(readings.ready ? 1 : 0).Take());
+    families.push_back(Counter("symbolon_signatures_total", "Token signatures made")
+                           .Add(static_cast<double>(readings.signatures))
+                           .Take());
     ReadFamily epoch = Gauge("symbolon_log_epoch", "Epoch of the newest entry of the pool's directory log here");
     ReadFamily sequence =
         Gauge("symbolon_log_sequence", "Sequence of the newest entry of the pool's directory log here");
@@ -225,9 +211,6 @@ class Metrics::Impl {
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& durations_;
   prometheus::Family<prometheus::Counter>& unknown_members_;
-  prometheus::Family<prometheus::Counter>& signatures_;
-  prometheus::Counter& rs256_signatures_;
-  prometheus::Counter& es256_signatures_;
   prometheus::Counter& commits_;
 
   // Looking a metric up in its families costs more than many a request.
@@ -245,7 +228,6 @@ void Metrics::CountRequest(std::string_view operation, std::string_view outcome,
                            std::size_t unknown_members) {
   impl_->CountRequest(operation, outcome, duration, unknown_members);
 }
-void Metrics::CountSignature(std::string_view algorithm) { impl_->CountSignature(algorithm); }
 void Metrics::CountCommit() { impl_->CountCommit(); }
 void Metrics::AddSource(Source source) { impl_->AddSource(std::move(source)); }
 void Metrics::SetHttpCounters(const http::ServerCounters& counters) { impl_->SetHttpCounters(counters); }

@@ -27,8 +27,6 @@ class Metrics {
   // A request that reached an operation. `outcome`: "ok" or the error's name.
   void CountRequest(std::string_view operation, std::string_view outcome, std::chrono::nanoseconds duration,
                     std::size_t unknown_members);
-  // A token signature; `algorithm` as JOSE names it: "RS256".
-  void CountSignature(std::string_view algorithm);
   // A durable commit of the store.
   void CountCommit();
 
@@ -48,6 +46,8 @@ class Metrics {
     };
     std::vector<LogPosition> log_positions;
     std::vector<ReplicationLag> replication_lags;
+    // Token signatures since the start.
+    std::uint64_t signatures = 0;
     bool ready = false;
   };
   using Source = std::function<void(Readings&)>;

@@ -38,6 +38,9 @@ class LocalStore final : public Store {
   // Blocks until something waits for Step (true) or `stop` is requested (false).
   bool WaitForWork(std::stop_token stop) { return committer_.WaitForWork(std::move(stop)); }
 
+  // False once a write's outcome was not known: from then on all writes are refused until the store is opened again.
+  bool accepts_writes() const { return core_.CheckWritable().has_value(); }
+
   const Bytes& incarnation() const override { return core_.identity().incarnation; }
   const Region& region() const override { return core_.identity().region; }
 

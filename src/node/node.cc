@@ -1,0 +1,168 @@
+#include "node/node.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "http/server.h"
+#include "node/health.h"
+#include "node/metrics.h"
+#include "node/operations.h"
+#include "storage/local_store.h"
+#include "storage/memory/memory_engine.h"
+#include "storage/rocksdb/rocksdb_engine.h"
+
+namespace symbolon::node {
+namespace {
+
+// A scrape reads the head of each pool: so many at most, in the order of their ids.
+constexpr std::size_t kMeasuredPoolsMax = 1'000;
+
+Result<std::unique_ptr<storage::Engine>, NodeError> OpenEngine(const Config& config) {
+  if (config.storage.engine == StorageConfig::Engine::kMemory) return storage::MakeMemoryEngine();
+  std::error_code error;
+  std::filesystem::create_directories(config.data_dir, error);
+  if (error)
+    return Err(NodeError{fmt::format("cannot make data_dir {}: {}", config.data_dir.string(), error.message())});
+  const std::filesystem::path folder = config.data_dir / "store";
+  auto engine = storage::OpenRocksDb({.directory = folder.string()});
+  if (!engine) {
+    return Err(NodeError{fmt::format("cannot open the store in {}: {}", folder.string(), engine.error().detail)});
+  }
+  return *std::move(engine);
+}
+
+http::ServerOptions ServerOptionsOf(const HttpConfig& config) {
+  return {.thread_count = config.threads,
+          .connection_limit = config.connection_limit,
+          .header_limit_bytes = config.header_limit_bytes,
+          .header_timeout = config.header_timeout,
+          .body_timeout = config.body_timeout,
+          .idle_timeout = config.idle_timeout,
+          .write_timeout = config.write_timeout};
+}
+
+}  // namespace
+
+// In the order in which they start; they end in the opposite one.
+class Node::Parts {
+ public:
+  Parts(Config config, Clock& clock, Random& random)
+      : config_(std::move(config)),
+        clock_(clock),
+        random_(random),
+        metrics_(config_.region),
+        pages_(health_, metrics_),
+        server_(ServerOptionsOf(config_.http), clock) {}
+
+  Result<void, NodeError> Start() {
+    // 1. Take the ports first: whoever starts a node twice shall hear that, not that the store is in use.
+    SYMBOLON_TRY_VOID(Listen());
+    // 2. Open what is on the disk.
+    SYMBOLON_TRY_VOID(OpenStore());
+    // 3. Serve.
+    Observe();
+    server_.Start();
+    log::Info("{}: API on {}, operations on {}", config_.region.value(), ToString({config_.api.listen.host, api_port_}),
+              ToString({config_.operations.host, operations_port_}));
+    if (config_.access_keys.empty()) log::Warning("no [[access_keys]]: nobody can make administrative calls");
+    if (config_.storage.engine == StorageConfig::Engine::kMemory) {
+      log::Warning("storage.engine is \"memory\": everything is forgotten when the process ends");
+    }
+    return {};
+  }
+
+  void Stop() { server_.Stop(config_.http.drain_timeout); }
+
+  std::uint16_t api_port() const { return api_port_; }
+  std::uint16_t operations_port() const { return operations_port_; }
+
+ private:
+  Result<void, NodeError> Listen() {
+    http::ListenerOptions api{.address = config_.api.listen.host, .port = config_.api.listen.port};
+    api.handler = [this](http::Request request) { return HandleApi(std::move(request)); };
+    if (config_.api.tls) {
+      api.tls = http::TlsOptions{.certificate_file = config_.api.tls->certificate.string(),
+                                 .key_file = config_.api.tls->key.string()};
+    }
+    SYMBOLON_TRY(api_port_, ListenAs("api", std::move(api)));
+    http::ListenerOptions operations{.address = config_.operations.host, .port = config_.operations.port};
+    operations.handler = [this](http::Request request) { return pages_.Handle(std::move(request)); };
+    operations.body_limit_bytes = [](const http::Request&) -> std::size_t { return 0; };
+    SYMBOLON_TRY(operations_port_, ListenAs("operations", std::move(operations)));
+    return {};
+  }
+
+  Result<std::uint16_t, NodeError> ListenAs(std::string_view section, http::ListenerOptions options) {
+    auto port = server_.Listen(std::move(options));
+    if (!port) return Err(NodeError{fmt::format("[{}]: {}", section, port.error().message)});
+    return *port;
+  }
+
+  Result<void, NodeError> OpenStore() {
+    SYMBOLON_TRY(auto engine, OpenEngine(config_));
+    auto store =
+        storage::LocalStore::Open(std::move(engine), {.region = config_.region, .clock = &clock_, .random = &random_});
+    if (!store) return Err(NodeError{fmt::format("cannot open the store: {}", store.error().detail)});
+    store_ = *std::move(store);
+    committer_.emplace(*store_);
+    return {};
+  }
+
+  void Observe() {
+    health_.AddCheck("store", [this]() -> std::optional<std::string> {
+      if (store_->accepts_writes()) return std::nullopt;
+      return "refuses writes after one whose outcome is not known; restart the node";
+    });
+    commits_ = store_->Subscribe([this](const storage::Notice&) { metrics_.CountCommit(); });
+    metrics_.SetHttpCounters(server_.counters());
+    metrics_.AddSource([this](Metrics::Readings& readings) { Read(readings); });
+  }
+
+  void Read(Metrics::Readings& readings) const {
+    readings.ready = health_.Readiness().ready();
+    const auto snapshot = store_->MakeSnapshot();
+    const auto pools = snapshot->Pools(std::nullopt, kMeasuredPoolsMax);
+    if (!pools) return;
+    for (const PoolId& pool : *pools) {
+      const auto head = snapshot->Head(pool);
+      if (!head || !*head) continue;
+      readings.log_positions.push_back({pool, (*head)->epoch().counter(), (*head)->sequence()});
+    }
+  }
+
+  boost::asio::awaitable<http::Response> HandleApi(http::Request) {
+    co_return JsonPage(R"({"message":"Not found"})", 404);
+  }
+
+  const Config config_;
+  Clock& clock_;
+  Random& random_;
+  Health health_;
+  Metrics metrics_;
+  OperationsPages pages_;
+  std::unique_ptr<storage::LocalStore> store_;
+  std::optional<storage::CommitterThread> committer_;
+  std::unique_ptr<storage::Subscription> commits_;
+  // Last: its handlers use all of the above.
+  http::Server server_;
+  std::uint16_t api_port_ = 0;
+  std::uint16_t operations_port_ = 0;
+};
+
+Result<std::unique_ptr<Node>, NodeError> Node::Start(Config config, Clock& clock, Random& random) {
+  auto parts = std::make_unique<Parts>(std::move(config), clock, random);
+  SYMBOLON_TRY_VOID(parts->Start());
+  return std::unique_ptr<Node>(new Node(std::move(parts)));
+}
+
+Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Node::~Node() { Stop(); }
+void Node::Stop() { parts_->Stop(); }
+std::uint16_t Node::api_port() const { return parts_->api_port(); }
+std::uint16_t Node::operations_port() const { return parts_->operations_port(); }
+
+}  // namespace symbolon::node

@@ -1,0 +1,42 @@
+// One node of one Region: the composition root of symbolond. Tests start nodes in their own process.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "node/config.h"
+
+namespace symbolon::node {
+
+// For the operator: what could not be started, and why.
+struct NodeError {
+  std::string message;
+};
+
+// Serves from Start until Stop. Start and Stop from one thread that is none of the node's.
+class Node {
+ public:
+  // Opens the store and listens; blocks until the node serves. `clock` and `random` must outlive it.
+  static Result<std::unique_ptr<Node>, NodeError> Start(Config config, Clock& clock, Random& random);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // Accepts no more, lets requests under way finish for up to http.drain_timeout_ms, and closes the store. Idempotent.
+  void Stop();
+
+  // The real ones where the configuration said 0.
+  std::uint16_t api_port() const;
+  std::uint16_t operations_port() const;
+
+ private:
+  class Parts;
+  explicit Node(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace symbolon::node

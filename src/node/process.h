@@ -1,0 +1,22 @@
+// What symbolond asks of the operating system for itself, and how it is told to end.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/result.h"
+
+namespace symbolon::node {
+
+// No core dumps and no debugger of the same user (keys are in memory), new files for this user alone, broken pipes as
+// errors instead of a signal, and room for `file_descriptors` open files. The error says in words what
+// the system refuses.
+Result<void, std::string> PrepareProcess(std::size_t file_descriptors);
+
+// Keeps SIGTERM and SIGINT from ending the process, for the calling thread and the threads that it starts from then on.
+void HoldTerminationSignals();
+// Blocks until one comes (after HoldTerminationSignals), and returns its number. From then on a further one ends the
+// process at once.
+int AwaitTerminationSignal();
+
+}  // namespace symbolon::node
