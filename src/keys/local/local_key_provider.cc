@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
-#include <shared_mutex>
 
 #include "crypto/hash.h"
 #include "crypto/hybrid.h"
@@ -92,7 +91,7 @@ struct LocalKeyProvider::State {
   std::mutex change_mutex;  // Held while the file is written; taken before keys_mutex.
   bool refuse_changes = false;
 
-  mutable std::shared_mutex keys_mutex;
+  mutable std::mutex keys_mutex;
   KeyMap keys;
 
   std::string ArnOf(std::string_view key_id) const {
@@ -107,7 +106,7 @@ struct LocalKeyProvider::State {
       if (arn->region != region || arn->account != account) return nullptr;
       id = arn->key_id;
     }
-    std::shared_lock guard(keys_mutex);
+    std::lock_guard guard(keys_mutex);
     const auto found = keys.find(id);
     return found == keys.end() ? nullptr : found->second;
   }
@@ -137,7 +136,7 @@ struct LocalKeyProvider::State {
     KeyMap next = Copy();
     next.insert_or_assign(key->description.id, key);
     SYMBOLON_TRY_VOID(WriteFile(next));
-    std::unique_lock guard(keys_mutex);
+    std::lock_guard guard(keys_mutex);
     keys.swap(next);
     return {};
   }
@@ -148,7 +147,7 @@ struct LocalKeyProvider::State {
   }
 
   KeyMap Copy() const {
-    std::shared_lock guard(keys_mutex);
+    std::lock_guard guard(keys_mutex);
     return keys;
   }
 
@@ -281,7 +280,7 @@ LocalKeyResult<KeyDescription> LocalKeyProvider::Describe(std::string_view key) 
 LocalKeyProvider::KeyPage LocalKeyProvider::ListKeys(std::size_t limit, const std::optional<std::string>& after) {
   SYMBOLON_CHECK(limit >= 1 && limit <= 1'000);
   KeyPage page;
-  std::shared_lock guard(state_->keys_mutex);
+  std::lock_guard guard(state_->keys_mutex);
   auto entry = after ? state_->keys.upper_bound(*after) : state_->keys.begin();
   for (; entry != state_->keys.end(); ++entry) {
     if (entry->second->description.service_owned) continue;

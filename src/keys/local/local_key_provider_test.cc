@@ -8,7 +8,7 @@
 #include <map>
 #include <sstream>
 
-#include "crypto/random.h"
+#include "keys/local/test_support.h"
 #include "keys/provider_contract_test.h"
 
 namespace symbolon::keys::local {
@@ -18,33 +18,11 @@ namespace fs = std::filesystem;
 
 const Region kHere("eu-central-1");
 const Region kThere("us-east-1");
-constexpr const char* kAccount = "000000000000";
 
-class FixedClock final : public Clock {
- public:
-  Timestamp Now() override { return FromSeconds(1'700'000'000); }
-  std::chrono::nanoseconds SinceBoot() override { return {}; }
-};
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (fs::temp_directory_path() / "symbolon-keys-XXXXXX").string();
-    SYMBOLON_CHECK(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TemporaryDirectory() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-FixedClock clock_of_tests;
+TestClock clock_of_tests;
 
 LocalKeyResult<std::unique_ptr<LocalKeyProvider>> OpenIn(const fs::path& directory, const Region& region = kHere) {
-  return LocalKeyProvider::Open({.directory = directory, .region = region, .account = kAccount}, clock_of_tests,
-                                crypto::SystemRandom());
+  return OpenTestProvider(directory, region, clock_of_tests);
 }
 
 Bytes ReadFile(const fs::path& path) {

@@ -1,0 +1,316 @@
+#include "keys/keyring.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "keys/local/test_support.h"
+
+namespace symbolon::keys {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Region kHere("eu-central-1");
+
+// The local provider behind a line that can be cut, with a meter.
+class MeteredProvider final : public KeyProvider {
+ public:
+  explicit MeteredProvider(KeyProvider& inner) : inner_(inner) {}
+  std::string_view name() const override { return inner_.name(); }
+  KeyResult<Bytes> GenerateDataKeyWithoutPlaintext(std::string_view arn, const EncryptionContext& context) override {
+    if (fails_with) return Err(KeyError{*fails_with, "cut"});
+    return inner_.GenerateDataKeyWithoutPlaintext(arn, context);
+  }
+  KeyResult<Bytes> Encrypt(std::string_view arn, const EncryptionContext& context, BytesView plaintext) override {
+    return inner_.Encrypt(arn, context, plaintext);
+  }
+  KeyResult<Secret> Decrypt(std::string_view arn, const EncryptionContext& context, BytesView ciphertext) override {
+    ++decrypts;
+    if (before_decrypt) before_decrypt();
+    if (fails_with) return Err(KeyError{*fails_with, "cut"});
+    return inner_.Decrypt(arn, context, ciphertext);
+  }
+  KeyResult<KeyDescription> DescribeKey(std::string_view arn) override {
+    if (fails_with) return Err(KeyError{*fails_with, "cut"});
+    return inner_.DescribeKey(arn);
+  }
+
+  std::optional<KeyErrorCode> fails_with;
+  std::function<void()> before_decrypt;
+  std::atomic<int> decrypts = 0;
+
+ private:
+  KeyProvider& inner_;
+};
+
+// Nothing but wrapped keys.
+class WrappedKeysSnapshot final : public storage::Snapshot {
+ public:
+  std::map<PoolId, Bytes> wrapped;
+
+  storage::StoreResult<std::optional<Bytes>> Get(const storage::Key& key) const override {
+    EXPECT_EQ(key.type, kWrappedKeysRecordType);
+    EXPECT_EQ(key.space, storage::Space::kDirectory);
+    const auto found = wrapped.find(key.pool);
+    if (found == wrapped.end()) return std::nullopt;
+    return found->second;
+  }
+  storage::StoreResult<storage::Page> Scan(const storage::KeyRange&, const std::optional<Bytes>&,
+                                           std::size_t) const override {
+    return storage::Page();
+  }
+  storage::StoreResult<std::optional<storage::pb::Head>> Head(const PoolId&) const override { return std::nullopt; }
+  storage::StoreResult<storage::pb::History> History(const PoolId&) const override { return storage::pb::History(); }
+  storage::StoreResult<std::vector<PoolId>> Pools(const std::optional<PoolId>&, std::size_t) const override {
+    return std::vector<PoolId>();
+  }
+  storage::StoreResult<storage::pb::FactVector> Facts(const PoolId&) const override {
+    return storage::pb::FactVector();
+  }
+  std::uint64_t version() const override { return 0; }
+};
+
+class KeyringTest : public testing::Test {
+ protected:
+  // A pool with keys under this CMK, in the store.
+  PoolId NewPool(const std::string& cmk) {
+    const PoolId pool = NewPoolId(kHere, crypto::SystemRandom());
+    snapshot_.wrapped[pool] = keyring_.MakeKeys(pool, cmk).value().wrapped;
+    return pool;
+  }
+  bool IsOpen(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).has_value(); }
+  KeyServiceErrorCode ErrorOf(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).error().code; }
+
+  local::TestClock clock_;
+  local::TemporaryDirectory directory_;
+  std::unique_ptr<local::LocalKeyProvider> kms_ = OpenTestProvider(directory_.path(), kHere, clock_).value();
+  MeteredProvider provider_{*kms_};
+  const std::string cmk_ = kms_->CreateKey(true, "").value().arn;
+  WrappedKeysSnapshot snapshot_;
+  std::vector<std::pair<PoolId, bool>> told_;
+  Keyring keyring_{provider_,
+                   {.region = kHere,
+                    .account = local::kTestAccount,
+                    .service_owned_key_arn = kms_->EnsureServiceOwnedKey().value(),
+                    .on_change = [this](const PoolId& pool, bool locked) { told_.emplace_back(pool, locked); }},
+                   clock_,
+                   crypto::SystemRandom()};
+};
+
+TEST_F(KeyringTest, KeysAreOpenedOnceAndThenAtHand) {
+  const PoolId pool = NewPool(cmk_);
+  const auto keys = keyring_.KeysOf(snapshot_, pool);
+  ASSERT_TRUE(keys);
+  EXPECT_EQ((*keys)->pool(), pool);
+  const int decrypts = provider_.decrypts;
+  EXPECT_EQ(keyring_.KeysOf(snapshot_, pool).value(), *keys);
+  EXPECT_EQ(provider_.decrypts, decrypts);
+  EXPECT_EQ(ErrorOf(PoolId("eu-central-1_none")), KeyServiceErrorCode::kNoKeys);
+}
+
+TEST_F(KeyringTest, NewKeysServeAtOnce) {
+  const PoolId pool("eu-central-1_new");
+  const auto made = keyring_.MakeKeys(pool, "");
+  ASSERT_TRUE(made);
+  snapshot_.wrapped[pool] = made->wrapped;
+  EXPECT_EQ(keyring_.KeysOf(snapshot_, pool).value()->BlindIndex("a", "b"), made->opened->BlindIndex("a", "b"));
+}
+
+TEST_F(KeyringTest, KeysThatCannotServeAPoolAreRefused) {
+  const PoolId pool("eu-central-1_new");
+  const auto code = [&](const std::string& arn) { return keyring_.MakeKeys(pool, arn).error().code; };
+  EXPECT_EQ(code("nonsense"), KeyServiceErrorCode::kUnusableKey);
+  EXPECT_EQ(code("arn:aws:kms:us-east-1:000000000000:key/" + cmk_.substr(cmk_.rfind('/') + 1)),
+            KeyServiceErrorCode::kUnusableKey);
+  EXPECT_EQ(code(kms_->EnsureServiceOwnedKey().value()), KeyServiceErrorCode::kUnusableKey);
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  EXPECT_EQ(code(cmk_), KeyServiceErrorCode::kUnusableKey);
+  provider_.fails_with = KeyErrorCode::kUnavailable;
+  EXPECT_EQ(code(cmk_), KeyServiceErrorCode::kUnavailable);
+}
+
+TEST_F(KeyringTest, RegionsOfAKey) {
+  EXPECT_EQ(keyring_.RegionsOfKey(cmk_).value(), std::vector<Region>{kHere});
+  EXPECT_TRUE(keyring_.RegionsOfKey(kms_->CreateKey(false, "").value().arn)->empty());
+  EXPECT_EQ(keyring_.RegionsOfKey("nonsense").error().code, KeyServiceErrorCode::kUnusableKey);
+}
+
+TEST_F(KeyringTest, DisabledCmkLocksItsPoolsAtTheNextTickAndEnablingOpensThem) {
+  const PoolId first = NewPool(cmk_), second = NewPool(cmk_);
+  const PoolId other = NewPool(kms_->CreateKey(false, "").value().arn);
+  ASSERT_TRUE(IsOpen(first) && IsOpen(second) && IsOpen(other));
+  std::weak_ptr<const PoolKeys> held = keyring_.KeysOf(snapshot_, first).value();
+
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_EQ(ErrorOf(first), KeyServiceErrorCode::kWithdrawn);
+  EXPECT_EQ(ErrorOf(second), KeyServiceErrorCode::kWithdrawn);
+  EXPECT_TRUE(IsOpen(other));
+  EXPECT_TRUE(held.expired());
+  EXPECT_EQ(told_.size(), 2u);
+
+  ASSERT_TRUE(kms_->EnableKey(cmk_));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(first) && IsOpen(second) && IsOpen(other));
+  ASSERT_EQ(told_.size(), 4u);
+  EXPECT_TRUE(told_[0].second && told_[1].second);
+  EXPECT_FALSE(told_[2].second || told_[3].second);
+}
+
+TEST_F(KeyringTest, EachCmkIsAskedOnceAnInterval) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(IsOpen(NewPool(cmk_)));
+  ASSERT_TRUE(IsOpen(NewPool("")));
+  const int before = provider_.decrypts;
+  keyring_.Tick();
+  EXPECT_EQ(provider_.decrypts, before);
+  clock_.Advance(2s);
+  keyring_.Tick();
+  keyring_.Tick();
+  EXPECT_EQ(provider_.decrypts, before + 2);
+}
+
+TEST_F(KeyringTest, RecheckLocksAtOnce) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(pool));
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  keyring_.Recheck(cmk_);
+  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kWithdrawn);
+  ASSERT_TRUE(kms_->EnableKey(cmk_));
+  keyring_.Recheck(cmk_);
+  EXPECT_TRUE(IsOpen(pool));
+  keyring_.Recheck("arn:aws:kms:eu-central-1:000000000000:key/unused");
+}
+
+TEST_F(KeyringTest, DeniedAndDeletedKeysLockToo) {
+  const PoolId pool = NewPool(cmk_);
+  for (const auto code : {KeyErrorCode::kAccessDenied, KeyErrorCode::kNotFound, KeyErrorCode::kPendingDeletion}) {
+    ASSERT_TRUE(IsOpen(pool));
+    provider_.fails_with = code;
+    clock_.Advance(2s);
+    keyring_.Tick();
+    EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kWithdrawn);
+    provider_.fails_with.reset();
+    clock_.Advance(2s);
+    keyring_.Tick();
+  }
+}
+
+TEST_F(KeyringTest, UnreachableProviderLocksWhenTheLastAnswerIsTooOld) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(pool));
+  std::weak_ptr<const PoolKeys> held = keyring_.KeysOf(snapshot_, pool).value();
+  provider_.fails_with = KeyErrorCode::kUnavailable;
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(2s);
+    keyring_.Tick();
+    EXPECT_TRUE(IsOpen(pool)) << i;
+  }
+  clock_.Advance(1ns);
+  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kUnavailable);
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kUnavailable);
+  EXPECT_TRUE(held.expired());
+  provider_.fails_with.reset();
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(pool));
+}
+
+TEST_F(KeyringTest, KeysGoStaleWhenNobodyTicks) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(pool));
+  clock_.Advance(6s + 1ns);
+  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kUnavailable);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(pool));
+}
+
+TEST_F(KeyringTest, PoolFirstMetWhileItsKeyIsDisabledOpensLater) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kWithdrawn);
+  const int decrypts = provider_.decrypts;
+  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kWithdrawn);
+  EXPECT_EQ(provider_.decrypts, decrypts);
+  ASSERT_TRUE(kms_->EnableKey(cmk_));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(pool));
+}
+
+// open: Decrypt succeeds ─┐                 ┌─ publish
+// key:                    └─ disable, lock ─┘
+TEST_F(KeyringTest, WithdrawalDuringTheFirstOpeningWins) {
+  const PoolId opened = NewPool(cmk_), late = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(opened));
+  int calls = 0;
+  bool withdrawn = false;
+  provider_.before_decrypt = [&] {
+    if (++calls < 4 || withdrawn) return;  // The last of the late pool's keys.
+    withdrawn = true;
+    provider_.fails_with = KeyErrorCode::kDisabled;
+    keyring_.Recheck(cmk_);
+    provider_.fails_with.reset();
+  };
+  EXPECT_EQ(ErrorOf(late), KeyServiceErrorCode::kWithdrawn);
+  EXPECT_TRUE(withdrawn);
+  EXPECT_EQ(ErrorOf(opened), KeyServiceErrorCode::kWithdrawn);
+}
+
+TEST_F(KeyringTest, DamagedPoolDoesNotLockItsNeighbours) {
+  const PoolId good = NewPool(cmk_), bad = NewPool(cmk_);
+  snapshot_.wrapped[bad].back() ^= 1;
+  EXPECT_EQ(ErrorOf(bad), KeyServiceErrorCode::kUnavailable);
+  ASSERT_TRUE(IsOpen(good));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(good));
+  EXPECT_EQ(ErrorOf(bad), KeyServiceErrorCode::kUnavailable);
+}
+
+TEST_F(KeyringTest, InvalidatedPoolIsReadAgain) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(pool));
+  const auto rewrapped = keyring_.MakeKeys(pool, cmk_);
+  snapshot_.wrapped[pool] = rewrapped->wrapped;
+  keyring_.Invalidate(pool);
+  EXPECT_EQ(keyring_.KeysOf(snapshot_, pool).value()->Derive("a", "b"), rewrapped->opened->Derive("a", "b"));
+  snapshot_.wrapped.clear();
+  keyring_.Invalidate(pool);
+  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kNoKeys);
+}
+
+TEST_F(KeyringTest, ManyThreadsWhileTheKeyComesAndGoes) {
+  std::vector<PoolId> pools;
+  for (int i = 0; i < 8; ++i) pools.push_back(NewPool(cmk_));
+  std::atomic<bool> stop = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        for (const PoolId& pool : pools) {
+          const auto keys = keyring_.KeysOf(snapshot_, pool);
+          wrong += keys && (*keys)->pool() != pool;
+        }
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(i % 2 == 0 ? kms_->DisableKey(cmk_) : kms_->EnableKey(cmk_));
+    keyring_.Recheck(cmk_);
+  }
+  stop = true;
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  for (const PoolId& pool : pools) EXPECT_TRUE(IsOpen(pool));
+}
+
+}  // namespace
+}  // namespace symbolon::keys
