@@ -15,6 +15,9 @@ inline constexpr std::size_t kGroupKeyBytes = 16;
 // As AWS bounds it; keeps every walk over a user's groups short.
 inline constexpr std::size_t kGroupsPerUserMax = 100;
 
+// Memberships that one commit removes with their group.
+inline constexpr std::size_t kMembersRemovedMax = 5'000;
+
 Bytes GroupKeyOf(const Transaction& tx, std::string_view group_name);
 Bytes ResourceServerKeyOf(const Transaction& tx, std::string_view identifier);
 

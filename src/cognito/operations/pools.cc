@@ -1,9 +1,9 @@
 // User pools: create, read, change, delete, list.
 #include <fmt/format.h>
 
+#include "auth/signing_keys.h"
 #include "cognito/call.h"
 #include "cognito/pool_settings.h"
-#include "auth/signing_keys.h"
 #include "model/cognito_handlers.h"
 
 namespace symbolon::cognito::operations {
