@@ -1,6 +1,5 @@
 #include "storage/core.h"
 
-#include "base/log.h"
 #include "storage/keys.h"
 
 namespace symbolon::storage {
@@ -22,15 +21,18 @@ View Core::view() const {
 StoreResult<void> Core::Write(const EngineBatch& batch) {
   SYMBOLON_TRY_VOID(CheckWritable());
   StoreResult<void> written = engine_->Write(batch);
-  if (!written && written.error().code == StoreErrorCode::kUnknownOutcome && !refusing_.exchange(true)) {
-    log::Error("the store refuses writes until the process is started again: {}", written.error().detail);
+  if (!written && written.error().code == StoreErrorCode::kUnknownOutcome) {
+    std::lock_guard lock(refusal_mutex_);
+    if (!refusing_) refusal_ = "writes are refused until the store is opened again, after: " + written.error().detail;
+    refusing_ = true;
   }
   return written;
 }
 
 StoreResult<void> Core::CheckWritable() const {
-  if (refusing_) return Err(StoreError{StoreErrorCode::kUnavailable, "writes are refused after a failed sync"});
-  return {};
+  if (!refusing_) return {};
+  std::lock_guard lock(refusal_mutex_);
+  return Err(StoreError{StoreErrorCode::kUnavailable, refusal_});
 }
 
 StoreResult<std::optional<pb::PoolState>> Core::PoolState(const PoolId& pool) {

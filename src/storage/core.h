@@ -56,7 +56,10 @@ class Core {
   const Identity identity_;
   Clock& clock_;
   Notifier notifier_;
+
   std::atomic<bool> refusing_ = false;
+  mutable std::mutex refusal_mutex_;
+  std::string refusal_;
 
   std::mutex write_mutex_;
   std::uint64_t last_version_ = 1;

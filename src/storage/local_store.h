@@ -20,7 +20,7 @@ class LocalStore final : public Store {
  public:
   struct Options {
     Region region;
-    // The clock must outlive the store. `random` draws the incarnation, when the store is made.
+    // Both must outlive the store. `random` draws incarnations.
     Clock* clock = nullptr;
     Random* random = nullptr;
     // How many recent changes are remembered to find conflicts; a commit whose snapshot is older is in conflict.

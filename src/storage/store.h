@@ -272,8 +272,8 @@ class Store {
   virtual StoreResult<void> FlipStaging(const PoolId& pool) = 0;
   virtual StoreResult<void> DropStaging(const PoolId& pool) = 0;
 
-  // Removes every trace of the pool in all spaces. Facts that are accepted here later, if the pool comes back, are numbered
-  // under a new incarnation. Blocking.
+  // Removes every trace of the pool in all spaces. Facts that are accepted here later, if the pool comes back, are
+  // numbered under a new incarnation. Blocking.
   virtual StoreResult<void> DropPool(const PoolId& pool) = 0;
 };
 

@@ -39,8 +39,8 @@ class LocalStoreMedium : public TestMedium {
     LocalStore::Options options;
     options.region = region;
     options.clock = &clock;
-    SeededRandom random(std::hash<Region>()(region));
-    options.random = &random;
+    random_ = std::make_unique<SeededRandom>(std::hash<Region>()(region));
+    options.random = random_.get();
     StoreResult<std::unique_ptr<LocalStore>> store = LocalStore::Open(*std::move(engine), options);
     ASSERT_TRUE(store) << store.error().detail;
     store_ = *std::move(store);
@@ -56,6 +56,7 @@ class LocalStoreMedium : public TestMedium {
   virtual StoreResult<std::unique_ptr<Engine>> OpenEngine() = 0;
 
  private:
+  std::unique_ptr<SeededRandom> random_;
   std::unique_ptr<LocalStore> store_;
   std::unique_ptr<CommitterThread> thread_;
 };

@@ -198,4 +198,23 @@ TEST_P(StoreContract, ADroppedPoolLeavesNothingAndCanBeginAgain) {
   EXPECT_EQ(*store().MakeSnapshot()->Pools(std::nullopt, 1), (std::vector<PoolId>{kTestPool}));
 }
 
+TEST_P(StoreContract, FactsOfADroppedPoolAreNumberedAnewUnderAnotherName) {
+  MustCommit(FactCommit("f", Elements({"x"})));
+  MustCommit(FactCommit("g", Elements({"x"})));
+  const auto former = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1000);
+  ASSERT_TRUE(store().DropPool(kTestPool));
+  for (int round = 1; round <= 2; ++round) {
+    MustCommit(FactCommit("again", Elements({std::to_string(round)})));
+    const pb::FactVector vector = *store().MakeSnapshot()->Facts(kTestPool);
+    ASSERT_EQ(vector.progress_size(), 1);
+    EXPECT_EQ(vector.progress(0).region(), kRegion.value());
+    EXPECT_NE(vector.progress(0).incarnation(), store().incarnation());
+    EXPECT_EQ(vector.progress(0).number(), static_cast<std::uint64_t>(round));
+    Reopen();
+  }
+  // What others still know of the former numbering is merged like any Region's.
+  ASSERT_TRUE(MergeAndWait(store(), kTestPool, former));
+  EXPECT_TRUE(ReadNow(store(), FactKey("g")));
+}
+
 }  // namespace symbolon::storage
