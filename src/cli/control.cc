@@ -15,7 +15,6 @@ namespace symbolon::cli {
 namespace {
 
 constexpr const char* kSocketName = "lab.sock";
-constexpr const char* kLockName = "lab.lock";
 constexpr std::size_t kRequestMaxBytes = 256;
 constexpr std::size_t kAnswerMaxBytes = 16 * 1024;
 constexpr int kBacklog = 16;

@@ -11,6 +11,9 @@
 
 namespace symbolon::cli {
 
+// Held in DIR while a lab runs there.
+inline constexpr const char* kLockName = "lab.lock";
+
 // Owns a file descriptor.
 class Descriptor {
  public:

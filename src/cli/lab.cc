@@ -329,7 +329,8 @@ CliResult<std::filesystem::path> FindProgram(std::string_view what, const std::f
     return std::filesystem::absolute(wanted);
   }
   const auto found = std::ranges::find_if(places, executable);
-  if (found == places.end()) return Fail(fmt::format("{} is not installed (looked for it in PATH)", what));
+  if (found == places.end())
+    return Fail(fmt::format("{} was not found; it was expected at {}", what, places.front().string()));
   return *found;
 }
 
@@ -338,7 +339,8 @@ CliResult<std::filesystem::path> FindProgram(std::string_view what, const std::f
 CliResult<LabPrograms> FindPrograms(const LabPrograms& wanted) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  std::vector<std::filesystem::path> routers;
+  // Debian's place comes first, because it is not in everybody's PATH.
+  std::vector<std::filesystem::path> routers = {"/usr/sbin/haproxy"};
   const char* const path = std::getenv("PATH");
   std::string_view rest = path == nullptr ? "" : path;
   while (!rest.empty()) {
@@ -346,7 +348,6 @@ CliResult<LabPrograms> FindPrograms(const LabPrograms& wanted) {
     if (end > 0) routers.push_back(std::filesystem::path(rest.substr(0, end)) / "haproxy");
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  routers.emplace_back("/usr/sbin/haproxy");  // not in everybody's PATH
   LabPrograms programs;
   SYMBOLON_TRY(programs.server, FindProgram("symbolond", wanted.server, {self.parent_path() / "symbolond"}));
   SYMBOLON_TRY(programs.router, FindProgram("haproxy", wanted.router, routers));

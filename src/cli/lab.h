@@ -13,7 +13,8 @@ struct LabPrograms {
   std::filesystem::path router;  // haproxy
 };
 
-// symbolond beside this program, haproxy as PATH has it; what is not empty in `wanted` goes first.
+// symbolond beside this program, haproxy as Debian installs it or PATH has it; what is not empty in `wanted` goes
+// first.
 CliResult<LabPrograms> FindPrograms(const LabPrograms& wanted);
 
 // Blocks until SIGINT, SIGTERM or `symbolon lab down`, then ends the router and the Regions, one after the other. Talks

@@ -53,13 +53,13 @@ struct Commands {
     up->add_option("--access-key-id", flags.access_key_id, "Access key of the lab (SYMBOLONLAB)");
     up->add_option("--secret-access-key", flags.secret_access_key, "Its secret (symbolon-lab-secret)");
     up->add_option("--server", programs.server, "The symbolond program (the one beside this program)");
-    up->add_option("--haproxy", programs.router, "The haproxy program (the one in PATH)");
+    up->add_option("--haproxy", programs.router, "The haproxy program (/usr/sbin/haproxy)");
     up->footer(
         "What the flags leave out is as it was at the last start of the lab in DIR, or the default in brackets.");
     up->callback([this] {
       run = [this]() -> CliResult<void> {
-        SYMBOLON_TRY(const LabPrograms found, FindPrograms(programs));
         SYMBOLON_TRY(const LabSettings settings, ResolveSettings(flags));
+        SYMBOLON_TRY(const LabPrograms found, FindPrograms(programs));
         return RunLab(settings, found);
       };
     });

@@ -8,6 +8,7 @@
 #include <set>
 #include <system_error>
 
+#include "cli/control.h"
 #include "cli/files.h"
 #include "cli/ports.h"
 
@@ -85,9 +86,13 @@ CliResult<void> CheckPortsDiffer(const LabSettings& settings) {
   return {};
 }
 
-bool IsEmptyOrMissing(const std::filesystem::path& dir) {
+// A start that was refused leaves nothing but its lock.
+bool HoldsNothing(const std::filesystem::path& dir) {
   std::error_code error;
-  return !std::filesystem::exists(dir, error) || std::filesystem::is_empty(dir, error);
+  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
+    if (entry.path().filename() != kLockName) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -99,7 +104,7 @@ CliResult<LabSettings> ResolveSettings(const LabFlags& flags) {
   if (error) return Fail(fmt::format("--dir {}: {}", flags.dir.string(), error.message()));
 
   const bool second_start = std::filesystem::exists(SettingsFile(dir), error);
-  if (!second_start && !IsEmptyOrMissing(dir)) {
+  if (!second_start && !HoldsNothing(dir)) {
     return Fail(fmt::format("{} is not empty and holds no lab: name another folder with --dir", dir.string()));
   }
   LabSettings settings = Defaults(dir);

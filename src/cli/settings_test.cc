@@ -76,6 +76,8 @@ TEST(SettingsTest, SecondStartTakesOtherPortsButNoOtherRegionsOrAccount) {
 
 TEST(SettingsTest, FolderThatHoldsSomethingElseIsRefused) {
   const TestFolder folder;
+  ASSERT_TRUE(WriteFile(folder.path() / "lab.lock", ""));
+  EXPECT_EQ(Refusal(FlagsFor(folder)), "");
   ASSERT_TRUE(WriteFile(folder.path() / "thesis.txt", "years of work"));
   EXPECT_THAT(Refusal(FlagsFor(folder)), HasSubstr("holds no lab"));
 }
