@@ -11,6 +11,7 @@
 #include "node/health.h"
 #include "node/metrics.h"
 #include "node/operations.h"
+#include "node/service.h"
 #include "storage/local_store.h"
 #include "storage/memory/memory_engine.h"
 #include "storage/rocksdb/rocksdb_engine.h"
@@ -63,7 +64,12 @@ class Node::Parts {
     SYMBOLON_TRY_VOID(Listen());
     // 2. Open what is on the disk.
     SYMBOLON_TRY_VOID(OpenStore());
-    // 3. Serve.
+    // 3. What makes an identity service of it.
+    SYMBOLON_TRY(service_, Service::Open(config_, *store_, metrics_, clock_, random_));
+    if (config_.outbox) {
+      pages_.AddForLoopback("/outbox", [this](const http::Request& request) { return service_->Outbox(request); });
+    }
+    // 4. Serve.
     Observe();
     server_.Start();
     log::Info("{}: API on {}, operations on {}", config_.region.value(), ToString({config_.api.listen.host, api_port_}),
@@ -83,7 +89,8 @@ class Node::Parts {
  private:
   Result<void, NodeError> Listen() {
     http::ListenerOptions api{.address = config_.api.listen.host, .port = config_.api.listen.port};
-    api.handler = [this](http::Request request) { return HandleApi(std::move(request)); };
+    api.handler = [this](http::Request request) { return service_->HandleApi(std::move(request)); };
+    api.body_limit_bytes = Service::ApiBodyLimitBytes;
     if (config_.api.tls) {
       api.tls = http::TlsOptions{.certificate_file = config_.api.tls->certificate.string(),
                                  .key_file = config_.api.tls->key.string()};
@@ -134,10 +141,6 @@ class Node::Parts {
     }
   }
 
-  boost::asio::awaitable<http::Response> HandleApi(http::Request) {
-    co_return JsonPage(R"({"message":"Not found"})", 404);
-  }
-
   const Config config_;
   Clock& clock_;
   Random& random_;
@@ -147,6 +150,7 @@ class Node::Parts {
   std::unique_ptr<storage::LocalStore> store_;
   std::optional<storage::CommitterThread> committer_;
   std::unique_ptr<storage::Subscription> commits_;
+  std::unique_ptr<Service> service_;
   // Last: its handlers use all of the above.
   http::Server server_;
   std::uint16_t api_port_ = 0;

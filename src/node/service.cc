@@ -1,0 +1,258 @@
+#include "node/service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/url/parse_query.hpp>
+#include <thread>
+
+#include "auth/access_tokens.h"
+#include "auth/token_signer.h"
+#include "base/log.h"
+#include "crypto/rsa_reservoir.h"
+#include "delivery/outbox.h"
+#include "directory/env.h"
+#include "directory/routes.h"
+#include "http/blocking.h"
+#include "http/sigv4.h"
+#include "keys/keyring.h"
+#include "keys/local/local_key_provider.h"
+#include "node/access_keys.h"
+#include "node/api.h"
+#include "node/housekeeping.h"
+#include "node/operations.h"
+
+namespace symbolon::node {
+namespace {
+
+// Four pools' worth, made while nobody waits.
+constexpr std::size_t kSpareRsaKeys = 8;
+constexpr std::size_t kBlockingThreads = 4;
+constexpr std::size_t kBlockingQueue = 256;
+constexpr std::size_t kFactsForgottenAtOnce = 1'000;
+
+directory::RegionSettings SettingsOf(const Config& config) {
+  directory::RegionSettings settings{.region = config.region,
+                                     .account = config.account,
+                                     .public_urls = {},
+                                     .neutral_url = config.neutral_url,
+                                     .can_deliver = config.outbox};
+  for (const RegionConfig& region : config.regions) settings.public_urls.emplace(region.name, region.public_url);
+  settings.public_urls.emplace(config.region, config.api.public_url);
+  if (settings.neutral_url.empty()) settings.neutral_url = config.api.public_url;
+  return settings;
+}
+
+std::vector<std::string> RegionNames(const directory::RegionSettings& settings) {
+  std::vector<std::string> names;
+  for (const auto& [region, url] : settings.public_urls) names.push_back(region.value());
+  return names;
+}
+
+std::vector<AccessKeyConfig> CloneKeys(const std::vector<AccessKeyConfig>& keys) {
+  std::vector<AccessKeyConfig> clones;
+  for (const AccessKeyConfig& key : keys) clones.push_back({.id = key.id, .secret = key.secret.Clone()});
+  return clones;
+}
+
+class RequestMetrics final : public cognito::Observer {
+ public:
+  explicit RequestMetrics(Metrics& metrics) : metrics_(metrics) {}
+  void OnRequest(const model::OperationFacts& operation, std::string_view outcome, std::chrono::nanoseconds duration,
+                 std::size_t unknown_members) override {
+    metrics_.CountRequest(operation.name, outcome, duration, unknown_members);
+  }
+
+ private:
+  Metrics& metrics_;
+};
+
+}  // namespace
+
+// In the order in which they start; they end in the opposite one.
+class Service::Parts {
+ public:
+  Parts(const Config& config, storage::Store& store, Metrics& metrics, Clock& clock, Random& random)
+      : config_(config),
+        store_(store),
+        clock_(clock),
+        random_(random),
+        settings_(SettingsOf(config)),
+        observer_(metrics),
+        access_keys_(CloneKeys(config.access_keys)),
+        signatures_(RegionNames(settings_), access_keys_, clock),
+        rsa_keys_(kSpareRsaKeys),
+        blocking_(kBlockingThreads, kBlockingQueue) {
+    metrics.AddSource([this](Metrics::Readings& readings) { readings.signatures += signer_.signature_count(); });
+  }
+
+  Result<void, NodeError> Open() {
+    SYMBOLON_TRY_VOID(OpenKeys());
+    auto routes = directory::Routes::Open(store_);
+    if (!routes) return Err(NodeError{fmt::format("cannot read the directory: {}", routes.error().detail)});
+    routes_ = *std::move(routes);
+    key_notices_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
+    api_.emplace(cognito::Services{.store = store_,
+                                   .keys = *keyring_,
+                                   .routes = *routes_,
+                                   .region = settings_,
+                                   .signatures = signatures_,
+                                   .access_tokens = access_tokens_,
+                                   .signer = signer_,
+                                   .rsa_keys = rsa_keys_,
+                                   .blocking = blocking_,
+                                   .clock = clock_,
+                                   .random = random_,
+                                   .observer = observer_,
+                                   .forward_member_state = {},
+                                   .call_key_service = {}},
+                 oauth::Endpoints::Services{.store = store_,
+                                            .keys = *keyring_,
+                                            .routes = *routes_,
+                                            .region = settings_,
+                                            .signer = signer_,
+                                            .clock = clock_,
+                                            .random = random_});
+    StartHousekeeping();
+    return {};
+  }
+
+  boost::asio::awaitable<http::Response> HandleApi(http::Request request) { return api_->Handle(std::move(request)); }
+
+  http::Response Outbox(const http::Request& request) const {
+    delivery::OutboxFilter filter;
+    const auto query = boost::urls::parse_query(request.query());
+    if (!query) return JsonPage(R"({"message":"The query is not well-formed."})", 400);
+    for (const auto& encoded : *query) {
+      const boost::urls::encoding_opts plus_is_space(true);
+      const std::string name = boost::urls::pct_string_view(encoded.key).decode(plus_is_space);
+      std::string value = boost::urls::pct_string_view(encoded.value).decode(plus_is_space);
+      if (name == "pool") {
+        filter.pool = PoolId(std::move(value));
+      } else if (name == "username") {
+        filter.username = std::move(value);
+      } else if (name == "after") {
+        filter.after = std::move(value);
+      } else {
+        return JsonPage(R"({"message":"Parameters: pool, username, after."})", 400);
+      }
+    }
+    const auto snapshot = store_.MakeSnapshot();
+    const auto keys_of = [&](const PoolId& pool) { return keyring_->KeysOf(*snapshot, pool).value_or(nullptr); };
+    auto messages = delivery::ReadOutbox(*snapshot, keys_of, filter);
+    if (messages) return JsonPage(*std::move(messages));
+    if (messages.error().code == delivery::OutboxErrorCode::kBadCursor)
+      return JsonPage(R"({"message":"Unknown after."})", 400);
+    log::Error("the outbox cannot be read: {}", messages.error().detail);
+    return JsonPage(R"({"message":"The outbox cannot be read."})", 500);
+  }
+
+ private:
+  Result<void, NodeError> OpenKeys() {
+    const std::filesystem::path folder =
+        config_.data_dir.empty() ? config_.keys.root_key_file.parent_path() / "keys" : config_.data_dir / "keys";
+    auto provider = keys::local::LocalKeyProvider::Open({.directory = folder,
+                                                         .root_key_file = config_.keys.root_key_file,
+                                                         .region = config_.region,
+                                                         .account = config_.account},
+                                                        clock_, random_);
+    if (!provider)
+      return Err(NodeError{fmt::format("cannot open the keys in {}: {}", folder.string(), provider.error().detail)});
+    provider_ = *std::move(provider);
+    const auto owned = provider_->EnsureServiceOwnedKey();
+    if (!owned) return Err(NodeError{fmt::format("cannot make the service's own key: {}", owned.error().detail)});
+    keyring_.emplace(
+        *provider_,
+        keys::Keyring::Options{.region = config_.region,
+                               .account = config_.account,
+                               .service_owned_key_arn = *owned,
+                               .recheck_interval = config_.keys.recheck_interval,
+                               .on_change = [this](const PoolId& pool, bool locked) { OnLock(pool, locked); }},
+        clock_, random_);
+    provider_->SetChangeListener([this](const std::string& key_arn) { keyring_->Recheck(key_arn); });
+    return {};
+  }
+
+  void OnLock(const PoolId& pool, bool locked) {
+    log::Warning("pool {} is {}", pool.value(), locked ? "locked: its key was withdrawn" : "open again");
+    if (locked) signer_.Forget(pool);
+  }
+
+  // Opened keys follow their wrapped ones: a copy may have replaced the pool, or a deletion removed it.
+  void OnNotice(const storage::Notice& notice) {
+    const bool keys_changed =
+        notice.everything || std::ranges::any_of(notice.keys, [](const storage::Key& key) {
+          return key.space == storage::Space::kDirectory && key.type == keys::kWrappedKeysRecordType;
+        });
+    if (!keys_changed) return;
+    keyring_->Invalidate(notice.pool);
+    signer_.Forget(notice.pool);
+    access_tokens_.Forget(notice.pool);
+  }
+
+  void StartHousekeeping() {
+    std::vector<Housekeeping::Task> tasks;
+    tasks.push_back({.interval = std::max(config_.keys.recheck_interval / 4, std::chrono::milliseconds(10)),
+                     .run = [this] { keyring_->Tick(); }});
+    tasks.push_back({.interval = std::chrono::seconds(10), .run = [this] { ForgetExpiredFacts(); }});
+    tasks.push_back({.interval = std::chrono::seconds(60), .run = [this] { SweepOutbox(); }});
+    housekeeping_.emplace(std::move(tasks));
+  }
+
+  void ForgetExpiredFacts() {
+    while (true) {
+      const auto forgotten = store_.ForgetExpiredFacts(clock_.Now(), kFactsForgottenAtOnce);
+      if (!forgotten) log::Error("expired facts cannot be removed: {}", forgotten.error().detail);
+      if (!forgotten || *forgotten < kFactsForgottenAtOnce) return;
+    }
+  }
+
+  void SweepOutbox() {
+    auto sweep = delivery::PlanOutboxSweep(*store_.MakeSnapshot());
+    if (!sweep) {
+      log::Error("the outbox cannot be swept: {}", sweep.error().detail);
+      return;
+    }
+    if (!*sweep) return;
+    store_.Submit(**std::move(sweep), [](const storage::StoreResult<storage::Committed>& done) {
+      if (!done) log::Error("the outbox cannot be swept: {}", done.error().detail);
+    });
+  }
+
+  const Config& config_;
+  storage::Store& store_;
+  Clock& clock_;
+  Random& random_;
+  const directory::RegionSettings settings_;
+  RequestMetrics observer_;
+  const ConfiguredAccessKeys access_keys_;
+  http::SigV4Verifier signatures_;
+  auth::AccessTokenVerifier access_tokens_;
+  auth::TokenSigner signer_;
+  crypto::RsaReservoir rsa_keys_;
+  http::BlockingPool blocking_;
+  std::unique_ptr<keys::local::LocalKeyProvider> provider_;
+  mutable std::optional<keys::Keyring> keyring_;
+  std::unique_ptr<directory::Routes> routes_;
+  std::unique_ptr<storage::Subscription> key_notices_;
+  std::optional<Api> api_;
+  std::optional<Housekeeping> housekeeping_;
+};
+
+Result<std::unique_ptr<Service>, NodeError> Service::Open(const Config& config, storage::Store& store, Metrics& metrics,
+                                                          Clock& clock, Random& random) {
+  auto parts = std::make_unique<Parts>(config, store, metrics, clock, random);
+  SYMBOLON_TRY_VOID(parts->Open());
+  return std::unique_ptr<Service>(new Service(std::move(parts)));
+}
+
+Service::Service(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Service::~Service() = default;
+
+boost::asio::awaitable<http::Response> Service::HandleApi(http::Request request) {
+  return parts_->HandleApi(std::move(request));
+}
+std::size_t Service::ApiBodyLimitBytes(const http::Request& head) { return Api::BodyLimitBytes(head); }
+http::Response Service::Outbox(const http::Request& request) const { return parts_->Outbox(request); }
+
+}  // namespace symbolon::node
