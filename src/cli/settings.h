@@ -19,7 +19,7 @@ namespace symbolon::cli {
 // What the lab calls its router where a Region could be named: `symbolon lab kill router`.
 inline constexpr std::string_view kRouterName = "router";
 inline constexpr std::string_view kLoopback = "127.0.0.1";
-inline constexpr std::string_view kVersion = "0.1.0";
+inline constexpr std::string_view kVersion = SYMBOLON_VERSION;
 // Of the files under DIR. A lab of another layout is refused, never guessed at.
 inline constexpr std::int64_t kLabLayout = 1;
 

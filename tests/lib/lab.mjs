@@ -1,0 +1,152 @@
+// A real lab (symbolon lab up) on free ports, in a folder of its own, gone with the test that started it.
+import { spawn, execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { until } from './wait.mjs';
+
+const run = promisify(execFile);
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const symbolon = process.env.SYMBOLON ?? join(root, 'build/release/bin/symbolon');
+const sharedLabVariable = 'SYMBOLON_TEST_LAB';
+
+export const account = '000000000000';
+export const credentials = { accessKeyId: 'SYMBOLONLAB', secretAccessKey: 'symbolon-lab-secret' };
+
+export class Lab {
+  #process;
+  #exit;
+  #output = '';
+  #clients = [];
+
+  constructor(dir) {
+    this.dir = dir;
+  }
+
+  // Starts a lab of its own, in a new folder.
+  static async start({ flags = [] } = {}) {
+    const lab = new Lab(await mkdtemp(join(tmpdir(), 'symbolon-lab-')));
+    try {
+      await lab.up(flags);
+    } catch (error) {
+      await rm(lab.dir, { recursive: true, force: true });
+      throw error;
+    }
+    return lab;
+  }
+
+  // The lab that `node tests/run.mjs` started for all files, or, when a file is run by itself, one of its own.
+  static async shared() {
+    const dir = process.env[sharedLabVariable];
+    if (!dir) return Lab.start();
+    const lab = new Lab(dir);
+    await lab.#readSettings();
+    return lab;
+  }
+
+  shareWith(environment) {
+    return { ...environment, [sharedLabVariable]: this.dir };
+  }
+
+  async up(flags = []) {
+    // setpriv: the lab ends with this process, however this process ends.
+    this.#process = spawn('setpriv', ['--pdeathsig', 'TERM', symbolon, 'lab', 'up', '--dir', this.dir, '--free-ports', ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#output = '';
+    let ended;
+    this.#exit = new Promise((resolve) => this.#process.once('exit', (code) => resolve((ended = { code }))));
+    for (const stream of [this.#process.stdout, this.#process.stderr]) stream.on('data', (text) => (this.#output += text));
+    await until('the lab runs', () => {
+      if (ended) return true;
+      return this.#output.includes('Ctrl-C ends the lab');
+    }, 90_000);
+    if (ended) throw new Error(`the lab ended with status ${ended.code}:\n${this.#output}`);
+    await this.#readSettings();
+  }
+
+  async #readSettings() {
+    const text = await readFile(join(this.dir, 'lab.toml'), 'utf8');
+    const value = (block, key) => block.match(new RegExp(`^${key} = "?([^"\n]*)"?$`, 'm'))[1];
+    const url = (block, key) => `http://127.0.0.1:${value(block, key)}`;
+    const [head, ...blocks] = text.split('[[regions]]\n');
+    this.router = url(head, 'router_port');
+    this.regions = blocks.map((block) => ({
+      name: value(block, 'name'),
+      api: url(block, 'api_port'),
+      operations: url(block, 'operations_port'),
+    }));
+    [this.primary, this.secondary] = this.regions;
+  }
+
+  // An endpoint by the name of a Region or 'router'.
+  endpoint(where) {
+    return where === 'router' ? this.router : this.region(where).api;
+  }
+
+  region(name) {
+    return this.regions.find((region) => region.name === name);
+  }
+
+  // SDK clients. `where` is a Region's name (the first one) or 'router'; the signing Region is the first one's.
+  cognito(where = this.primary.name, options = {}) {
+    return this.#keep(new CognitoIdentityProviderClient(this.#clientOptions(where, options)));
+  }
+
+  kms(where = this.primary.name, options = {}) {
+    return this.#keep(new KMSClient(this.#clientOptions(where, options)));
+  }
+
+  #clientOptions(where, options) {
+    const region = where === 'router' ? this.primary.name : where;
+    return { region, endpoint: this.endpoint(where), credentials, maxAttempts: 1, ...options };
+  }
+
+  #keep(client) {
+    this.#clients.push(client);
+    return client;
+  }
+
+  async symbolon(...args) {
+    return (await run(symbolon, args)).stdout;
+  }
+
+  async kill(region) {
+    await this.symbolon('lab', 'kill', region, '--dir', this.dir);
+  }
+  // The program that watches over the others, as kill -9 on its terminal would.
+  async killSupervisor() {
+    this.#process.kill('SIGKILL');
+    await this.#exit;
+  }
+  async stop(region) {
+    await this.symbolon('lab', 'stop', region, '--dir', this.dir);
+  }
+  async startRegion(region) {
+    await this.symbolon('lab', 'start', region, '--dir', this.dir);
+  }
+
+  // What the Region's outbox holds, newest last.
+  async outbox(region = this.primary.name) {
+    const response = await fetch(`${this.region(region).operations}/outbox`);
+    return (await response.json()).messages;
+  }
+
+  async metrics(region = this.primary.name) {
+    return (await fetch(`${this.region(region).operations}/metrics`)).text();
+  }
+
+  // Ends what this object started; a shared lab stays. The folder is kept when the lab is to be started again.
+  async release({ keepFolder = false } = {}) {
+    for (const client of this.#clients.splice(0)) client.destroy();
+    if (!this.#process) return;
+    this.#process.kill('SIGTERM');
+    await this.#exit;
+    this.#process = undefined;
+    if (!keepFolder) await rm(this.dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,33 @@
+// node tests/run.mjs FOLDER [FILE ...]: runs the test files of a folder of tests/. Those of clients/ share one lab.
+// Writes build/test/FOLDER.tap, which ./test counts, and shows the readable form.
+import { spawn } from 'node:child_process';
+import { mkdir, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Lab } from './lib/lab.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const [folder, ...named] = process.argv.slice(2);
+const files = named.length > 0 ? named : (await readdir(join(here, folder))).filter((name) => name.endsWith('.test.mjs')).sort();
+const results = join(here, '../build/test');
+await mkdir(results, { recursive: true });
+
+const sharing = folder === 'clients';
+const lab = sharing ? await Lab.start() : undefined;
+const tests = spawn(
+  process.execPath,
+  [
+    '--test',
+    `--test-concurrency=${sharing ? 2 : 1}`,
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=tap',
+    `--test-reporter-destination=${join(results, `${folder}.tap`)}`,
+    ...files.map((file) => join(here, folder, file)),
+  ],
+  { stdio: 'inherit', env: lab ? lab.shareWith(process.env) : process.env },
+);
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => tests.kill(signal));
+const status = await new Promise((resolve) => tests.once('exit', (code) => resolve(code ?? 1)));
+await lab?.release();
+process.exitCode = status;
