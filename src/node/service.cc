@@ -17,9 +17,11 @@
 #include "http/sigv4.h"
 #include "keys/keyring.h"
 #include "keys/local/local_key_provider.h"
+#include "kms_api/call.h"
 #include "node/access_keys.h"
 #include "node/api.h"
 #include "node/housekeeping.h"
+#include "node/key_link.h"
 #include "node/operations.h"
 
 namespace symbolon::node {
@@ -105,7 +107,10 @@ class Service::Parts {
                                    .random = random_,
                                    .observer = observer_,
                                    .forward_member_state = {},
-                                   .call_key_service = {}},
+                                   .call_key_service =
+                                       [this](const model::OperationFacts& operation, const wire::Request& request) {
+                                         return kms_api::Serve(*key_calls_, operation, request);
+                                       }},
                  oauth::Endpoints::Services{.store = store_,
                                             .keys = *keyring_,
                                             .routes = *routes_,
@@ -169,8 +174,13 @@ class Service::Parts {
                                .recheck_interval = config_.keys.recheck_interval,
                                .on_change = [this](const PoolId& pool, bool locked) { OnLock(pool, locked); }},
         clock_, random_);
+    key_calls_.emplace(*provider_, key_link_, config_.region, config_.account);
     provider_->SetChangeListener([this](const std::string& key_arn) { keyring_->Recheck(key_arn); });
     return {};
+  }
+
+  replication::ControlResult<Bytes> AskPeer(const Region& target, const replication::pb::ControlRequest&) {
+    return Err(replication::ControlError{replication::ControlErrorCode::kNotMember, "no Region " + target.value()});
   }
 
   void OnLock(const PoolId& pool, bool locked) {
@@ -233,6 +243,10 @@ class Service::Parts {
   http::BlockingPool blocking_;
   std::unique_ptr<keys::local::LocalKeyProvider> provider_;
   mutable std::optional<keys::Keyring> keyring_;
+  KeyLink key_link_{[this](const Region& target, const replication::pb::ControlRequest& request) {
+    return AskPeer(target, request);
+  }};
+  std::optional<kms_api::Call> key_calls_;
   std::unique_ptr<directory::Routes> routes_;
   std::unique_ptr<storage::Subscription> key_notices_;
   std::optional<Api> api_;
