@@ -317,6 +317,8 @@ TEST_F(ServerTest, HeaderThatWouldSplitTheResponse_Is500) {
 }
 
 TEST_F(ServerTest, StopWithRequestsUnderWay_TheyAreAnsweredAndIdleOnesClosed) {
+  // What one connection shows of the stop then holds for the others.
+  options_.thread_count = 1;
   Start();
   TestClient idle(port_), busy(port_), half(port_);
   idle.Send(kGet);
@@ -338,6 +340,8 @@ TEST_F(ServerTest, StopWithRequestsUnderWay_TheyAreAnsweredAndIdleOnesClosed) {
 }
 
 TEST_F(ServerTest, StopWithoutTimeToDrain_CutsButWaitsForTheHandler) {
+  // What one connection shows of the stop then holds for the others.
+  options_.thread_count = 1;
   Start();
   TestClient busy(port_), half(port_);
   busy.Send(Post("/gate", "x"));
