@@ -12,6 +12,8 @@ const files = named.length > 0 ? named : (await readdir(join(here, folder))).fil
 const results = join(here, '../build/test');
 await mkdir(results, { recursive: true });
 
+// The SDK warns of Node versions that it will stop to support.
+const environment = { ...process.env, NODE_OPTIONS: '--no-warnings' };
 const sharing = folder === 'clients';
 const lab = sharing ? await Lab.start() : undefined;
 const tests = spawn(
@@ -25,7 +27,7 @@ const tests = spawn(
     `--test-reporter-destination=${join(results, `${folder}.tap`)}`,
     ...files.map((file) => join(here, folder, file)),
   ],
-  { stdio: 'inherit', env: lab ? lab.shareWith(process.env) : process.env },
+  { stdio: 'inherit', env: lab ? lab.shareWith(environment) : environment },
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => tests.kill(signal));
 const status = await new Promise((resolve) => tests.once('exit', (code) => resolve(code ?? 1)));

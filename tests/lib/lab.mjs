@@ -130,9 +130,9 @@ export class Lab {
     await this.symbolon('lab', 'start', region, '--dir', this.dir);
   }
 
-  // What the Region's outbox holds, newest last.
-  async outbox(region = this.primary.name) {
-    const response = await fetch(`${this.region(region).operations}/outbox`);
+  // The newest messages to a destination (or a user name) in the Region's outbox, the newest last.
+  async outbox(to, region = this.primary.name) {
+    const response = await fetch(`${this.region(region).operations}/outbox?username=${encodeURIComponent(to)}`);
     return (await response.json()).messages;
   }
 
