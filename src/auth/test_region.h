@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,27 +14,15 @@
 #include "auth/error.h"
 #include "base/manual_clock.h"
 #include "crypto/signing_key.h"
+#include "directory/test_store.h"
 #include "directory/users.h"
-#include "keys/pool_keys.h"
 
 namespace symbolon::auth {
 
-// Octets that look random and are the same in every run. Thread-safe is what it is not.
-class SeededRandom final : public Random {
- public:
-  explicit SeededRandom(std::string_view seed) : seed_(seed) {}
-  Bytes Octets(std::size_t count) override;
-
- private:
-  std::string seed_;
-  std::uint64_t block_ = 0;
-};
-
-// A pool that Regions share: its id and opened keys.
+// A pool that Regions share: its id, of which its keys are made.
 struct TestPool {
-  explicit TestPool(std::string_view id = "eu-central-1_TestPool1");
+  explicit TestPool(std::string_view name = "eu-central-1_TestPool1") : id(std::string(name)) {}
   PoolId id;
-  std::shared_ptr<const keys::PoolKeys> keys;
 };
 
 // Keys of either algorithm, made once for all tests.
@@ -54,7 +41,7 @@ class TestRegion {
   // Runs a plan until it commits. An error throws its changes away unless it keeps them.
   template <class T>
   AuthResult<T> Run(const std::function<AuthResult<T>(const Context&)>& plan) {
-    directory::Env env(clock_.Now(), random_, settings_);
+    directory::Env env(clock_.Now(), random(), settings_);
     for (;;) {
       auto tx = Begin();
       AuthResult<T> result =
@@ -70,13 +57,13 @@ class TestRegion {
   // An answer without changes.
   template <class Look>
   auto See(const Look& look) {
-    directory::Env env(clock_.Now(), random_, settings_);
+    directory::Env env(clock_.Now(), random(), settings_);
     auto tx = Begin();
     return look(Context{.tx = *tx, .env = env, .pool = pool, .signer = signer, .is_primary = is_primary});
   }
 
   // For tests of plans that run side by side.
-  std::unique_ptr<directory::Transaction> Begin();
+  std::unique_ptr<directory::Transaction> Begin() { return store_.Begin(pool_id_); }
   // False after a conflict.
   bool Commit(directory::Transaction& tx);
 
@@ -84,29 +71,19 @@ class TestRegion {
   bool last_wrote() const { return last_wrote_; }
 
   // Merges all facts of `other` into this Region.
-  void MergeFactsOf(const TestRegion& other);
+  void MergeFactsOf(TestRegion& other) { store_.MergeFacts(other.store_, pool_id_); }
   // Replaces this Region's directory by that of `other`.
-  void CopyDirectoryOf(const TestRegion& other);
+  void CopyDirectoryOf(TestRegion& other);
 
   const directory::RegionSettings& settings() const { return settings_; }
   ManualClock& clock() { return clock_; }
-  Random& random() { return random_; }
+  Random& random() { return store_.random(); }
 
  private:
-  struct Cell {
-    std::optional<Bytes> value;
-    std::uint64_t version = 0;
-  };
-  using Cells = std::map<storage::Key, Cell>;
-  class Snapshot;
-
   PoolId pool_id_;
-  std::shared_ptr<const keys::PoolKeys> keys_;
   ManualClock& clock_;
-  SeededRandom random_;
   directory::RegionSettings settings_;
-  Cells cells_;
-  std::uint64_t version_ = 0;
+  directory::TestStore store_;
   bool last_wrote_ = false;
 };
 
