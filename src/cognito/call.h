@@ -6,6 +6,7 @@
 // CommitDespiteError was called.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "directory/transaction.h"
 #include "directory/users.h"
 #include "replication/roles.h"
+#include "replication/status.h"
 
 namespace symbolon::cognito {
 
@@ -72,6 +74,9 @@ class PoolCatalog {
   virtual Listing List(const std::optional<PoolId>& after, std::size_t limit) = 0;
 };
 
+// nullopt: the pool is not replicated from or to here. Empty where there are no other Regions.
+using ReplicationStatusOf = std::function<std::optional<replication::ReplicationStatus>(const PoolId& pool)>;
+
 class Call {
  public:
   Call(directory::Transaction& tx, directory::Env& env) : tx_(tx), env_(env) {}
@@ -98,6 +103,10 @@ class Call {
   }
   const Preparation& preparation() const { return *preparation_; }
   PoolCatalog& catalog() { return *catalog_; }
+  // What this Region knows of the pool's replication now; nullopt where there are no other Regions.
+  std::optional<replication::ReplicationStatus> replication_status() const {
+    return *replication_status_ ? (*replication_status_)(pool_id()) : std::nullopt;
+  }
   // The pool that has this domain in this Region, if any has.
   std::optional<PoolId> domain_owner(std::string_view domain) const { return routes_->PoolOfDomain(domain); }
 
@@ -117,6 +126,7 @@ class Call {
   PoolCatalog* catalog_ = nullptr;
   auth::TokenSigner* signer_ = nullptr;
   const directory::Routes* routes_ = nullptr;
+  const ReplicationStatusOf* replication_status_ = nullptr;
   bool commit_despite_error_ = false;
 };
 

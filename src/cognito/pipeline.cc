@@ -364,6 +364,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     call.catalog_ = this;
     call.signer_ = &services_.signer;
     call.routes_ = &services_.routes;
+    call.replication_status_ = &services_.replication_status;
     if (!exchange.pool.empty() && !exchange.new_pool_keys) {
       if (const auto role = tx.GetClear(directory::RecordType::kRole, ""))
         call.role_ = replication::ParseRole(*role).value_or(call.role_);

@@ -56,6 +56,7 @@ struct Services {
   Observer& observer;
   ForwardMemberState forward_member_state;
   KeyServiceCall call_key_service;
+  ReplicationStatusOf replication_status;
 };
 
 }  // namespace symbolon::cognito

@@ -1,0 +1,13 @@
+// The state of a pool's replication as DescribeReplication and the operations port show it.
+#pragma once
+
+#include "model/own_shapes.h"
+#include "replication/status.h"
+
+namespace symbolon::cognito {
+
+// `here`: the Region that says so.
+model::own::DescribeReplicationResponse DescribeReplicationOf(const replication::ReplicationStatus& status,
+                                                              const Region& here);
+
+}  // namespace symbolon::cognito
