@@ -89,6 +89,8 @@ Keyring::Keyring(KeyProvider& provider, Options options, Clock& clock, Random& r
       options_(std::move(options)),
       clock_(clock),
       random_(random),
+      confirmation_max_(options_.confirmation_max.count() != 0 ? options_.confirmation_max
+                                                               : 3 * options_.recheck_interval),
       state_(std::make_unique<State>()) {}
 
 Keyring::~Keyring() = default;
@@ -101,7 +103,7 @@ KeyServiceResult<std::shared_ptr<const PoolKeys>> Keyring::KeysOf(const storage:
     if (found != state_->pools.end()) {
       const Entry& entry = found->second;
       if (entry.locked) return Err(ForClient(*entry.locked));
-      if (clock_.SinceBoot().count() - entry.cmk->confirmed_at > options_.confirmation_max.count()) {
+      if (clock_.SinceBoot().count() - entry.cmk->confirmed_at > confirmation_max_.count()) {
         return Err(ForClient({KeyErrorCode::kUnavailable, ""}));
       }
       return entry.keys;
@@ -233,7 +235,7 @@ void Keyring::Ask(const std::shared_ptr<Cmk>& cmk) {
     cmk->Confirm(asked_at);
     Reopen(cmk);
   } else if (answer.error().code != KeyErrorCode::kUnavailable ||
-             asked_at - cmk->confirmed_at > options_.confirmation_max.count()) {
+             asked_at - cmk->confirmed_at > confirmation_max_.count()) {
     Lock(*cmk, answer.error());
   }
 }

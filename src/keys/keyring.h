@@ -30,7 +30,8 @@ class Keyring final : public KeyService {
     // The CMK of pools that have none of their own.
     std::string service_owned_key_arn;
     std::chrono::nanoseconds recheck_interval = std::chrono::seconds(2);
-    std::chrono::nanoseconds confirmation_max = std::chrono::seconds(6);
+    // 0: three times `recheck_interval`.
+    std::chrono::nanoseconds confirmation_max{};
     // Told when a pool is locked (drop what was decrypted with its keys) or opened again; not told of the first
     // opening. Called without locks held, on the thread that found out.
     std::function<void(const PoolId& pool, bool locked)> on_change = {};
@@ -68,6 +69,7 @@ class Keyring final : public KeyService {
   const Options options_;
   Clock& clock_;
   Random& random_;
+  const std::chrono::nanoseconds confirmation_max_;
   const std::unique_ptr<State> state_;
 };
 
