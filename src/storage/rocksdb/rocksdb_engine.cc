@@ -20,11 +20,20 @@
 namespace symbolon::storage {
 namespace {
 
+constexpr std::uint64_t kRoomToOpenBytes = 16 << 20;
+
 rocksdb::Slice ToSlice(BytesView octets) { return {octets.data(), octets.size()}; }
 BytesView ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 StoreError ReadError(const rocksdb::Status& status) {
   return {status.IsCorruption() ? StoreErrorCode::kCorrupt : StoreErrorCode::kUnavailable, status.ToString()};
+}
+
+// Without root's reserve. A file system that does not tell has room until a write fails.
+std::uint64_t FreeBytes(const std::string& directory) {
+  struct statvfs room = {};
+  if (statvfs(directory.c_str(), &room) != 0) return UINT64_MAX;
+  return static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;
 }
 
 // Learns what RocksDB's statuses do not tell: whether it was the sync of the log that failed. An append that finds no
@@ -126,7 +135,6 @@ class RocksDbEngine final : public Engine {
 
   StoreResult<void> Write(const EngineBatch& batch) override {
     SYMBOLON_TRY_VOID(CheckRoom(batch.size_bytes()));
-    if (stopped_for_room_) SYMBOLON_TRY_VOID(Resume());
     rocksdb::WriteBatch writes(batch.size_bytes() + 16 * batch.operations().size());
     rocksdb::Status status;
     for (const EngineBatch::Operation& operation : batch.operations()) {
@@ -144,15 +152,13 @@ class RocksDbEngine final : public Engine {
       }
       if (!status.ok()) return Err(StoreError{StoreErrorCode::kUnavailable, status.ToString()});
     }
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    status = db_->Write(options, &writes);
-    if (status.ok()) return {};
-    if (status.IsNoSpace() && !listener_->log_sync_failed()) {
-      stopped_for_room_ = true;
-      return Err(Full(status.ToString()));
+    // Twice, because a flush in the background may have met a full disk that has room again.
+    StoreResult<void> written = WriteOnce(writes);
+    if (!written && written.error().code == StoreErrorCode::kFull) {
+      SYMBOLON_TRY_VOID(Resume());
+      written = WriteOnce(writes);
     }
-    return Err(StoreError{StoreErrorCode::kUnknownOutcome, status.ToString()});
+    return written;
   }
 
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override {
@@ -172,24 +178,28 @@ class RocksDbEngine final : public Engine {
   }
 
   StoreResult<void> CheckRoom(std::size_t batch_bytes) const {
-    struct statvfs room = {};
-    // A file system that does not tell its room will answer the write itself.
-    if (options_.headroom_bytes == 0 || statvfs(options_.directory.c_str(), &room) != 0) return {};
-    const std::uint64_t free_bytes = static_cast<std::uint64_t>(room.f_bavail) * room.f_frsize;
-    if (free_bytes >= options_.headroom_bytes + batch_bytes) return {};
+    const std::uint64_t free_bytes = FreeBytes(options_.directory);
+    if (options_.headroom_bytes == 0 || free_bytes >= options_.headroom_bytes + batch_bytes) return {};
     return Err(Full(std::to_string(free_bytes >> 20) + " MiB free, " + std::to_string(options_.headroom_bytes >> 20) +
                     " MiB are kept"));
   }
 
-  // RocksDB refuses all writes since it met ENOSPC. It takes them again after its buffers could be flushed, which also
+  StoreResult<void> WriteOnce(rocksdb::WriteBatch& writes) {
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const rocksdb::Status status = db_->Write(options, &writes);
+    if (status.ok()) return {};
+    if (status.IsNoSpace() && !listener_->log_sync_failed()) return Err(Full(status.ToString()));
+    return Err(StoreError{StoreErrorCode::kUnknownOutcome, status.ToString()});
+  }
+
+  // RocksDB refuses all writes after it met ENOSPC. It takes them again when its buffers could be flushed, which also
   // leaves the log with the torn record behind.
   StoreResult<void> Resume() {
     std::lock_guard lock(resume_mutex_);
-    if (!stopped_for_room_) return {};
     const rocksdb::Status status = db_->Resume();
     if (status.IsNoSpace()) return Err(Full(status.ToString()));
     if (!status.ok()) return Err(StoreError{StoreErrorCode::kUnavailable, status.ToString()});
-    stopped_for_room_ = false;
     return {};
   }
 
@@ -197,7 +207,6 @@ class RocksDbEngine final : public Engine {
   const std::shared_ptr<FailureListener> listener_;
   const std::unique_ptr<rocksdb::DB> db_;
   std::mutex resume_mutex_;
-  std::atomic<bool> stopped_for_room_ = false;
 };
 
 rocksdb::Options DatabaseOptions(const RocksDbOptions& from, const std::shared_ptr<FailureListener>& listener) {
@@ -230,6 +239,10 @@ rocksdb::Options DatabaseOptions(const RocksDbOptions& from, const std::shared_p
   // Values are sealed: nothing to compress.
   options.compression = rocksdb::kNoCompression;
   options.level_compaction_dynamic_level_bytes = true;
+  // Compactions stay small, so that they fit into the headroom.
+  options.target_file_size_base = 16 << 20;
+  options.max_bytes_for_level_base = 64 << 20;
+  options.max_compaction_bytes = 128 << 20;
   // One committer writes; locks between inserters would only cost.
   options.allow_concurrent_memtable_write = false;
   options.enable_write_thread_adaptive_yield = false;
@@ -255,21 +268,38 @@ StoreError OpenError(const std::string& directory, const rocksdb::Status& status
   return {StoreErrorCode::kUnavailable, "the store in " + directory + " cannot be opened: " + text};
 }
 
+StoreResult<void> MakeDirectory(const std::string& directory) {
+  std::error_code failure;
+  const bool created = std::filesystem::create_directories(directory, failure);
+  if (created && !failure) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, failure);
+  if (!failure) return {};
+  return Err(StoreError{failure == std::errc::no_space_on_device ? StoreErrorCode::kFull : StoreErrorCode::kUnavailable,
+                        "the directory " + directory + " cannot be made: " + failure.message()});
+}
+
+// RocksDB takes files without the one that names the live ones for nothing, and would start anew over them.
+StoreResult<void> CheckNotBeheaded(const std::string& directory) {
+  std::error_code failure;
+  if (std::filesystem::exists(std::filesystem::path(directory) / "CURRENT", failure)) return {};
+  for (std::filesystem::directory_iterator file(directory, failure), end; !failure && file != end;
+       file.increment(failure)) {
+    if (file->path().extension() == ".sst" || file->path().extension() == ".log") {
+      return Err(StoreError{StoreErrorCode::kCorrupt, "the store in " + directory + " has lost its file CURRENT"});
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 StoreResult<std::unique_ptr<Engine>> OpenRocksDb(const RocksDbOptions& options) {
-  std::error_code failure;
-  const bool created = std::filesystem::create_directories(options.directory, failure);
-  if (failure) {
-    return Err(StoreError{StoreErrorCode::kUnavailable,
-                          "the directory " + options.directory + " cannot be made: " + failure.message()});
-  }
-  if (created) {
-    std::filesystem::permissions(options.directory, std::filesystem::perms::owner_all, failure);
-    if (failure) {
-      return Err(StoreError{StoreErrorCode::kUnavailable,
-                            "the directory " + options.directory + " cannot be protected: " + failure.message()});
-    }
+  SYMBOLON_TRY_VOID(MakeDirectory(options.directory));
+  SYMBOLON_TRY_VOID(CheckNotBeheaded(options.directory));
+  // RocksDB aborts the process when it finds no room while it opens.
+  if (const std::uint64_t free_bytes = FreeBytes(options.directory); free_bytes < kRoomToOpenBytes) {
+    return Err(StoreError{StoreErrorCode::kFull, "no room to open the store in " + options.directory + ": " +
+                                                     std::to_string(free_bytes >> 20) + " MiB free, " +
+                                                     std::to_string(kRoomToOpenBytes >> 20) + " MiB are needed"});
   }
   auto listener = std::make_shared<FailureListener>();
   rocksdb::DB* opened = nullptr;

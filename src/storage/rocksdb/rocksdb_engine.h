@@ -13,16 +13,16 @@ struct RocksDbOptions {
   std::string directory;
   // Block cache and write buffers together; indexes and filters count.
   std::size_t memory_bytes = 48 << 20;
-  // Writes answer kFull while the file system has less room than this, so that flushes and compactions never find it
-  // full.
-  std::size_t headroom_bytes = 64 << 20;
+  // Writes answer kFull while the file system has less room than this. What flushes and compactions may need at a time
+  // must fit in, because RocksDB as Debian builds it aborts the process when it really meets a full disk.
+  std::size_t headroom_bytes = 256 << 20;
   // Threads for flushes and compactions.
   int background_jobs = 2;
 };
 
 // After a crash all that Write answered is there; only a torn end of RocksDB's log is tolerated, any other damage is
 // kCorrupt. kUnavailable: in use by another process, not writable, or another failure to open, with the reason. kFull:
-// no room.
+// less than 16 MiB are free.
 StoreResult<std::unique_ptr<Engine>> OpenRocksDb(const RocksDbOptions& options);
 
 }  // namespace symbolon::storage
