@@ -7,7 +7,8 @@
 
 namespace symbolon::log {
 
-enum class Level { kDebug, kInfo, kWarning, kError };
+// kOff is for SetLevel: nothing is written.
+enum class Level { kDebug, kInfo, kWarning, kError, kOff };
 
 // Lines below `level` are dropped. Default: kInfo. Thread-safe.
 void SetLevel(Level level);

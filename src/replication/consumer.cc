@@ -141,6 +141,7 @@ Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
       StopStream(Problem::kSupplierBehind, now);
       break;
     case pb::Outcome::kDiverged:
+      ++counters_.divergences;
       log::Error(
           "replication: pool {}: this Region holds entries after {} that the primary does not have; it goes on serving "
           "them",
@@ -159,6 +160,7 @@ Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
       }
       // A copy of an earlier state than this one would take acknowledged writes back.
       if (*head && storage::ComparePositions(PositionOf(outcome.copy().head()), PositionOf(**head)) < 0) {
+        ++counters_.divergences;
         log::Error("replication: pool {}: the primary offers a copy older than what is here", pool_.value());
         Leave(step, pb::PROTOCOL, Problem::kDiverged, now);
         break;
@@ -303,8 +305,11 @@ Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::
       dropped.set_pool(pool_.value());
       dropped.set_member_number(member_number_);
     } else {
-      log::Error("replication: pool {}: cannot be dropped: {}", pool_.value(), result.error().detail);
-      problem_ = Problem::kStoreFails;
+      // Facts that the primary lacks: it is about to take them.
+      if (result.error().code != storage::StoreErrorCode::kConflict) {
+        log::Error("replication: pool {}: cannot be dropped: {}", pool_.value(), result.error().detail);
+        problem_ = Problem::kStoreFails;
+      }
       retry_at_ = now.since_boot + backoff_.Next(random_);
     }
     return step;

@@ -9,6 +9,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -95,8 +96,8 @@ class Consumer {
   std::uint64_t member_number() const { return member_number_; }
   // The primary's head as last heard on a stream.
   const std::optional<storage::pb::Head>& primary_head() const { return primary_head_; }
-  // The supplier says that this Region has to drop the pool; the member's number.
-  std::optional<std::uint64_t> told_to_drop() const { return told_to_drop_; }
+  // The supplier said that this Region has to drop the pool, as this member. Answered once.
+  std::optional<std::uint64_t> TakeToldToDrop() { return std::exchange(told_to_drop_, std::nullopt); }
   std::uint64_t copy_records() const { return copy_records_; }
   std::uint64_t copy_record_count() const { return copy_record_count_; }
 

@@ -4,22 +4,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "storage/log.h"
 
 namespace symbolon::replication {
-
-std::uint64_t ProgressOf(const storage::pb::FactVector& vector, const std::string& region,
-                         const std::string& incarnation) {
-  for (const storage::pb::FactProgress& progress : vector.progress()) {
-    if (progress.region() == region && progress.incarnation() == incarnation) return progress.number();
-  }
-  return 0;
-}
-
-bool Covers(const storage::pb::FactVector& whole, const storage::pb::FactVector& part) {
-  return std::ranges::all_of(part.progress(), [&](const storage::pb::FactProgress& progress) {
-    return ProgressOf(whole, progress.region(), progress.incarnation()) >= progress.number();
-  });
-}
 
 // ---- FactSupplier ----
 
@@ -35,7 +22,8 @@ FactSupplier::FactSupplier(storage::Store& store, PoolId pool, Region peer, cons
 void FactSupplier::OnHave(const pb::FactsHave& have) {
   acknowledged_ = have.vector();
   std::erase_if(sent_, [&](const Sent& sent) {
-    const bool over = have.again() || ProgressOf(acknowledged_, sent.region, sent.incarnation) >= sent.last_number;
+    const bool over =
+        have.again() || storage::ProgressOf(acknowledged_, sent.region, sent.incarnation) >= sent.last_number;
     if (over) window_.Give(sent.size_bytes);
     return over;
   });
@@ -46,11 +34,11 @@ void FactSupplier::OnHave(const pb::FactsHave& have) {
 
 std::uint64_t FactSupplier::Wanted(const storage::pb::FactProgress& progress) const {
   if (progress.region() != peer_.value()) return progress.number();
-  return ProgressOf(at_begin_, progress.region(), progress.incarnation());
+  return storage::ProgressOf(at_begin_, progress.region(), progress.incarnation());
 }
 
 std::uint64_t FactSupplier::Known(const storage::pb::FactProgress& progress) const {
-  std::uint64_t known = ProgressOf(acknowledged_, progress.region(), progress.incarnation());
+  std::uint64_t known = storage::ProgressOf(acknowledged_, progress.region(), progress.incarnation());
   for (const Sent& sent : sent_) {
     if (sent.region == progress.region() && sent.incarnation == progress.incarnation()) {
       known = std::max(known, sent.last_number);

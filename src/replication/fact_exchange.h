@@ -18,12 +18,6 @@
 
 namespace symbolon::replication {
 
-// How far `vector` has the facts of this Region and incarnation; 0: not at all.
-std::uint64_t ProgressOf(const storage::pb::FactVector& vector, const std::string& region,
-                         const std::string& incarnation);
-// Everything in `part` is in `whole`.
-bool Covers(const storage::pb::FactVector& whole, const storage::pb::FactVector& part);
-
 // Sends what the consumer lacks. Only to a member: whoever calls Next() has checked that.
 class FactSupplier {
  public:

@@ -14,12 +14,16 @@ constexpr int kPoolStatesPerFrame = 200;
 
 }  // namespace
 
-PoolNews NewsOf(const storage::Notice& notice) {
-  PoolNews news{.pool = notice.pool, .head = notice.head, .roles = notice.everything, .facts_grew = notice.facts_grew};
+void AddTo(News& news, const storage::Notice& notice) {
+  bool roles = notice.everything;
   for (const storage::Key& key : notice.keys) {
-    news.roles = news.roles || (key.space == storage::Space::kDirectory && key.type == kRoleRecordType);
+    roles = roles || (key.space == storage::Space::kDirectory && key.type == kRoleRecordType);
   }
-  return news;
+  if (!notice.head && !roles && !notice.facts_grew) return;
+  PoolNews& of_pool = news[notice.pool];
+  if (notice.head) of_pool.head = notice.head;
+  of_pool.roles = of_pool.roles || roles;
+  of_pool.facts_grew = of_pool.facts_grew || notice.facts_grew;
 }
 
 Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options,
@@ -200,7 +204,7 @@ bool Machine::TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now) {
     if (supplier == pool->suppliers.end()) return;
     use(*supplier->second);
     MarkReady(peer.region, id, Topic::kDirectory);
-    MaybeMarkCopied(id, *pool, peer.region);
+    MaybeMarkCopied(id, *pool, peer.region, now);
   };
   switch (frame.body_case()) {
     case pb::Frame::kOpen:
@@ -216,7 +220,7 @@ bool Machine::TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now) {
       with_supplier(frame.end().pool(), [&](Supplier& supplier) { supplier.OnEnd(frame.end()); });
       return true;
     case pb::Frame::kFactsHave:
-      OnFactsHave(peer, frame.facts_have());
+      OnFactsHave(peer, frame.facts_have(), now);
       return true;
     case pb::Frame::kDropped:
       OnDropped(peer, frame.dropped());

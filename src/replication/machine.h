@@ -28,15 +28,16 @@
 
 namespace symbolon::replication {
 
-// What a storage::Notice means to replication; notices of one pool may be joined.
+// What storage::Notices mean to replication, joined by pool, in their order. Not thread-safe.
 struct PoolNews {
-  PoolId pool;
+  // The newest.
   std::optional<storage::pb::Head> head;
   // The role record, or everything, may have changed.
   bool roles = false;
   bool facts_grew = false;
 };
-PoolNews NewsOf(const storage::Notice& notice);
+using News = std::map<PoolId, PoolNews>;
+void AddTo(News& news, const storage::Notice& notice);
 
 enum class ControlErrorCode {
   // The Region asked is not the pool's primary.
@@ -68,7 +69,7 @@ class Machine {
 
   // Finds the pools of the store. Once, before everything else; notices of later changes must not be missed.
   void Start(Instant now);
-  void OnNews(const PoolNews& news, Instant now);
+  void OnNews(const News& news, Instant now);
   // Often: at least every 100 ms.
   void OnTick(Instant now);
 
@@ -132,7 +133,7 @@ class Machine {
     };
     std::map<Region, FactPull> fact_pulls;
     int merges_under_way = 0;
-    // To be dropped as this member as soon as no merge is under way.
+    // To be dropped as this member as soon as the primary has all facts that are here and no merge is under way.
     std::optional<std::uint64_t> drop_as_member;
     // The log was trimmed below this entry, or will be.
     std::uint64_t trimmed_to = 0;
@@ -140,7 +141,8 @@ class Machine {
     bool dropping_deleted = false;
     // Facts that a new member has to have before it leaves CREATING: those that were here when its copy was complete.
     std::map<Region, storage::pb::FactVector> facts_at_copy;
-    std::map<Region, bool> role_change_under_way;
+    // When the end of a copy is recorded next, should it have to be tried again.
+    std::map<Region, std::chrono::nanoseconds> mark_copied_at;
   };
 
   // ---- links (machine.cc) ----
@@ -163,13 +165,14 @@ class Machine {
   void TickPeer(Peer& peer, Instant now);
 
   // ---- pools (machine_pools.cc) ----
+  void OnPoolNews(const PoolId& id, const PoolNews& news, Instant now);
   Pool* FindPool(const PoolId& id);
   void LoadPool(const PoolId& id, Instant now);
   void ForgetPoolIfGone(const PoolId& id);
   void OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::RoleRecord>& before, Instant now);
   void OnPoolState(Peer& peer, pb::PoolState state, Instant now);
   bool IsPrimary(const Pool& pool) const;
-  // The peer takes part in the pool: primary, or a member that has not to go.
+  // The Region takes part in the pool: primary, or a member that has not to go.
   static bool Shares(const Pool& pool, const Region& region);
   pb::PoolState StateFor(const PoolId& id, const Pool& pool, const Region& peer) const;
   void Announce(const PoolId& id, const Pool& pool, Peer& peer);
@@ -178,15 +181,18 @@ class Machine {
   void UpdateConsumer(const PoolId& id, Pool& pool, Instant now);
   void UpdateFactPulls(const PoolId& id, Pool& pool);
   void Drop(const PoolId& id, Pool& pool, std::uint64_t member_number, const Region& peer, Instant now);
+  void ProceedWithDrop(const PoolId& id, Pool& pool, Instant now);
+  // Those of the facts here that the primary has; nullopt: it need not have any, no directory is here.
+  std::optional<storage::pb::FactVector> FactsAtPrimary(const PoolId& id, const Pool& pool) const;
   void CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instant now);
   void CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::Step step);
   void OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now);
   void OnOpen(Peer& peer, const pb::Open& open, Instant now);
-  void OnFactsHave(Peer& peer, const pb::FactsHave& have);
+  void OnFactsHave(Peer& peer, const pb::FactsHave& have, Instant now);
   void OnDropped(Peer& peer, const pb::Dropped& dropped);
   std::optional<pb::Frame> NextOf(Peer& peer, const Session::Ready& ready, Instant now);
   void MarkReady(const Region& peer, const PoolId& id, Topic topic);
-  void MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& peer);
+  void MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& peer, Instant now);
   void MaybeDropDeleted(const PoolId& id, Pool& pool);
   void TickPool(const PoolId& id, Pool& pool, Instant now);
   void Trim(const PoolId& id, Pool& pool, Instant now);

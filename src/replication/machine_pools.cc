@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "replication/machine.h"
+#include "storage/log.h"
 
 namespace symbolon::replication {
 namespace {
@@ -37,22 +38,26 @@ Machine::Pool* Machine::FindPool(const PoolId& id) {
 
 // ---- news of the store ----
 
-void Machine::OnNews(const PoolNews& news, Instant now) {
-  Pool* pool = FindPool(news.pool);
+void Machine::OnNews(const News& news, Instant now) {
+  for (const auto& [id, of_pool] : news) OnPoolNews(id, of_pool, now);
+}
+
+void Machine::OnPoolNews(const PoolId& id, const PoolNews& news, Instant now) {
+  Pool* pool = FindPool(id);
   if (news.roles || (pool == nullptr && news.head)) {
-    LoadPool(news.pool, now);
-    pool = FindPool(news.pool);
+    LoadPool(id, now);
+    pool = FindPool(id);
   }
   if (pool == nullptr) return;
   if (news.head) {
     pool->head = news.head;
     for (auto& [region, supplier] : pool->suppliers) {
       supplier->OnHead(*news.head);
-      MarkReady(region, news.pool, Topic::kDirectory);
+      MarkReady(region, id, Topic::kDirectory);
     }
   }
   if (news.facts_grew) {
-    for (const auto& [region, supplier] : pool->fact_suppliers) MarkReady(region, news.pool, Topic::kFacts);
+    for (const auto& [region, supplier] : pool->fact_suppliers) MarkReady(region, id, Topic::kFacts);
   }
 }
 
@@ -100,8 +105,11 @@ void Machine::OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::Role
     if (was || is) Announce(id, pool, peer);
     MarkReady(region, id, Topic::kFacts);
     const pb::Member* member = pool.role ? FindMember(*pool.role, region) : nullptr;
-    if (member == nullptr || member->state() != pb::CREATING) pool.facts_at_copy.erase(region);
-    MaybeMarkCopied(id, pool, region);
+    if (member == nullptr || member->state() != pb::CREATING) {
+      pool.facts_at_copy.erase(region);
+      pool.mark_copied_at.erase(region);
+    }
+    MaybeMarkCopied(id, pool, region, now);
   }
   MaybeDropDeleted(id, pool);
   if (pool.role) {
@@ -188,7 +196,33 @@ void Machine::Drop(const PoolId& id, Pool& pool, std::uint64_t member_number, co
   pool.consumer_peer = peer;
   pool.fact_pulls.clear();
   pool.drop_as_member = member_number;
-  if (pool.merges_under_way == 0) CarryOut(id, pool, pool.consumer->Drop(member_number, now), now);
+  ProceedWithDrop(id, pool, now);
+}
+
+void Machine::ProceedWithDrop(const PoolId& id, Pool& pool, Instant now) {
+  if (!pool.drop_as_member || pool.merges_under_way > 0 || pool.consumer->state() == Consumer::State::kDropping) return;
+  // A fact that was accepted here may be nowhere else yet; the store checks it again when it drops the pool.
+  if (const auto at_primary = FactsAtPrimary(id, pool)) {
+    const auto here = store_.MakeSnapshot()->Facts(id);
+    if (!here || !storage::Covers(*at_primary, *here)) return;
+  }
+  CarryOut(id, pool, pool.consumer->Drop(*pool.drop_as_member, now), now);
+}
+
+std::optional<storage::pb::FactVector> Machine::FactsAtPrimary(const PoolId& id, const Pool& pool) const {
+  if (!pool.head || !pool.role) return std::nullopt;
+  auto here = store_.MakeSnapshot()->Facts(id);
+  if (!here) return storage::pb::FactVector();
+  const auto supplier = pool.fact_suppliers.find(pool.consumer_peer);
+  for (storage::pb::FactProgress& progress : *here->mutable_progress()) {
+    // Its own came from it.
+    if (progress.region() == pool.consumer_peer.value()) continue;
+    progress.set_number(
+        supplier == pool.fact_suppliers.end()
+            ? 0
+            : storage::ProgressOf(supplier->second->acknowledged(), progress.region(), progress.incarnation()));
+  }
+  return *std::move(here);
 }
 
 void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instant now) {
@@ -223,7 +257,11 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
     } else if (std::holds_alternative<FlipStaging>(*step.call)) {
       host_.RunBlocking([this, id] { return store_.FlipStaging(id); }, done);
     } else {
-      host_.RunBlocking([this, id] { return store_.DropPool(id); }, done);
+      host_.RunBlocking(
+          [this, id, at_primary = FactsAtPrimary(id, pool)] {
+            return store_.DropPool(id, at_primary ? &*at_primary : nullptr);
+          },
+          done);
     }
   }
   if (pool.consumer->state() == Consumer::State::kDropped) {
@@ -234,8 +272,8 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
     ForgetPoolIfGone(id);
     return;
   }
-  if (!pool.drop_as_member && pool.consumer->told_to_drop()) {
-    Drop(id, pool, *pool.consumer->told_to_drop(), pool.consumer_peer, now);
+  if (const std::optional<std::uint64_t> member_number = pool.consumer->TakeToldToDrop()) {
+    Drop(id, pool, *member_number, pool.consumer_peer, now);
   }
 }
 
@@ -251,8 +289,8 @@ void Machine::UpdateFactPulls(const PoolId& id, Pool& pool) {
   for (auto& [region, peer] : peers_) {
     const auto heard = peer.heard.find(id);
     const bool wanted = peer.dialled && peer.dialled->greeted() && pool.head && !pool.drop_as_member &&
-                        Shares(pool, own_) && Shares(pool, region) && heard != peer.heard.end() &&
-                        heard->second.has_head();
+                        Shares(pool, own_) && RoleOf(*pool.role, region).kind != Role::Kind::kNone &&
+                        heard != peer.heard.end() && heard->second.has_head();
     if (!wanted) {
       pool.fact_pulls.erase(region);
     } else if (!pool.fact_pulls.contains(region)) {
@@ -280,9 +318,7 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::S
                        CarryOut(id, *merged, peers_.at(region), pull->second.consumer->OnMerged(result, now));
                      }
                      if (merged->merges_under_way > 0) return;
-                     if (merged->drop_as_member) {
-                       return CarryOut(id, *merged, merged->consumer->Drop(*merged->drop_as_member, now), now);
-                     }
+                     if (merged->drop_as_member) return ProceedWithDrop(id, *merged, now);
                      ForgetPoolIfGone(id);
                    });
 }
@@ -312,21 +348,21 @@ void Machine::OnOpen(Peer& peer, const pb::Open& open, Instant now) {
   const Region hint(pool->role ? pool->role->primary() : std::string());
   supplier->OnOpen(open, member, hint, pinned_copies() < static_cast<int>(options_.copies_max), now);
   MarkReady(peer.region, id, Topic::kDirectory);
-  MaybeMarkCopied(id, *pool, peer.region);
+  MaybeMarkCopied(id, *pool, peer.region, now);
 }
 
-void Machine::OnFactsHave(Peer& peer, const pb::FactsHave& have) {
+void Machine::OnFactsHave(Peer& peer, const pb::FactsHave& have, Instant now) {
   const PoolId id(have.pool());
   Pool* pool = FindPool(id);
   if (pool == nullptr || !pool->head) return;
   std::unique_ptr<FactSupplier>& supplier = pool->fact_suppliers[peer.region];
   if (!supplier) {
-    supplier =
-        std::make_unique<FactSupplier>(store_, id, peer.region, options_, peer.window, counters_);
+    supplier = std::make_unique<FactSupplier>(store_, id, peer.region, options_, peer.window, counters_);
   }
   supplier->OnHave(have);
   MarkReady(peer.region, id, Topic::kFacts);
-  MaybeMarkCopied(id, *pool, peer.region);
+  MaybeMarkCopied(id, *pool, peer.region, now);
+  ProceedWithDrop(id, *pool, now);
 }
 
 std::optional<pb::Frame> Machine::NextOf(Peer& peer, const Session::Ready& ready, Instant now) {
@@ -360,10 +396,10 @@ void Machine::OnDropped(Peer& peer, const pb::Dropped& dropped) {
       });
 }
 
-void Machine::MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& region) {
+void Machine::MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& region, Instant now) {
   if (!IsPrimary(pool)) return;
   const pb::Member* member = FindMember(*pool.role, region);
-  if (member == nullptr || member->state() != pb::CREATING || pool.role_change_under_way[region]) return;
+  if (member == nullptr || member->state() != pb::CREATING) return;
   const auto supplier = pool.suppliers.find(region);
   const auto facts = pool.fact_suppliers.find(region);
   if (supplier == pool.suppliers.end() || !supplier->second->following() || facts == pool.fact_suppliers.end()) return;
@@ -373,8 +409,9 @@ void Machine::MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& region
     pool.facts_at_copy[region] = *std::move(vector);
   }
   // A replica that lacks revocations must not be made active.
-  if (!Covers(facts->second->acknowledged(), pool.facts_at_copy[region])) return;
-  pool.role_change_under_way[region] = true;
+  if (!storage::Covers(facts->second->acknowledged(), pool.facts_at_copy[region])) return;
+  if (now.since_boot < pool.mark_copied_at[region]) return;
+  pool.mark_copied_at[region] = now.since_boot + options_.heartbeat_interval;
   ChangeRole(
       id,
       [region, number = member->number()](pb::RoleRecord record) -> RoleResult<pb::RoleRecord> {
@@ -382,8 +419,7 @@ void Machine::MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& region
         if (copied == nullptr || copied->number() != number) return record;
         return MarkCopied(std::move(record), region);
       },
-      [this, id, region](ControlResult<void> result) {
-        if (Pool* changed = FindPool(id)) changed->role_change_under_way[region] = false;
+      [id](ControlResult<void> result) {
         if (!result)
           log::Warning("replication: pool {}: the end of a copy is not recorded: {}", id.value(),
                        result.error().detail);
@@ -460,10 +496,11 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   for (auto& [region, supplier] : pool.suppliers) {
     supplier->OnTick(now);
     if (supplier->has_answer()) MarkReady(region, id, Topic::kDirectory);
-    MaybeMarkCopied(id, pool, region);
+    MaybeMarkCopied(id, pool, region, now);
   }
   for (auto& [region, pull] : pool.fact_pulls) CarryOut(id, pool, peers_.at(region), pull.consumer->OnTick(now));
   MaybeDropDeleted(id, pool);
+  ProceedWithDrop(id, pool, now);
   if (pool.consumer) CarryOut(id, pool, pool.consumer->OnTick(now), now);
 }
 

@@ -83,6 +83,8 @@ struct ReplicationCounters {
   std::uint64_t streams_ended = 0;
   // Entries that did not continue what was there.
   std::uint64_t chain_breaks = 0;
+  // Answers that this Region holds what the primary does not have.
+  std::uint64_t divergences = 0;
   // Connections ended because a frame was lost, misplaced or against the protocol.
   std::uint64_t protocol_errors = 0;
 };

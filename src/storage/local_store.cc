@@ -172,10 +172,16 @@ StoreResult<std::size_t> LocalStore::ForgetExpiredFacts(Timestamp now, std::size
   return ForgetExpired(core_, now, limit);
 }
 
-StoreResult<void> LocalStore::DropPool(const PoolId& pool) {
+StoreResult<void> LocalStore::DropPool(const PoolId& pool, const pb::FactVector* facts_elsewhere) {
   SYMBOLON_CHECK(!pool.empty());
   std::lock_guard staging(staging_mutex_);
   std::lock_guard lock(core_.write_mutex());
+  if (facts_elsewhere != nullptr) {
+    SYMBOLON_TRY(const pb::FactVector here, LocalSnapshot(core_.view()).Facts(pool));
+    if (!Covers(*facts_elsewhere, here)) {
+      return Err(StoreError{StoreErrorCode::kConflict, "the pool has facts that are nowhere else"});
+    }
+  }
   EngineBatch batch;
   SYMBOLON_TRY_VOID(RenameFactLog(batch, pool));
   for (const Bytes& prefix : keys::EverythingOf(pool)) batch.DeleteRange(prefix, keys::PrefixEnd(prefix));

@@ -67,7 +67,7 @@ class LocalStore final : public Store {
   StoreResult<void> FlipStaging(const PoolId& pool) override;
   StoreResult<void> DropStaging(const PoolId& pool) override;
 
-  StoreResult<void> DropPool(const PoolId& pool) override;
+  StoreResult<void> DropPool(const PoolId& pool, const pb::FactVector* facts_elsewhere = nullptr) override;
 
  private:
   // Under which incarnation this store numbers its facts of a pool is drawn anew when it drops it: others may know

@@ -66,6 +66,19 @@ int ComparePositions(const pb::Position& a, const pb::Position& b) {
 
 bool SameEpoch(const pb::Epoch& a, const pb::Epoch& b) { return CompareEpochs(a, b) == 0; }
 
+std::uint64_t ProgressOf(const pb::FactVector& vector, BytesView region, BytesView incarnation) {
+  for (const pb::FactProgress& progress : vector.progress()) {
+    if (progress.region() == region && progress.incarnation() == incarnation) return progress.number();
+  }
+  return 0;
+}
+
+bool Covers(const pb::FactVector& whole, const pb::FactVector& part) {
+  return std::all_of(part.progress().begin(), part.progress().end(), [&](const pb::FactProgress& progress) {
+    return ProgressOf(whole, progress.region(), progress.incarnation()) >= progress.number();
+  });
+}
+
 void JoinFact(pb::FactValue& into, const pb::FactValue& value) {
   into.set_maximum(std::max(into.maximum(), value.maximum()));
   for (const auto& [region, maximum] : value.region_maximum()) {

@@ -28,6 +28,11 @@ int ComparePositions(const pb::Position& a, const pb::Position& b);
 
 bool SameEpoch(const pb::Epoch& a, const pb::Epoch& b);
 
+// How far `vector` has the facts of this Region and incarnation; 0: not at all.
+std::uint64_t ProgressOf(const pb::FactVector& vector, BytesView region, BytesView incarnation);
+// Everything in `part` is in `whole`.
+bool Covers(const pb::FactVector& whole, const pb::FactVector& part);
+
 // The least upper bound: maxima and unions. Commutative, associative, idempotent; elements come out sorted.
 void JoinFact(pb::FactValue& into, const pb::FactValue& value);
 

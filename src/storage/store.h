@@ -274,7 +274,8 @@ class Store {
 
   // Removes every trace of the pool in all spaces. Facts that are accepted here later, if the pool comes back, are
   // numbered under a new incarnation. Blocking.
-  virtual StoreResult<void> DropPool(const PoolId& pool) = 0;
+  // With `facts_elsewhere`: kConflict, and nothing is removed, when facts are here that it does not cover.
+  virtual StoreResult<void> DropPool(const PoolId& pool, const pb::FactVector* facts_elsewhere = nullptr) = 0;
 };
 
 }  // namespace symbolon::storage

@@ -1,0 +1,87 @@
+// One seeded run of several Regions in one process (replication protocol §9): a workload, faults, healing; the promises
+// of architecture §8 that concern replication are checked all the way, and convergence at the end.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model.h"
+#include "network.h"
+#include "region.h"
+#include "scheduler.h"
+#include "trace.h"
+
+namespace symbolon::simulation {
+
+struct Result {
+  // Empty: every promise held.
+  std::string violation;
+  // Of everything that happened, in order.
+  std::string trace_digest;
+  // What the run came by, to see that faults are really met.
+  replication::ReplicationCounters counters;
+  std::uint64_t crashes = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t facts = 0;
+};
+
+class Simulation {
+ public:
+  Simulation(std::uint64_t seed, Plant plant, bool print);
+  Result Run();
+
+ private:
+  // ---- workload and faults (workload.cc) ----
+  void MakePools();
+  void ActLater();
+  void Act();
+  void WriteDirectory(PoolModel& pool);
+  void WriteFact(PoolModel& pool, SimRegion& region);
+  void ChangeMembers(PoolModel& pool);
+  void ProposeState(PoolModel& pool);
+  void DeletePool(PoolModel& pool);
+  void CutLater();
+  void Heal();
+
+  using RoleChange = std::function<replication::RoleResult<replication::pb::RoleRecord>(replication::pb::RoleRecord)>;
+  void ChangeRole(PoolModel& pool, const RoleChange& change);
+  std::optional<replication::pb::RoleRecord> RoleAt(SimRegion& region, const PoolId& pool);
+  // With the role record in its read set, as every commit of a pool has it.
+  static storage::Commit CommitOn(storage::Store& store, const PoolId& pool);
+
+  // ---- promises (simulation.cc) ----
+  void Watch(SimRegion& region);
+  void Restart(SimRegion& region);
+  void CheckRegion(SimRegion& region);
+  void CheckAcknowledgements();
+  void CheckLater();
+  // Empty: everything is everywhere where it has to be, and nowhere else.
+  std::string NotConverged();
+  std::string NotConverged(PoolModel& pool);
+  std::string FactsMissing(PoolModel& pool, SimRegion& region);
+  template <class... Args>
+  void Fail(fmt::format_string<Args...> format, Args&&... args) {
+    if (!result_.violation.empty()) return;
+    result_.violation = fmt::format(format, std::forward<Args>(args)...);
+    trace_.Say("VIOLATION: {}", result_.violation);
+  }
+  SimRegion& RegionOf(const Region& name) { return *regions_.at(name); }
+  void Count(const replication::ReplicationCounters& counters);
+
+  Dice dice_;
+  Scheduler scheduler_;
+  Trace trace_;
+  Network network_;
+  std::vector<Region> names_;
+  std::map<Region, std::unique_ptr<SimRegion>> regions_;
+  std::vector<std::unique_ptr<PoolModel>> pools_;
+  // The furthest position seen in a Region, while it holds the pool.
+  std::map<std::pair<Region, PoolId>, std::uint64_t> seen_;
+  bool faults_ = true;
+  std::uint64_t serial_ = 0;
+  Result result_;
+};
+
+}  // namespace symbolon::simulation

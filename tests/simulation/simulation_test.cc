@@ -1,0 +1,55 @@
+#include "simulation.h"
+
+#include <gtest/gtest.h>
+
+namespace symbolon::simulation {
+namespace {
+
+constexpr std::uint64_t kSeeds = 500;
+
+TEST(SimulationTest, EveryPromiseHoldsUnderEverySeed) {
+  Result sum;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const Result result = Simulation(seed, Plant::kNone, false).Run();
+    ASSERT_EQ(result.violation, "") << "symbolon_sim -v --seed " << seed;
+    ASSERT_EQ(result.counters.divergences, 0) << "symbolon_sim -v --seed " << seed;
+    sum.crashes += result.crashes;
+    sum.commits += result.commits;
+    sum.facts += result.facts;
+    sum.counters.copies_resumed += result.counters.copies_resumed;
+    sum.counters.copies_taken += result.counters.copies_taken;
+    sum.counters.copies_failed += result.counters.copies_failed;
+    sum.counters.protocol_errors += result.counters.protocol_errors;
+  }
+  // The runs came by what they are for.
+  EXPECT_GT(sum.crashes, kSeeds);
+  EXPECT_GT(sum.commits, kSeeds * 20);
+  EXPECT_GT(sum.facts, kSeeds * 10);
+  EXPECT_GT(sum.counters.copies_taken, kSeeds / 4);
+  EXPECT_GT(sum.counters.copies_resumed, 0);
+  EXPECT_GT(sum.counters.copies_failed, 0);
+  EXPECT_GT(sum.counters.protocol_errors, 0);
+}
+
+TEST(SimulationTest, SameSeedIsTheSameRun) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    EXPECT_EQ(Simulation(seed, Plant::kNone, false).Run().trace_digest,
+              Simulation(seed, Plant::kNone, false).Run().trace_digest);
+  }
+}
+
+class PlantedBugTest : public testing::TestWithParam<Plant> {};
+
+TEST_P(PlantedBugTest, IsFound) {
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    if (!Simulation(seed, GetParam(), false).Run().violation.empty()) return;
+  }
+  ADD_FAILURE() << "no seed found it";
+}
+
+INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugTest,
+                         testing::Values(Plant::kApplyWithoutPosition, Plant::kAcknowledgeBeforeDurable,
+                                         Plant::kForgetFactAtRestart, Plant::kSkipEntry));
+
+}  // namespace
+}  // namespace symbolon::simulation

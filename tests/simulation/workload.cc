@@ -1,0 +1,241 @@
+// What clients, operators and accidents do.
+#include <algorithm>
+
+#include "simulation.h"
+
+namespace symbolon::simulation {
+namespace {
+
+using replication::pb::MemberState;
+using replication::pb::RoleRecord;
+
+constexpr std::uint16_t kRecordType = 7;
+constexpr std::uint16_t kFactType = 50;
+
+storage::Key RoleKey(const PoolId& pool) {
+  return {storage::Space::kDirectory, pool, replication::kRoleRecordType, Bytes()};
+}
+
+}  // namespace
+
+storage::Commit Simulation::CommitOn(storage::Store& store, const PoolId& pool) {
+  storage::Commit commit;
+  commit.pool = pool;
+  commit.snapshot_version = store.MakeSnapshot()->version();
+  commit.reads.push_back(RoleKey(pool));
+  return commit;
+}
+
+std::optional<RoleRecord> Simulation::RoleAt(SimRegion& region, const PoolId& pool) {
+  const auto stored = region.store().MakeSnapshot()->Get(RoleKey(pool));
+  SYMBOLON_CHECK(stored);
+  return *stored ? replication::ParseRole(**stored) : std::nullopt;
+}
+
+void Simulation::MakePools() {
+  const std::uint64_t count = dice_.Between(1, 2);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Region& primary = dice_.Pick(names_);
+    pools_.push_back(std::make_unique<PoolModel>(PoolId(primary.value() + "_pool" + std::to_string(i)), primary));
+    PoolModel& pool = *pools_.back();
+    SimRegion& region = RegionOf(primary);
+    storage::Commit commit = CommitOn(region.store(), pool.id);
+    commit.start_epoch_counter = 1;
+    RoleRecord role = replication::NewRoleRecord(primary);
+    commit.directory.push_back({RoleKey(pool.id), replication::SerializeRole(role)});
+    const std::uint64_t records = dice_.Between(0, 60);
+    for (std::uint64_t record = 0; record < records; ++record) {
+      commit.directory.push_back({{storage::Space::kDirectory, pool.id, kRecordType, "u" + std::to_string(record)},
+                                  dice_.random().Octets(dice_.Between(1, 120))});
+    }
+    region.Commit(std::move(commit), [&pool](auto result) {
+      if (result) pool.acknowledged = 1;
+    });
+  }
+}
+
+void Simulation::ActLater() {
+  if (!faults_) return;
+  scheduler_.After(dice_.Micros(500, 60'000), [this] {
+    if (!faults_) return;
+    Act();
+    ActLater();
+  });
+}
+
+void Simulation::Act() {
+  PoolModel& pool = **std::ranges::next(pools_.begin(), static_cast<std::ptrdiff_t>(dice_.Below(pools_.size())));
+  SimRegion& region = RegionOf(dice_.Pick(names_));
+  const std::uint64_t what = dice_.Below(1'000);
+  if (what < 500) return WriteDirectory(pool);
+  if (what < 520) {
+    for (std::uint64_t burst = dice_.Between(5, 30); burst > 0; --burst) WriteDirectory(pool);
+    return;
+  }
+  if (what < 780) return WriteFact(pool, region);
+  if (what < 850) return ChangeMembers(pool);
+  if (what < 880) return ProposeState(pool);
+  if (what < 882) return DeletePool(pool);
+  if (what < 900) return region.Crash();
+  if (what < 935) {
+    static constexpr storage::WriteFault kFaults[] = {storage::WriteFault::kCrashBeforeDurable,
+                                                      storage::WriteFault::kCrashAfterDurable,
+                                                      storage::WriteFault::kCrashBeforeDurable,
+                                                      storage::WriteFault::kCrashAfterDurable,
+                                                      storage::WriteFault::kSyncFailsLost,
+                                                      storage::WriteFault::kSyncFailsKept,
+                                                      storage::WriteFault::kFull};
+    region.PlanFault(kFaults[dice_.Below(std::size(kFaults))], dice_.Below(12));
+    return;
+  }
+  if (what < 965) return CutLater();
+  if (what < 975) {
+    const auto jump = std::chrono::milliseconds(dice_.Between(0, 20'000)) - std::chrono::seconds(10);
+    trace_.Say("{}: the clock jumps", region.name().value());
+    return region.SetClockOffset(jump);
+  }
+  if (what < 985 && region.up()) {
+    trace_.Say("{} forgets expired facts", region.name().value());
+    region.Post(nanoseconds(0), [&region] {
+      // Fails when the disk does.
+      (void)region.store().ForgetExpiredFacts(region.Now().wall, 100);
+    });
+  }
+}
+
+void Simulation::WriteDirectory(PoolModel& pool) {
+  SimRegion& region = RegionOf(pool.primary);
+  if (!region.up()) return;
+  const auto role = RoleAt(region, pool.id);
+  if (!role || role->deleted()) return;
+  storage::Commit commit = CommitOn(region.store(), pool.id);
+  std::set<Bytes> used;
+  for (std::uint64_t changes = dice_.Between(1, 4); changes > 0; --changes) {
+    const Bytes id = "k" + std::to_string(dice_.Below(24));
+    if (!used.insert(id).second) continue;
+    std::optional<Bytes> value;
+    if (!dice_.Chance(0.25)) value = dice_.random().Octets(dice_.Between(0, 150));
+    commit.directory.push_back({{storage::Space::kDirectory, pool.id, kRecordType, id}, std::move(value)});
+  }
+  region.Commit(std::move(commit), [this, &pool](storage::StoreResult<storage::Committed> result) {
+    if (!result) return;
+    ++result_.commits;
+    pool.acknowledged = std::max(pool.acknowledged, result->position->sequence());
+    trace_.Say("acknowledged: {} at {}", pool.id.value(), result->position->sequence());
+    if (pool.head() < pool.acknowledged)
+      Fail("pool {}: {} was acknowledged and is not in the log", pool.id.value(), pool.acknowledged);
+  });
+}
+
+void Simulation::WriteFact(PoolModel& pool, SimRegion& region) {
+  if (!region.up()) return;
+  const auto role = RoleAt(region, pool.id);
+  if (!role || role->deleted()) return;
+  const replication::Role of_region = replication::RoleOf(*role, region.name());
+  // No replica accepts anything while it is made or goes.
+  if (of_region.kind == replication::Role::Kind::kNone || of_region.state == MemberState::CREATING ||
+      of_region.state == MemberState::DELETING) {
+    return;
+  }
+  const bool lasting = dice_.Chance(0.8);
+  const Bytes subject = (lasting ? "s" : "e") + std::to_string(dice_.Below(8));
+  const Bytes element = fmt::format("{}-{}", region.name().value(), ++serial_);
+  storage::Commit commit = CommitOn(region.store(), pool.id);
+  storage::FactChange& fact = commit.facts.emplace_back();
+  fact.key = {storage::Space::kFact, pool.id, kFactType, subject};
+  fact.value.add_elements(element);
+  if (!lasting)
+    fact.value.set_expires_at_micros(
+        ToMicros(region.Now().wall + std::chrono::milliseconds(dice_.Between(100, 4'000))));
+  region.Commit(std::move(commit), [this, &pool, lasting, subject, element](auto result) {
+    if (!result) return;
+    ++result_.facts;
+    trace_.Say("accepted: fact {} of {}", element, subject);
+    if (lasting) pool.facts.insert({subject, element});
+  });
+}
+
+void Simulation::ChangeRole(PoolModel& pool, const RoleChange& change) {
+  SimRegion& region = RegionOf(pool.primary);
+  if (!region.up()) return;
+  storage::Commit commit = CommitOn(region.store(), pool.id);
+  const auto role = RoleAt(region, pool.id);
+  if (!role || role->deleted()) return;
+  const auto changed = change(*role);
+  if (!changed) return;
+  commit.directory.push_back({RoleKey(pool.id), replication::SerializeRole(*changed)});
+  if (changed->deleted()) pool.deleted = true;  // whether or not it is heard of
+  region.Commit(std::move(commit),
+                [&pool, deletes = changed->deleted()](storage::StoreResult<storage::Committed> result) {
+                  if (result) pool.acknowledged = std::max(pool.acknowledged, result->position->sequence());
+                  // It did not happen for sure only with these.
+                  if (deletes && !result && result.error().code != storage::StoreErrorCode::kUnknownOutcome)
+                    pool.deleted = false;
+                });
+}
+
+void Simulation::ChangeMembers(PoolModel& pool) {
+  std::vector<Region> others;
+  std::ranges::copy_if(names_, std::back_inserter(others), [&](const Region& name) { return name != pool.primary; });
+  const Region region = dice_.Pick(others);
+  const std::uint64_t what = dice_.Below(10);
+  const Timestamp now = RegionOf(pool.primary).Now().wall;
+  trace_.Say("member {} of {}: {}", region.value(), pool.id.value(), what);
+  ChangeRole(pool, [&](RoleRecord role) -> replication::RoleResult<RoleRecord> {
+    if (what < 5) return replication::AddMember(std::move(role), region, now);
+    if (what < 8)
+      return replication::SetMemberState(std::move(role), region,
+                                         dice_.Chance(0.6) ? MemberState::ACTIVE : MemberState::INACTIVE);
+    return replication::BeginRemoval(std::move(role), region);
+  });
+}
+
+void Simulation::ProposeState(PoolModel& pool) {
+  SimRegion& primary = RegionOf(pool.primary);
+  if (!primary.up()) return;
+  const Region from = dice_.Pick(names_);
+  const MemberState state = dice_.Chance(0.7) ? MemberState::ACTIVE : MemberState::INACTIVE;
+  trace_.Say("{} proposes {} for {}", from.value(), static_cast<int>(state), pool.id.value());
+  primary.Post(nanoseconds(0), [this, &primary, &pool, from, state] {
+    primary.machine().ProposeMemberState(
+        from, pool.id, from, state, [this, from](replication::ControlResult<void> result) {
+          trace_.Say("{}'s proposal: {}", from.value(), result ? "done" : result.error().detail);
+        });
+  });
+}
+
+void Simulation::DeletePool(PoolModel& pool) {
+  trace_.Say("{} is deleted", pool.id.value());
+  ChangeRole(pool, [](RoleRecord role) -> replication::RoleResult<RoleRecord> {
+    return replication::MarkDeleted(std::move(role));
+  });
+}
+
+void Simulation::CutLater() {
+  const Region from = dice_.Pick(names_);
+  const Region to = dice_.Pick(names_);
+  if (from == to) return;
+  const bool both = dice_.Chance(0.5);
+  trace_.Say("cut from {} to {}{}", from.value(), to.value(), both ? " and back" : "");
+  network_.Cut(from, to);
+  if (both) network_.Cut(to, from);
+  scheduler_.After(dice_.Micros(100'000, 6'000'000), [this, from, to] {
+    trace_.Say("healed from {} to {}", from.value(), to.value());
+    network_.Heal(from, to);
+    network_.Heal(to, from);
+  });
+}
+
+void Simulation::Heal() {
+  trace_.Say("all is healed");
+  faults_ = false;
+  network_.HealAll();
+  network_.SetFaults({});
+  for (auto& [name, region] : regions_) {
+    region->disk().SetFull(false);
+    region->PlanFault(storage::WriteFault::kNone, 0);
+    region->SetClockOffset({});
+  }
+}
+
+}  // namespace symbolon::simulation
