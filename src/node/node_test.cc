@@ -7,6 +7,7 @@
 #include "base/temporary_directory.h"
 #include "crypto/random.h"
 #include "http/test_client.h"
+#include "http/test_signer.h"
 
 namespace symbolon::node {
 namespace {
@@ -39,6 +40,22 @@ class NodeTest : public testing::Test {
     return std::to_string(response.status) + " " + response.body;
   }
 
+  // A call of the Cognito API, signed unless `secret` is empty: "status body".
+  static std::string Call(const Node& node, std::string_view operation, std::string body,
+                          std::string_view secret = "symbolon-lab-secret") {
+    http::Request request{.method = "POST", .target = "/", .body = std::move(body)};
+    request.headers.Add("Host", "127.0.0.1");
+    request.headers.Add("Content-Type", "application/x-amz-json-1.1");
+    request.headers.Add("X-Amz-Target", "AWSCognitoIdentityProviderService." + std::string(operation));
+    const http::TestSigner signer{"SYMBOLONLAB", secret, "eu-central-1", "cognito-idp"};
+    if (!secret.empty()) signer.Sign(request, SystemClock().Now());
+    std::string text = "POST / HTTP/1.1\r\n";
+    for (const auto& [name, value] : request.headers) text += name + ": " + value + "\r\n";
+    text += "Content-Length: " + std::to_string(request.body.size()) + "\r\n\r\n" + request.body;
+    const auto response = http::Fetch(node.api_port(), text);
+    return std::to_string(response.status) + " " + response.body;
+  }
+
   TemporaryDirectory folder_;
 };
 
@@ -56,6 +73,28 @@ TEST_F(NodeTest, StoppedAndStartedAgain_OpensTheSameStore) {
   node.reset();
   node = Start(MakeConfig());
   EXPECT_EQ(Get(node->operations_port(), "/health/ready"), "200 {\"status\":\"ready\"}\n");
+}
+
+TEST_F(NodeTest, SignedCalls_AreServedAndCountedAndOthersRefused) {
+  Config config = MakeConfig();
+  config.access_keys.push_back({.id = "SYMBOLONLAB", .secret = Secret::CopyOf("symbolon-lab-secret")});
+  const auto node = Start(std::move(config));
+  const std::string created = Call(*node, "CreateUserPool", R"({"PoolName":"first"})");
+  ASSERT_THAT(created, HasSubstr("200 {"));
+  const auto at = created.find("eu-central-1_");
+  ASSERT_NE(at, std::string::npos) << created;
+  const std::string pool = created.substr(at, created.find('"', at) - at);
+  EXPECT_THAT(Call(*node, "ListUserPools", R"({"MaxResults":10})"), HasSubstr(pool));
+  EXPECT_THAT(Get(node->api_port(), "/" + pool + "/.well-known/jwks.json"), HasSubstr("\"kid\""));
+
+  EXPECT_THAT(Call(*node, "ListUserPools", R"({"MaxResults":10})", ""), HasSubstr("MissingAuthenticationToken"));
+  EXPECT_THAT(Call(*node, "ListUserPools", R"({"MaxResults":10})", "wrong"), HasSubstr("InvalidSignatureException"));
+
+  const std::string metrics = Get(node->operations_port(), "/metrics");
+  EXPECT_THAT(metrics, HasSubstr("symbolon_requests_total{operation=\"CreateUserPool\",outcome=\"ok\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("symbolon_requests_total{operation=\"ListUserPools\",outcome=\"ok\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("outcome=\"InvalidSignatureException\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("symbolon_log_sequence{pool=\"" + pool + "\"} 1\n"));
 }
 
 TEST_F(NodeTest, StoreInUse_IsAnErrorThatSaysSo) {
