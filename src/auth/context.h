@@ -13,8 +13,6 @@ struct Context {
   directory::Env& env;
   const directory::pb::PoolRecord& pool;
   TokenSigner& signer;
-  // Whether this Region may write the pool's directory. Facts may be written in every Region.
-  bool is_primary = true;
 
   Timestamp now() const { return env.now(); }
   const Region& region() const { return env.region().region; }

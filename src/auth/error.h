@@ -17,8 +17,6 @@ enum class AuthErrorCode {
   // A scope that the client may not have, or that does not exist.
   kInvalidScope,
   kNotAuthorized,
-  // Needs the directory to be written, which this Region may not do.
-  kOperationNotEnabled,
   kPasswordResetRequired,
   kRefreshTokenReuse,
   kResourceNotFound,

@@ -18,8 +18,6 @@ model::ErrorCode ToErrorCode(auth::AuthErrorCode code) {
       return To::kInvalidPasswordException;
     case From::kNotAuthorized:
       return To::kNotAuthorizedException;
-    case From::kOperationNotEnabled:
-      return To::kOperationNotEnabledException;
     case From::kPasswordResetRequired:
       return To::kPasswordResetRequiredException;
     case From::kRefreshTokenReuse:

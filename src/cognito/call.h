@@ -98,9 +98,7 @@ class Call {
     return replication::RoleOf(role_, env_.region().region).kind == replication::Role::Kind::kPrimary;
   }
   // For the functions of auth.
-  auth::Context auth_context() {
-    return {.tx = tx_, .env = env_, .pool = pool_, .signer = *signer_, .is_primary = is_primary()};
-  }
+  auth::Context auth_context() { return {.tx = tx_, .env = env_, .pool = pool_, .signer = *signer_}; }
   const Preparation& preparation() const { return *preparation_; }
   PoolCatalog& catalog() { return *catalog_; }
   // What this Region knows of the pool's replication now; nullopt where there are no other Regions.

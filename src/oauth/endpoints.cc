@@ -202,8 +202,7 @@ http::Response Endpoints::Token(const http::Request& request, const PoolId& pool
 
   // 6. The token.
   directory::Env env(services_.clock.Now(), services_.random, services_.region);
-  const auth::Context context{
-      .tx = tx, .env = env, .pool = *pool, .signer = services_.signer, .is_primary = is_primary};
+  const auth::Context context{.tx = tx, .env = env, .pool = *pool, .signer = services_.signer};
   const auto token = auth::IssueClientToken(context, *client, scopes);
   if (!token || tx.failure()) {
     log::Error("a client token of pool {} could not be issued: {}", pool_id.value(),

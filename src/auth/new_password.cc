@@ -1,0 +1,129 @@
+#include "auth/new_password.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <map>
+
+#include "auth/attribute_access.h"
+#include "auth/attributes.h"
+#include "auth/password.h"
+#include "auth/proven_user.h"
+#include "auth/session.h"
+
+namespace symbolon::auth {
+namespace {
+
+namespace json = boost::json;
+using directory::pb::ClientRecord;
+using directory::pb::UserRecord;
+
+constexpr std::string_view kAttributePrefix = "userAttributes.";
+
+bool HasValue(const UserRecord& user, const std::string& attribute) {
+  const auto found = user.attributes().find(attribute);
+  return found != user.attributes().end() && !found->second.empty();
+}
+
+// What the user still has to provide.
+std::vector<std::string> MissingAttributes(const directory::pb::PoolRecord& pool, const UserRecord& user) {
+  std::vector<std::string> missing;
+  for (const auto& schema : pool.schema()) {
+    if (schema.required() && schema.name() != "sub" && !HasValue(user, schema.name())) missing.push_back(schema.name());
+  }
+  return missing;
+}
+
+AuthError ToAuthError(const AttributeError& error) {
+  switch (error.code) {
+    case AttributeErrorCode::kUnauthorized:
+      return {.code = AuthErrorCode::kNotAuthorized, .message = error.message};
+    case AttributeErrorCode::kInvalid:
+      return {.code = AuthErrorCode::kInvalidParameter, .message = error.message};
+  }
+  return {};
+}
+
+// Applies `userAttributes.*` of the answer.
+AuthResult<void> TakeAttributes(const Context& context, const ClientRecord& client, const Parameters& responses,
+                                UserRecord& user) {
+  AttributeValues changes;
+  for (const auto& [name, value] : responses) {
+    if (name.starts_with(kAttributePrefix)) changes[name.substr(kAttributePrefix.size())] = value;
+  }
+  for (const auto& schema : context.pool.schema()) {
+    const auto change = changes.find(schema.name());
+    if (change == changes.end() || !schema.required() || !HasValue(user, schema.name())) continue;
+    if (change->second != user.attributes().at(schema.name())) {
+      return Fail(AuthErrorCode::kInvalidParameter, "Cannot modify an already provided " + schema.name());
+    }
+    changes.erase(change);
+  }
+  auto checked = CheckAttributeChanges(context.pool, &client, user, changes);
+  if (!checked) return Err(ToAuthError(checked.error()));
+  auto& attributes = *user.mutable_attributes();
+  for (const auto& [name, value] : *checked) {
+    const bool is_new = !attributes.contains(name) || attributes.at(name) != value;
+    // What proved the former address proves nothing of the new one.
+    if (is_new && (name == "email" || name == "phone_number")) attributes.erase(name + "_verified");
+    if (value.empty()) {
+      attributes.erase(name);
+    } else {
+      attributes[name] = value;
+    }
+  }
+  if (const auto missing = MissingAttributes(context.pool, user); !missing.empty()) {
+    return Fail(AuthErrorCode::kInvalidParameter, "Missing required attribute " + missing.front());
+  }
+  return {};
+}
+
+}  // namespace
+
+Challenge RequireNewPassword(const Context& context, const ClientRecord& client, const directory::User& user) {
+  const std::map<std::string, std::string> ordered(user.record.attributes().begin(), user.record.attributes().end());
+  json::object attributes;
+  for (const auto& [name, value] : ordered) {
+    if (ClientMayRead(client, name)) attributes[name] = value;
+  }
+  json::array required;
+  for (const std::string& name : MissingAttributes(context.pool, user.record)) {
+    required.emplace_back(std::string(kAttributePrefix) + name);
+  }
+  return {.name = ChallengeName::kNewPasswordRequired,
+          .parameters = {{"USER_ID_FOR_SRP", user.record.username()},
+                         {"userAttributes", json::serialize(attributes)},
+                         {"requiredAttributes", json::serialize(required)}},
+          .session = NewSession(context, client, user, pb::Session::NEW_PASSWORD_REQUIRED)};
+}
+
+AuthResult<SignInStep> AnswerNewPasswordRequired(const Context& context, const ClientRecord& client,
+                                                 const std::optional<std::string>& session,
+                                                 const Parameters& responses) {
+  SYMBOLON_TRY(const std::string_view username, Require(responses, "USERNAME"));
+  SYMBOLON_TRY(const std::string_view password, Require(responses, "NEW_PASSWORD"));
+  SYMBOLON_TRY_VOID(CheckSecretHash(client, responses, username));
+  SYMBOLON_TRY(OpenedSession opened, OpenSession(context, client, session, pb::Session::NEW_PASSWORD_REQUIRED));
+  directory::User& user = opened.user;
+  const auto named = directory::FindUser(context.tx, context.pool, username);
+  if (!named || named->key != user.key || user.record.status() != directory::pb::FORCE_CHANGE_PASSWORD) {
+    return Err(InvalidSession());
+  }
+
+  const UserRecord before = user.record;
+  SYMBOLON_TRY_VOID(TakeAttributes(context, client, responses, user.record));
+  if (const auto breach = FindPolicyBreach(context.pool.password_policy(), password)) {
+    return Fail(AuthErrorCode::kInvalidPassword, MessageOf(*breach));
+  }
+  SetPassword(context.env, context.tx.pool(), user.record, password);
+  user.record.set_status(directory::pb::CONFIRMED);
+  user.record.set_modified_micros(ToMicros(context.now()));
+  const auto updated =
+      directory::UpdateUser(context.tx, context.pool, before, user, directory::OnAliasConflict::kRefuse);
+  if (!updated) {
+    return Fail(AuthErrorCode::kAliasExists, "An account with the " + updated.error().attribute + " already exists.");
+  }
+  return FinishSignIn(context, client, user, OneTime{.id = opened.id, .expires_at = opened.expires_at});
+}
+
+}  // namespace symbolon::auth

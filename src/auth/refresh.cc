@@ -1,0 +1,109 @@
+#include "auth/refresh.h"
+
+#include <algorithm>
+
+#include "auth/secret_hash.h"
+
+namespace symbolon::auth {
+namespace {
+
+using directory::pb::ClientRecord;
+
+// Access tokens live at most so long after their family's last refresh token.
+constexpr std::chrono::days kAccessTokenLifeMax{1};
+
+auto Invalid() { return Fail(AuthErrorCode::kNotAuthorized, "Invalid Refresh Token"); }
+
+struct LiveToken {
+  pb::RefreshToken token;
+  directory::User user;
+};
+
+// A token of this client whose user may still be signed in by it; rotation is not looked at.
+AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& client, std::string_view text) {
+  auto token = OpenRefreshToken(context, client.client_id(), text);
+  if (!token) return Invalid();
+  if (FromMicros(token->ends_micros()) <= context.now()) {
+    return Fail(AuthErrorCode::kNotAuthorized, "Refresh Token has expired");
+  }
+  auto user = directory::GetUser(context.tx, token->user_key());
+  if (!user || user->record.sub() != token->sub() || !user->record.enabled() ||
+      user->record.token_generation() > token->token_generation() ||
+      SignedOutSince(SignOutsOf(context.tx, user->key), GrantOf(*token).sign_outs) ||
+      IsFamilyRevoked(context.tx, token->family())) {
+    return Fail(AuthErrorCode::kNotAuthorized, "Refresh Token has been revoked");
+  }
+  return LiveToken{.token = *std::move(token), .user = *std::move(user)};
+}
+
+void Revoke(const Context& context, const pb::RefreshToken& token) {
+  RevokeFamily(context.tx, token.family(), FromMicros(token.ends_micros()) + kAccessTokenLifeMax);
+}
+
+// A generation that was redeemed before is good for a moment more if it was the last one: the client may not have
+// received its successor.
+bool MayRedeem(const Context& context, const ClientRecord& client, const pb::RefreshToken& token) {
+  const Rotation rotation = RotationOf(context.tx, token.family());
+  if (token.generation() >= rotation.redeemed) return true;
+  const Timestamp honoured_until = rotation.last_redeemed_at + std::chrono::seconds(client.rotation_grace_seconds());
+  return client.refresh_token_rotation() && token.generation() + 1 == rotation.redeemed &&
+         context.now() < honoured_until;
+}
+
+AuthResult<Tokens> Redeem(const Context& context, const ClientRecord& client, const LiveToken& live) {
+  const pb::RefreshToken& token = live.token;
+  if (!MayRedeem(context, client, token)) {
+    Revoke(context, token);
+    return FailKeepingChanges(AuthErrorCode::kRefreshTokenReuse,
+                              "Refresh Token was used before; all tokens of its sign-in are revoked");
+  }
+  if (!client.refresh_token_rotation()) {
+    return IssueTokens(context, live.user, client, GrantOf(token), std::nullopt);
+  }
+  // A repetition within the grace period says nothing new: the period counts from the first time.
+  if (token.generation() >= RotationOf(context.tx, token.family()).redeemed) {
+    MarkRedeemed(context.tx, token.family(), token.generation(), context.now(), FromMicros(token.ends_micros()));
+  }
+  return IssueTokens(context, live.user, client, GrantOf(token), token.generation() + 1);
+}
+
+}  // namespace
+
+AuthResult<Tokens> RefreshTokens(const Context& context, const ClientRecord& client, std::string_view refresh_token) {
+  SYMBOLON_TRY(const LiveToken live, OpenLive(context, client, refresh_token));
+  return Redeem(context, client, live);
+}
+
+AuthResult<SignInStep> RefreshBySignIn(const Context& context, const ClientRecord& client,
+                                       const Parameters& parameters) {
+  SYMBOLON_TRY(const std::string_view text, Require(parameters, "REFRESH_TOKEN"));
+  if (client.refresh_token_rotation()) {
+    return Fail(AuthErrorCode::kInvalidParameter,
+                "Refresh tokens of this client rotate: use GetTokensFromRefreshToken.");
+  }
+  if (!client.secrets().empty() && !parameters.contains("SECRET_HASH")) {
+    return Fail(AuthErrorCode::kNotAuthorized, MessageOf(SecretHashError::kMissing, client.client_id()));
+  }
+  SYMBOLON_TRY(const LiveToken live, OpenLive(context, client, text));
+  // The caller names nobody in this call: the hash is over the user's real name, or the sub.
+  if (!CheckSecretHash(client, parameters, live.user.record.sub())) {
+    SYMBOLON_TRY_VOID(CheckSecretHash(client, parameters, live.user.record.username()));
+  }
+  SYMBOLON_TRY(Tokens tokens, Redeem(context, client, live));
+  return tokens;
+}
+
+AuthResult<void> RevokeRefreshToken(const Context& context, const ClientRecord& client,
+                                    std::string_view refresh_token) {
+  if (!client.enable_token_revocation()) {
+    return Fail(AuthErrorCode::kUnsupportedOperation, "Token revocation is not enabled for this client");
+  }
+  if (std::ranges::count(refresh_token, '.') == 2) {
+    return Fail(AuthErrorCode::kUnsupportedTokenType, "Only refresh tokens can be revoked");
+  }
+  const auto token = OpenRefreshToken(context, client.client_id(), refresh_token);
+  if (token && FromMicros(token->ends_micros()) > context.now()) Revoke(context, *token);
+  return {};
+}
+
+}  // namespace symbolon::auth

@@ -1,0 +1,67 @@
+#include "auth/session.h"
+
+#include "auth/facts.h"
+
+namespace symbolon::auth {
+namespace {
+
+using directory::pb::ClientRecord;
+
+constexpr std::chrono::minutes kSessionValidityDefault{3};
+constexpr std::size_t kSessionBytesMax = 2'048;
+
+}  // namespace
+
+std::chrono::minutes SessionValidity(const ClientRecord& client) {
+  const auto minutes = client.auth_session_validity_minutes();
+  return minutes == 0 ? kSessionValidityDefault : std::chrono::minutes(minutes);
+}
+
+std::string NewSession(const Context& context, const ClientRecord& client, const directory::User& user,
+                       pb::Session::Challenge challenge) {
+  pb::Session session;
+  session.set_id(NewUuid(context.env.random()));
+  session.set_challenge(challenge);
+  session.set_user_key(user.key);
+  session.set_sub(user.record.sub());
+  session.set_expires_micros(ToMicros(context.now() + SessionValidity(client)));
+  session.set_token_generation(user.record.token_generation());
+  return Base64UrlEncode(context.tx.keys().SealToken(keys::TokenPurpose::kSession, client.client_id(),
+                                                     session.SerializeAsString(), context.env.random()));
+}
+
+AuthResult<OpenedSession> OpenSession(const Context& context, const ClientRecord& client,
+                                      const std::optional<std::string>& text, pb::Session::Challenge challenge) {
+  if (!text || text->empty()) return Fail(AuthErrorCode::kInvalidParameter, "Missing required parameter Session");
+  if (text->size() > kSessionBytesMax) return Err(InvalidSession());
+  const auto sealed = Base64UrlDecode(*text);
+  if (!sealed) return Err(InvalidSession());
+  const auto opened = context.tx.keys().OpenToken(keys::TokenPurpose::kSession, client.client_id(), *sealed);
+  pb::Session session;
+  if (!opened || !session.ParseFromString(*opened) || session.challenge() != challenge) return Err(InvalidSession());
+  const Timestamp expires_at = FromMicros(session.expires_micros());
+  if (expires_at <= context.now()) return Err(ExpiredSession());
+  if (WasUsed(context.tx, session.id())) return Err(UsedSession());
+
+  auto user = directory::GetUser(context.tx, session.user_key());
+  if (!user || user->record.sub() != session.sub() || !user->record.enabled() ||
+      user->record.token_generation() != session.token_generation()) {
+    return Err(InvalidSession());
+  }
+  return OpenedSession{.id = session.id(), .expires_at = expires_at, .user = *std::move(user)};
+}
+
+AuthError InvalidSession() {
+  return {.code = AuthErrorCode::kNotAuthorized, .message = "Invalid session for the user."};
+}
+
+AuthError ExpiredSession() {
+  return {.code = AuthErrorCode::kNotAuthorized, .message = "Invalid session for the user, session is expired."};
+}
+
+AuthError UsedSession() {
+  return {.code = AuthErrorCode::kNotAuthorized,
+          .message = "Invalid session for the user, session can only be used once."};
+}
+
+}  // namespace symbolon::auth

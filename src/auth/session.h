@@ -1,0 +1,37 @@
+// The strings that carry a sign-in from one challenge to the next. Part of sign_in.h.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "auth/context.h"
+#include "auth/error.h"
+#include "auth/tokens.pb.h"
+#include "directory/users.h"
+
+namespace symbolon::auth {
+
+// AuthSessionValidity, with AWS's default of 3 minutes.
+std::chrono::minutes SessionValidity(const directory::pb::ClientRecord& client);
+
+// A new session of the user, sealed for the client.
+std::string NewSession(const Context& context, const directory::pb::ClientRecord& client, const directory::User& user,
+                       pb::Session::Challenge challenge);
+
+struct OpenedSession {
+  std::string id;
+  Timestamp expires_at;
+  directory::User user;
+};
+
+// A session of this client and challenge, not expired and not used, with its user as they are now. The caller marks it
+// as used. Errors: kInvalidParameter when there is none, else kNotAuthorized.
+AuthResult<OpenedSession> OpenSession(const Context& context, const directory::pb::ClientRecord& client,
+                                      const std::optional<std::string>& session, pb::Session::Challenge challenge);
+
+// Refusals that SRP blocks share, in Cognito's words.
+AuthError InvalidSession();
+AuthError ExpiredSession();
+AuthError UsedSession();
+
+}  // namespace symbolon::auth
