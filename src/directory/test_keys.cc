@@ -1,56 +1,46 @@
+#include <functional>
+
+#include "base/seeded_random.h"
 #include "crypto/hash.h"
-#include "crypto/xaes.h"
 #include "directory/test_store.h"
+#include "keys/wrapped_pool_keys.h"
 
 namespace symbolon::directory {
 namespace {
 
-class TestKeys final : public keys::PoolKeys {
+constexpr const char* kCmk = "arn:aws:kms:eu-central-1:000000000000:key/mrk-test";
+
+// A key service whose keys are made of their encryption contexts alone.
+class TestKeyProvider final : public keys::KeyProvider {
  public:
-  explicit TestKeys(PoolId pool) : pool_(std::move(pool)), key_(crypto::Sha256("sealing key of " + pool_.value())) {}
-
-  const PoolId& pool() const override { return pool_; }
-
-  Bytes Seal(const storage::Key& key, BytesView plaintext, Random& random) const override {
-    return key_.Seal(random, PlaceOf(key), plaintext);
+  std::string_view name() const override { return "test"; }
+  keys::KeyResult<Bytes> GenerateDataKeyWithoutPlaintext(std::string_view, const keys::EncryptionContext&) override {
+    return "wrapped";
   }
-  keys::OpenResult<Bytes> Open(const storage::Key& key, BytesView sealed) const override {
-    return OpenWith(PlaceOf(key), sealed);
+  keys::KeyResult<Bytes> Encrypt(std::string_view, const keys::EncryptionContext&, BytesView) override {
+    return Err(keys::KeyError{keys::KeyErrorCode::kAccessDenied, "it only makes keys"});
   }
-  Bytes SealToken(keys::TokenPurpose purpose, std::string_view audience, BytesView plaintext,
-                  Random& random) const override {
-    return key_.Seal(random, PlaceOf(purpose, audience), plaintext);
+  keys::KeyResult<Secret> Decrypt(std::string_view, const keys::EncryptionContext& context, BytesView) override {
+    Bytes said;
+    for (const auto& [name, value] : context) said += name + "=" + value + "\n";
+    return Secret(crypto::HmacSha256("test", said));
   }
-  keys::OpenResult<Bytes> OpenToken(keys::TokenPurpose purpose, std::string_view audience,
-                                    BytesView sealed) const override {
-    return OpenWith(PlaceOf(purpose, audience), sealed);
+  keys::KeyResult<keys::KeyDescription> DescribeKey(std::string_view) override {
+    return Err(keys::KeyError{keys::KeyErrorCode::kAccessDenied, "it only makes keys"});
   }
-  Bytes BlindIndex(std::string_view label, BytesView value) const override {
-    return crypto::HmacSha256(pool_.value(), {"index", label, ":", value});
-  }
-  Bytes Derive(std::string_view label, BytesView value) const override {
-    return crypto::HmacSha256(pool_.value(), {"identity", label, ":", value});
-  }
-
- private:
-  static Bytes PlaceOf(const storage::Key& key) {
-    return Bytes(1, static_cast<char>(key.space)) + key.pool.value() + ":" + std::to_string(key.type) + ":" + key.id;
-  }
-  Bytes PlaceOf(keys::TokenPurpose purpose, std::string_view audience) const {
-    return Bytes(1, static_cast<char>(purpose)) + pool_.value() + ":" + Bytes(audience);
-  }
-  keys::OpenResult<Bytes> OpenWith(BytesView place, BytesView sealed) const {
-    auto opened = key_.Open(place, sealed);
-    if (!opened) return Err(keys::OpenError{.code = keys::OpenErrorCode::kInvalid, .detail = "test"});
-    return Bytes(opened->view());
-  }
-
-  PoolId pool_;
-  crypto::XaesKey key_;
 };
 
 }  // namespace
 
-std::shared_ptr<const keys::PoolKeys> TestKeysOf(const PoolId& pool) { return std::make_shared<TestKeys>(pool); }
+std::shared_ptr<const keys::PoolKeys> TestKeysOf(const Region& here, const PoolId& pool) {
+  TestKeyProvider provider;
+  SeededRandom random(std::hash<PoolId>()(pool));
+  const std::string arn = "arn:aws:cognito-idp:eu-central-1:000000000000:userpool/" + pool.value();
+  const auto wrapped = keys::WrapNewPoolKeys(provider, kCmk, arn, random);
+  SYMBOLON_CHECK(wrapped);
+  auto opened = keys::OpenPoolKeys(provider, here, pool, *wrapped);
+  SYMBOLON_CHECK(opened);
+  return *std::move(opened);
+}
 
 }  // namespace symbolon::directory

@@ -36,7 +36,13 @@ TestStore::TestStore(std::string_view region, Clock& clock, std::uint64_t seed)
 
 std::unique_ptr<Transaction> TestStore::Begin(const PoolId& pool) {
   return std::make_unique<Transaction>(std::shared_ptr<const storage::Snapshot>(store_->MakeSnapshot()), pool,
-                                       pool.empty() ? nullptr : TestKeysOf(pool), random_);
+                                       pool.empty() ? nullptr : KeysOf(pool), random_);
+}
+
+std::shared_ptr<const keys::PoolKeys> TestStore::KeysOf(const PoolId& pool) {
+  auto& keys = keys_[pool];
+  if (!keys) keys = TestKeysOf(store_->region(), pool);
+  return keys;
 }
 
 storage::StoreResult<storage::Committed> TestStore::Commit(Transaction& tx) {

@@ -14,8 +14,8 @@
 
 namespace symbolon::directory {
 
-// A pool's opened keys, made of its id alone: every Region has the same ones.
-std::shared_ptr<const keys::PoolKeys> TestKeysOf(const PoolId& pool);
+// A pool's keys, made of its id alone: opened in one Region, they open what another has sealed.
+std::shared_ptr<const keys::PoolKeys> TestKeysOf(const Region& here, const PoolId& pool);
 
 // Driven by a thread of its own.
 class TestStore {
@@ -28,6 +28,7 @@ class TestStore {
   Random& random() { return random_; }
 
   std::unique_ptr<Transaction> Begin(const PoolId& pool);
+  std::shared_ptr<const keys::PoolKeys> KeysOf(const PoolId& pool);
   // The first directory commit of a pool here opens an epoch, so that any Region can be made its writer.
   storage::StoreResult<storage::Committed> Commit(Transaction& tx);
 
@@ -60,6 +61,7 @@ class TestStore {
   static void ExpectReadable(const Transaction& tx);
 
   SeededRandom random_;
+  std::map<PoolId, std::shared_ptr<const keys::PoolKeys>> keys_;
   std::shared_ptr<storage::MemoryDisk> disk_ = std::make_shared<storage::MemoryDisk>();
   std::unique_ptr<storage::LocalStore> store_;
   std::unique_ptr<storage::CommitterThread> thread_;

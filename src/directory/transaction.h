@@ -84,6 +84,7 @@ class Transaction {
       rows.rows.push_back(std::move(row));
     }
     rows.next = std::move(page.next);
+    if (failure_) return {};
     return rows;
   }
 
