@@ -21,7 +21,8 @@ void AddTo(News& news, const storage::Notice& notice) {
   }
   if (!notice.head && !roles && !notice.facts_grew) return;
   PoolNews& of_pool = news[notice.pool];
-  if (notice.head) of_pool.head = notice.head;
+  // A drop undoes the head before it.
+  if (notice.head || notice.everything) of_pool.head = notice.head;
   of_pool.roles = of_pool.roles || roles;
   of_pool.facts_grew = of_pool.facts_grew || notice.facts_grew;
 }
