@@ -42,4 +42,9 @@ model::ErrorCode ToErrorCode(auth::AuthErrorCode code) {
 
 model::ApiError ToApiError(const auth::AuthError& error) { return {ToErrorCode(error.code), error.message}; }
 
+tl::unexpected<model::ApiError> Refuse(Call& call, const auth::AuthError& error) {
+  if (error.keep_changes) call.CommitDespiteError();
+  return Err(ToApiError(error));
+}
+
 }  // namespace symbolon::cognito
