@@ -118,6 +118,7 @@ bool Committer::WaitForWork(std::stop_token stop) {
 std::vector<Committer::Request> Committer::TakeBatch() {
   std::lock_guard lock(queue_mutex_);
   std::vector<Request> batch;
+  batch.reserve(std::min(queue_.size(), limits_.step_requests_max));
   std::size_t size_bytes = 0;
   while (!queue_.empty() && batch.size() < limits_.step_requests_max &&
          (batch.empty() || size_bytes + queue_.front().size_bytes <= limits_.step_bytes_max)) {
@@ -149,9 +150,9 @@ void Committer::Process(std::vector<Request>& batch) {
       request.prepared = Err(std::move(writable).error());
       continue;
     }
-    WriteSet of_request(writes);
-    request.prepared = std::visit([&](auto& what) { return Prepare(what, of_request); }, request.what);
-    if (request.prepared) of_request.MergeIntoBase();
+    writes.Mark();
+    request.prepared = std::visit([&](auto& what) { return Prepare(what, writes); }, request.what);
+    if (!request.prepared) writes.TakeBackToMark();
   }
   if (!writes.empty()) {
     if (const StoreResult<void> written = core_.Write(writes.TakeBatch()); !written) {

@@ -69,7 +69,7 @@ class Committer {
   void Process(std::vector<Request>& batch);
   static void Answer(Request& request);
 
-  // Each leaves nothing in `writes` when it fails.
+  // What one that fails leaves in `writes` is to be taken back.
   StoreResult<std::optional<Notice>> Prepare(CommitRequest& request, WriteSet& writes);
   StoreResult<std::optional<Notice>> Prepare(ApplyRequest& request, WriteSet& writes);
   StoreResult<std::optional<Notice>> Prepare(MergeRequest& request, WriteSet& writes);

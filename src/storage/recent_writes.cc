@@ -10,13 +10,13 @@ void RecentWrites::Add(Bytes window_key, std::uint64_t version) {
     if (entry->second == version) return;
     entry->second = version;
   }
-  order_.emplace_back(version, entry);
+  order_.emplace_back(version, &*entry);
   while (order_.size() > keys_max_) {
     const auto [oldest_version, oldest] = order_.front();
     order_.pop_front();
     if (oldest->second != oldest_version) continue;
     floor_ = oldest_version;
-    newest_.erase(oldest);
+    newest_.erase(newest_.find(oldest->first));
   }
 }
 
@@ -34,11 +34,14 @@ bool RecentWrites::Conflicts(const Commit& commit) const {
     if (entry != newest_.end() && entry->second > commit.snapshot_version) return true;
   }
   for (const KeyRange& range : commit.range_reads) {
-    const Bytes prefix = keys::Window(range);
-    for (auto entry = newest_.lower_bound(prefix); entry != newest_.end() && entry->first.starts_with(prefix);
-         ++entry) {
-      if (entry->second > commit.snapshot_version) return true;
-    }
+    if (RangeChangedSince(keys::Window(range), commit.snapshot_version)) return true;
+  }
+  return false;
+}
+
+bool RecentWrites::RangeChangedSince(const Bytes& prefix, std::uint64_t version) const {
+  for (auto change = order_.rbegin(); change != order_.rend() && change->first > version; ++change) {
+    if (change->second->first.starts_with(prefix)) return true;
   }
   return false;
 }

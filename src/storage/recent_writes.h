@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
+#include <unordered_map>
 
 #include "storage/store.h"
 
@@ -20,19 +20,21 @@ class RecentWrites {
   // Every key may have changed at this version.
   void AddEverything(std::uint64_t version);
 
-  // Whether something that `commit` read has changed since its snapshot, or might have.
+  // Whether something that `commit` read has changed since its snapshot, or might have. Range reads take as long as
+  // there are changes since then.
   bool Conflicts(const Commit& commit) const;
 
  private:
-  using Newest = std::map<Bytes, std::uint64_t, std::less<>>;
+  using Newest = std::unordered_map<Bytes, std::uint64_t>;
+
+  bool RangeChangedSince(const Bytes& prefix, std::uint64_t version) const;
 
   const std::size_t keys_max_;
   // Of snapshots below this version nothing is known.
   std::uint64_t floor_;
   Newest newest_;
-  // In the order of their versions. A key that changed again stands here again; its map node lives until its newest
-  // goes.
-  std::deque<std::pair<std::uint64_t, Newest::iterator>> order_;
+  // In the order of their versions. A key that changed again stands here again; its node lives until its newest goes.
+  std::deque<std::pair<std::uint64_t, const Newest::value_type*>> order_;
 };
 
 }  // namespace symbolon::storage

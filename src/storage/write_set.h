@@ -3,19 +3,17 @@
 
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "storage/engine.h"
 #include "storage/parse.h"
 
 namespace symbolon::storage {
 
-// Later writes of a key replace earlier ones. Lies over an engine, or over another set: then nothing reaches that one
-// before MergeIntoBase, so that a request that fails half-way leaves nothing behind. Not thread-safe; outlived by what
-// it lies over.
+// Lies over an engine; later writes of a key replace earlier ones. Not thread-safe; outlived by the engine.
 class WriteSet {
  public:
-  explicit WriteSet(Engine& engine) : engine_(&engine) {}
-  explicit WriteSet(WriteSet& base) : base_(&base) {}
+  explicit WriteSet(Engine& engine) : engine_(engine) {}
 
   StoreResult<std::optional<Bytes>> Get(const Bytes& key) const;
   template <class Message>
@@ -24,18 +22,30 @@ class WriteSet {
     return ParseStored<Message>(octets);
   }
 
-  void Put(Bytes key, Bytes value) { writes_.insert_or_assign(std::move(key), std::move(value)); }
-  void Delete(Bytes key) { writes_.insert_or_assign(std::move(key), std::nullopt); }
+  void Put(Bytes key, Bytes value) { Set(std::move(key), std::move(value)); }
+  void Delete(Bytes key) { Set(std::move(key), std::nullopt); }
   bool empty() const { return writes_.empty(); }
 
-  // Empties this set.
-  void MergeIntoBase();
+  // From here on writes can be taken back: what fails half-way leaves nothing behind.
+  void Mark() { undo_.clear(); }
+  void TakeBackToMark();
+
+  // In the order of the keys. Empties the set.
   EngineBatch TakeBatch();
 
  private:
-  Engine* engine_ = nullptr;
-  WriteSet* base_ = nullptr;
-  std::unordered_map<Bytes, std::optional<Bytes>> writes_;
+  using Writes = std::unordered_map<Bytes, std::optional<Bytes>>;
+  struct Undo {
+    Writes::value_type* write;
+    // What was written before; nullopt: nothing was.
+    std::optional<std::optional<Bytes>> before;
+  };
+
+  void Set(Bytes key, std::optional<Bytes> value);
+
+  Engine& engine_;
+  Writes writes_;
+  std::vector<Undo> undo_;
 };
 
 }  // namespace symbolon::storage
