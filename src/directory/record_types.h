@@ -53,7 +53,7 @@ using ClientKind = RecordKind<pb::ClientRecord, RecordType::kClient, true>;
 using ResourceServerKind = RecordKind<pb::ResourceServerRecord, RecordType::kResourceServer, true>;
 // id: the user key (users.h)
 using UserKind = RecordKind<pb::UserRecord, RecordType::kUser, true>;
-// id: blind index of (attribute, normalised value)
+// id: the user key that a user of this name would have
 using UniqueIndexKind = RecordKind<pb::UserReference, RecordType::kUniqueIndex, true>;
 // id: blind index of (attribute, normalised value) ‖ user key
 using FindIndexKind = RecordKind<pb::UserReference, RecordType::kFindIndex, true>;

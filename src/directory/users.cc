@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <vector>
 
 #include "directory/groups.h"
 #include "directory/normalise.h"
@@ -10,7 +11,7 @@
 namespace symbolon::directory {
 namespace {
 
-constexpr std::size_t kIndexBytes = 16;
+constexpr std::size_t kFindPrefixBytes = 16;
 
 // Kept in kFindIndex; sub and username are found through their own keys.
 constexpr std::array<std::string_view, 7> kFindIndexed = {
@@ -25,32 +26,38 @@ bool IsVerified(const pb::UserRecord& user, std::string_view attribute) {
   return verified != user.attributes().end() && verified->second == "true";
 }
 
-Bytes IndexId(const Transaction& tx, std::string_view space, std::string_view attribute, std::string_view normalised) {
-  return tx.keys().BlindIndex(std::string(space) + ":" + std::string(attribute), normalised).substr(0, kIndexBytes);
-}
-
-Bytes UniqueId(const Transaction& tx, const pb::PoolRecord& pool, std::string_view attribute, std::string_view value) {
-  return IndexId(tx, "unique", attribute, attribute == "sub" ? std::string(value) : NormaliseName(pool, value));
-}
-
 // Folded in every pool: whoever looks compares the values themselves afterwards.
 Bytes FindPrefix(const Transaction& tx, std::string_view attribute, std::string_view value) {
-  return IndexId(tx, "find", attribute, FoldCase(value));
+  return tx.keys().BlindIndex("find:" + std::string(attribute), FoldCase(value)).substr(0, kFindPrefixBytes);
 }
 
-// Index id → attribute, for every name under which the user can be found at present.
-std::map<Bytes, std::string> UniqueEntries(const Transaction& tx, const pb::PoolRecord& pool,
-                                           const pb::UserRecord& user) {
-  std::map<Bytes, std::string> entries;
-  if (user.sub() != user.username()) entries.emplace(UniqueId(tx, pool, "sub", user.sub()), "sub");
-  for (const auto& [attribute, value] : user.attributes()) {
-    if (value.empty()) continue;
+// A name under which a user is found beside the user name: its index id, and the attribute that says it.
+struct Name {
+  Bytes id;
+  std::string attribute;
+};
+
+// Every one that is active at present, by attribute; ids may repeat (an e-mail address as preferred_username).
+std::vector<Name> ActiveNames(const Transaction& tx, const pb::PoolRecord& pool, const User& user) {
+  std::vector<Name> names;
+  const auto add = [&](const std::string& attribute, std::string_view value) {
+    if (value.empty()) return;
+    Bytes id = UserKeyOf(tx, pool, value);
+    if (id != user.key) names.push_back({.id = std::move(id), .attribute = attribute});
+  };
+  add("sub", user.record.sub());
+  for (const auto& [attribute, value] : user.record.attributes()) {
     const bool is_sign_in_name = Contains(pool.username_attributes(), attribute);
     const bool is_alias = Contains(pool.alias_attributes(), attribute) &&
-                          (attribute == "preferred_username" || IsVerified(user, attribute));
-    if (is_sign_in_name || is_alias) entries.emplace(UniqueId(tx, pool, attribute, value), attribute);
+                          (attribute == "preferred_username" || IsVerified(user.record, attribute));
+    if (is_sign_in_name || is_alias) add(attribute, value);
   }
-  return entries;
+  std::ranges::sort(names, {}, &Name::attribute);
+  return names;
+}
+
+bool Holds(const std::vector<Name>& names, const Bytes& id) {
+  return std::ranges::find(names, id, &Name::id) != names.end();
 }
 
 std::map<Bytes, bool> FindEntries(const Transaction& tx, const User& user) {
@@ -69,39 +76,63 @@ pb::UserReference ReferenceTo(BytesView user_key) {
   return reference;
 }
 
-// Takes an alias from the user who holds it: the attribute stays, unverified.
-void ReleaseAlias(Transaction& tx, const pb::PoolRecord& pool, BytesView holder_key, const std::string& attribute) {
+// Takes an alias from the user who holds it: the attribute stays, unverified; a preferred_username goes.
+void ReleaseAlias(Transaction& tx, const pb::PoolRecord& pool, const Bytes& holder_key, const Bytes& id) {
   auto holder = GetUser(tx, holder_key);
   if (!holder) return;
   const pb::UserRecord before = holder->record;
-  if (attribute == "preferred_username") {
-    holder->record.mutable_attributes()->erase(attribute);
-  } else {
-    (*holder->record.mutable_attributes())[attribute + "_verified"] = "false";
+  auto& attributes = *holder->record.mutable_attributes();
+  for (const Name& name : ActiveNames(tx, pool, *holder)) {
+    if (name.id != id) continue;
+    if (name.attribute == "preferred_username") {
+      attributes.erase(name.attribute);
+    } else {
+      attributes[name.attribute + "_verified"] = "false";
+    }
   }
   // Only drops entries, so it cannot be in conflict itself.
   (void)UpdateUser(tx, pool, before, *holder, OnAliasConflict::kRefuse);
 }
 
+// Whether `holder` has the name by an alias, which can be taken away: not by the sub, and not as what it signs in by.
+bool IsMovable(Transaction& tx, const pb::PoolRecord& pool, const Bytes& holder_key, const Bytes& id) {
+  if (!pool.username_attributes().empty()) return false;
+  const auto holder = GetUser(tx, holder_key);
+  return !holder || UserKeyOf(tx, pool, holder->record.sub()) != id;
+}
+
+// Makes room for the names that `user` has and had not: nothing has changed when it answers a conflict.
+Result<void, NameConflict> ClaimNames(Transaction& tx, const pb::PoolRecord& pool, const Bytes& user_key,
+                                      const std::vector<Name>& had, const std::vector<Name>& has,
+                                      OnAliasConflict on_conflict) {
+  std::map<Bytes, Bytes> holders;
+  for (const Name& name : has) {
+    if (Holds(had, name.id)) continue;
+    if (tx.Get<UserKind>(name.id)) return Err(NameConflict{name.attribute});
+    const auto holder = tx.Get<UniqueIndexKind>(name.id);
+    if (!holder || holder->user_key() == user_key) continue;
+    if (on_conflict == OnAliasConflict::kRefuse || name.attribute == "sub" ||
+        !IsMovable(tx, pool, holder->user_key(), name.id)) {
+      return Err(NameConflict{name.attribute});
+    }
+    holders.emplace(name.id, holder->user_key());
+  }
+  for (const auto& [id, holder_key] : holders) ReleaseAlias(tx, pool, holder_key, id);
+  return {};
+}
+
 Result<void, NameConflict> ReplaceIndexes(Transaction& tx, const pb::PoolRecord& pool, const User* before,
                                           const User* after, OnAliasConflict on_conflict) {
-  const std::map<Bytes, std::string> none;
-  const auto unique_before = before != nullptr ? UniqueEntries(tx, pool, before->record) : none;
-  const auto unique_after = after != nullptr ? UniqueEntries(tx, pool, after->record) : none;
-  for (const auto& [id, attribute] : unique_after) {
-    if (unique_before.contains(id)) continue;
-    const auto holder = tx.Get<UniqueIndexKind>(id);
-    if (!holder || holder->user_key() == after->key) continue;
-    if (on_conflict == OnAliasConflict::kRefuse || Contains(pool.username_attributes(), attribute)) {
-      return Err(NameConflict{attribute});
-    }
-    ReleaseAlias(tx, pool, holder->user_key(), attribute);
+  const auto names_before = before != nullptr ? ActiveNames(tx, pool, *before) : std::vector<Name>();
+  const auto names_after = after != nullptr ? ActiveNames(tx, pool, *after) : std::vector<Name>();
+  if (after != nullptr) {
+    SYMBOLON_TRY_VOID(ClaimNames(tx, pool, after->key, names_before, names_after, on_conflict));
   }
-  for (const auto& [id, attribute] : unique_before) {
-    if (!unique_after.contains(id)) tx.Delete<UniqueIndexKind>(id);
+  for (const Name& name : names_before) {
+    if (!Holds(names_after, name.id)) tx.Delete<UniqueIndexKind>(name.id);
   }
-  for (const auto& [id, attribute] : unique_after) {
-    if (!unique_before.contains(id)) tx.Put<UniqueIndexKind>(id, ReferenceTo(after->key));
+  for (const Name& name : names_after) {
+    if (!Holds(names_before, name.id)) tx.Put<UniqueIndexKind>(name.id, ReferenceTo(after->key));
   }
 
   const auto find_before = before != nullptr ? FindEntries(tx, *before) : std::map<Bytes, bool>();
@@ -133,22 +164,15 @@ std::optional<User> GetUser(Transaction& tx, BytesView user_key) {
 }
 
 std::optional<User> FindUser(Transaction& tx, const pb::PoolRecord& pool, std::string_view name) {
-  if (auto user = GetUser(tx, UserKeyOf(tx, pool, name))) return user;
-  const auto by = [&](std::string_view attribute) -> std::optional<User> {
-    const auto reference = tx.Get<UniqueIndexKind>(UniqueId(tx, pool, attribute, name));
-    return reference ? GetUser(tx, reference->user_key()) : std::nullopt;
-  };
-  for (const auto* names : {&pool.username_attributes(), &pool.alias_attributes()}) {
-    for (const std::string& attribute : *names) {
-      if (auto user = by(attribute)) return user;
-    }
-  }
-  return by("sub");
+  const Bytes id = UserKeyOf(tx, pool, name);
+  if (auto user = GetUser(tx, id)) return user;
+  const auto reference = tx.Get<UniqueIndexKind>(id);
+  return reference ? GetUser(tx, reference->user_key()) : std::nullopt;
 }
 
 Result<void, NameConflict> InsertUser(Transaction& tx, const pb::PoolRecord& pool, const User& user,
                                       OnAliasConflict on_conflict) {
-  if (tx.Get<UserKind>(user.key)) return Err(NameConflict{"username"});
+  if (tx.Get<UserKind>(user.key) || tx.Get<UniqueIndexKind>(user.key)) return Err(NameConflict{"username"});
   SYMBOLON_TRY_VOID(ReplaceIndexes(tx, pool, nullptr, &user, on_conflict));
   tx.Put<UserKind>(user.key, user.record);
   return {};
@@ -181,11 +205,7 @@ FoundUsers FindUsersByAttribute(Transaction& tx, const pb::PoolRecord& pool, std
     if (own && NormaliseName(pool, *own) == NormaliseName(pool, value)) found.users.push_back(std::move(user));
   };
   if (attribute == "username" || attribute == "sub") {
-    std::optional<User> user = GetUser(tx, UserKeyOf(tx, pool, value));
-    if (!user && attribute == "sub") {
-      if (const auto reference = tx.Get<UniqueIndexKind>(UniqueId(tx, pool, "sub", value)))
-        user = GetUser(tx, reference->user_key());
-    }
+    std::optional<User> user = FindUser(tx, pool, value);
     if (user) keep(*std::move(user));
     return found;
   }

@@ -2,9 +2,12 @@
 //
 // A user's key is derived from the user name, which never changes. Aliases and subs lead to it through unique index
 // entries; an entry exists exactly while the name is active:
+//   - the sub, always;
 //   - pools with UsernameAttributes: the e-mail address or phone number that is the sign-in name, at once;
 //   - pools with AliasAttributes: e-mail address and phone number while verified, preferred_username always.
-// Index ids are blind (PoolKeys::BlindIndex), so the store shows no name.
+// User names, aliases and subs are one space of names, in which each leads to one user at the most: nobody can take a
+// name by which somebody else is found, as an attribute of whatever kind. An entry's id is the key that a user of that
+// name would have. Keys and ids are blind (PoolKeys::BlindIndex), so the store shows no name.
 #pragma once
 
 #include <optional>
@@ -34,17 +37,19 @@ std::optional<User> GetUser(Transaction& tx, BytesView user_key);
 
 // Which name stands in the way of a change.
 struct NameConflict {
-  // "username", "email", "phone_number" or "preferred_username".
+  // "username", "email", "phone_number", "preferred_username" or "sub": of the one who wants the name.
   std::string attribute;
 };
 
 // What happens when an alias that becomes active belongs to somebody else.
 enum class OnAliasConflict {
   kRefuse,
-  // The other user's attribute becomes unverified and the alias moves here (ForceAliasCreation).
+  // The other user's attribute becomes unverified (a preferred_username goes) and the alias moves here
+  // (ForceAliasCreation). User names, sign-in names and subs do not move.
   kMove,
 };
 
+// Both change nothing when they answer a conflict.
 // A user who is new: user.key is UserKeyOf(username).
 Result<void, NameConflict> InsertUser(Transaction& tx, const pb::PoolRecord& pool, const User& user,
                                       OnAliasConflict on_conflict);
