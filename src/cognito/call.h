@@ -114,6 +114,7 @@ class Call {
 
  private:
   friend class Pipeline;
+  friend class OperationsTest;
 
   directory::Transaction& tx_;
   directory::Env& env_;

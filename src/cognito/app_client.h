@@ -1,0 +1,21 @@
+// The app client in whose name a public call is made.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cognito/call.h"
+#include "model/api_error.h"
+
+namespace symbolon::cognito {
+
+// Errors: ResourceNotFoundException.
+model::ApiResult<directory::pb::ClientRecord> FindClient(Call& call, const std::string& client_id);
+
+// The same, and its secret is proven: `secret_hash` over `username` as the caller wrote it in this call. Errors also:
+// NotAuthorizedException.
+model::ApiResult<directory::pb::ClientRecord> FindProvenClient(Call& call, const std::string& client_id,
+                                                               const std::optional<std::string>& secret_hash,
+                                                               const std::string& username);
+
+}  // namespace symbolon::cognito
