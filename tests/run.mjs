@@ -31,5 +31,6 @@ const tests = spawn(
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => tests.kill(signal));
 const status = await new Promise((resolve) => tests.once('exit', (code) => resolve(code ?? 1)));
+if (lab?.told) console.log(`What the lab told meanwhile:\n${lab.told}`);
 await lab?.release();
 process.exitCode = status;

@@ -140,13 +140,19 @@ export class Lab {
     return (await fetch(`${this.region(region).operations}/metrics`)).text();
   }
 
-  // Ends what this object started; a shared lab stays. The folder is kept when the lab is to be started again.
+  // What the lab has told since it ran: every program that ended, and the end of the log of one that failed.
+  get told() {
+    return this.#output.split('Ctrl-C ends the lab; the data stays.\n')[1] ?? this.#output;
+  }
+
+  // Ends what this object started; a shared lab stays. The folder is kept when the lab is to be started again, and for
+  // people who set SYMBOLON_TEST_KEEP.
   async release({ keepFolder = false } = {}) {
     for (const client of this.#clients.splice(0)) client.destroy();
     if (!this.#process) return;
     this.#process.kill('SIGTERM');
     await this.#exit;
     this.#process = undefined;
-    if (!keepFolder) await rm(this.dir, { recursive: true, force: true });
+    if (!keepFolder && !process.env.SYMBOLON_TEST_KEEP) await rm(this.dir, { recursive: true, force: true });
   }
 }
