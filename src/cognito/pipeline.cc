@@ -120,6 +120,8 @@ struct Pipeline::Exchange {
 struct Pipeline::Attempt {
   std::shared_ptr<const storage::Snapshot> snapshot;
   std::optional<directory::Transaction> tx;
+  // Of the pool, if there is one.
+  replication::pb::RoleRecord role;
   std::optional<Call> call;
 };
 
@@ -189,7 +191,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
   if (Is(operation, COp::kUpdateUserPoolReplica)) {
     Attempt attempt;
     SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
-    if (!attempt.call->is_primary()) co_return co_await Forward(exchange);
+    if (!IsPrimary(attempt.role)) co_return co_await Forward(exchange);
   }
 
   // 6. What the plan needs and has to be waited for.
@@ -269,6 +271,10 @@ ApiResult<void> Pipeline::CheckPlace(const Exchange& exchange, const replication
   return refuse("it is not allowed here.");
 }
 
+bool Pipeline::IsPrimary(const replication::pb::RoleRecord& role) const {
+  return replication::RoleOf(role, services_.region.region).kind == Role::Kind::kPrimary;
+}
+
 ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
   attempt.snapshot = std::shared_ptr<const storage::Snapshot>(services_.store.MakeSnapshot());
   attempt.tx.emplace(attempt.snapshot, exchange.pool, exchange.new_pool_keys, services_.random);
@@ -283,6 +289,7 @@ ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
   const auto role = stored ? replication::ParseRole(*stored) : std::nullopt;
   if (!role) return Err(PoolMissing(exchange.pool));
   SYMBOLON_TRY_VOID(CheckPlace(exchange, *role));
+  attempt.role = *role;
 
   auto keys = services_.keys.KeysOf(*attempt.snapshot, exchange.pool);
   if (!keys) return Err(Translate(keys.error()));
@@ -366,8 +373,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     call.routes_ = &services_.routes;
     call.replication_status_ = &services_.replication_status;
     if (!exchange.pool.empty() && !exchange.new_pool_keys) {
-      if (const auto role = tx.GetClear(directory::RecordType::kRole, ""))
-        call.role_ = replication::ParseRole(*role).value_or(call.role_);
+      call.role_ = attempt.role;
       auto pool = tx.Get<directory::PoolKind>("");
       if (pool) call.pool_ = *std::move(pool);
       if (!pool && !tx.failure()) co_return Err(PoolMissing(exchange.pool));

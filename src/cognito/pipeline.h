@@ -35,6 +35,7 @@ class Pipeline final : private PoolCatalog {
   boost::asio::awaitable<model::ApiResult<std::string>> Forward(Exchange& exchange);
 
   struct Attempt;
+  bool IsPrimary(const replication::pb::RoleRecord& role) const;
   model::ApiResult<void> Open(Exchange& exchange, Attempt& attempt);
   Listing List(const std::optional<PoolId>& after, std::size_t limit) override;
 

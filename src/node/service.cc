@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <boost/url/parse_query.hpp>
-#include <thread>
+#include <fstream>
+#include <iterator>
 
 #include "auth/access_tokens.h"
 #include "auth/token_signer.h"
 #include "base/log.h"
+#include "cognito/replication_shapes.h"
 #include "crypto/rsa_reservoir.h"
 #include "delivery/outbox.h"
 #include "directory/env.h"
@@ -18,11 +20,15 @@
 #include "keys/keyring.h"
 #include "keys/local/local_key_provider.h"
 #include "kms_api/call.h"
+#include "model/own_tables.h"
 #include "node/access_keys.h"
 #include "node/api.h"
 #include "node/housekeeping.h"
 #include "node/key_link.h"
 #include "node/operations.h"
+#include "replication/grpc/grpc_transport.h"
+#include "replication/replicator.h"
+#include "wire/serialise.h"
 
 namespace symbolon::node {
 namespace {
@@ -57,6 +63,29 @@ std::vector<AccessKeyConfig> CloneKeys(const std::vector<AccessKeyConfig>& keys)
   return clones;
 }
 
+model::ApiError Translate(const replication::ControlError& error) {
+  using Code = replication::ControlErrorCode;
+  switch (error.code) {
+    case Code::kNotMember:
+      return {model::ErrorCode::kResourceNotFoundException, "The user pool has no such replica."};
+    case Code::kWrongState:
+      return {model::ErrorCode::kInvalidParameterException, "The replica's state does not allow this."};
+    case Code::kNotPrimary:
+    case Code::kRefused:
+    case Code::kUnavailable:
+      return {model::ErrorCode::kOperationNotEnabledException,
+              "The state of a replica is changed by the primary Region, which cannot be reached at present."};
+  }
+  return {model::ErrorCode::kInternalErrorException, "Something went wrong."};
+}
+
+Result<std::string, NodeError> ReadFile(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  if (!stream) return Err(NodeError{fmt::format("cannot read {}", file.string())});
+  return text;
+}
+
 class RequestMetrics final : public cognito::Observer {
  public:
   explicit RequestMetrics(Metrics& metrics) : metrics_(metrics) {}
@@ -85,7 +114,10 @@ class Service::Parts {
         signatures_(RegionNames(settings_), access_keys_, clock),
         rsa_keys_(kSpareRsaKeys),
         blocking_(kBlockingThreads, kBlockingQueue) {
-    metrics.AddSource([this](Metrics::Readings& readings) { readings.signatures += signer_.signature_count(); });
+    metrics.AddSource([this](Metrics::Readings& readings) {
+      readings.signatures += signer_.signature_count();
+      ReadLags(readings);
+    });
   }
 
   Result<void, NodeError> Open() {
@@ -94,32 +126,49 @@ class Service::Parts {
     if (!routes) return Err(NodeError{fmt::format("cannot read the directory: {}", routes.error().detail)});
     routes_ = *std::move(routes);
     key_notices_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
-    api_.emplace(cognito::Services{.store = store_,
+    SYMBOLON_TRY_VOID(StartReplication());
+    api_.emplace(
+        cognito::Services{
+            .store = store_,
+            .keys = *keyring_,
+            .routes = *routes_,
+            .region = settings_,
+            .signatures = signatures_,
+            .access_tokens = access_tokens_,
+            .signer = signer_,
+            .rsa_keys = rsa_keys_,
+            .blocking = blocking_,
+            .clock = clock_,
+            .random = random_,
+            .observer = observer_,
+            .forward_member_state = [this](const PoolId& pool, const Region& member, replication::pb::MemberState state,
+                                           auto done) { ForwardMemberState(pool, member, state, std::move(done)); },
+            .call_key_service =
+                [this](const model::OperationFacts& operation, const wire::Request& request) {
+                  return kms_api::Serve(*key_calls_, operation, request);
+                },
+            .replication_status = replicator_ ? [this](const PoolId& pool) { return replicator_->Status(pool); }
+                                              : cognito::ReplicationStatusOf()},
+        oauth::Endpoints::Services{.store = store_,
                                    .keys = *keyring_,
                                    .routes = *routes_,
                                    .region = settings_,
-                                   .signatures = signatures_,
-                                   .access_tokens = access_tokens_,
                                    .signer = signer_,
-                                   .rsa_keys = rsa_keys_,
-                                   .blocking = blocking_,
                                    .clock = clock_,
-                                   .random = random_,
-                                   .observer = observer_,
-                                   .forward_member_state = {},
-                                   .call_key_service =
-                                       [this](const model::OperationFacts& operation, const wire::Request& request) {
-                                         return kms_api::Serve(*key_calls_, operation, request);
-                                       }},
-                 oauth::Endpoints::Services{.store = store_,
-                                            .keys = *keyring_,
-                                            .routes = *routes_,
-                                            .region = settings_,
-                                            .signer = signer_,
-                                            .clock = clock_,
-                                            .random = random_});
+                                   .random = random_});
     StartHousekeeping();
     return {};
+  }
+
+  std::string Replication() {
+    std::string json;
+    if (replicator_) {
+      for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
+        const auto shown = cognito::DescribeReplicationOf(status, config_.region);
+        json += (json.empty() ? "" : ",") + wire::Serialise(model::own::shapes::kDescribeReplicationResponse, &shown);
+      }
+    }
+    return "{\"Pools\":[" + json + "]}";
   }
 
   boost::asio::awaitable<http::Response> HandleApi(http::Request request) { return api_->Handle(std::move(request)); }
@@ -179,8 +228,56 @@ class Service::Parts {
     return {};
   }
 
-  replication::ControlResult<Bytes> AskPeer(const Region& target, const replication::pb::ControlRequest&) {
+  // Other Regions, if the configuration names any.
+  Result<void, NodeError> StartReplication() {
+    if (!config_.replication) return {};
+    replication::grpc_link::TransportOptions options{.listen = ToString(config_.replication->listen)};
+    std::vector<Region> peers;
+    for (const RegionConfig& region : config_.regions) {
+      if (region.name == config_.region || !region.replication) continue;
+      peers.push_back(region.name);
+      options.peers.emplace(region.name, ToString(*region.replication));
+    }
+    const TlsFiles& tls = config_.replication->tls;
+    SYMBOLON_TRY(options.ca_pem, ReadFile(tls.ca));
+    SYMBOLON_TRY(options.certificate_pem, ReadFile(tls.certificate));
+    SYMBOLON_TRY(options.key_pem, ReadFile(tls.key));
+    replicator_.emplace(store_, clock_, random_, std::move(peers), replication::Options(),
+                        std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)),
+                        [this](const Region& from, const replication::pb::ControlRequest& request) {
+                          return AnswerKeyRequest(*provider_, from, request);
+                        });
+    if (auto started = replicator_->Start(); !started)
+      return Err(NodeError{"[replication]: " + started.error().detail});
+    return {};
+  }
+
+  replication::ControlResult<Bytes> AskPeer(const Region& target, const replication::pb::ControlRequest& request) {
+    if (replicator_) return replicator_->Ask(target, request);
     return Err(replication::ControlError{replication::ControlErrorCode::kNotMember, "no Region " + target.value()});
+  }
+
+  void ForwardMemberState(const PoolId& pool, const Region& member, replication::pb::MemberState state,
+                          std::function<void(model::ApiResult<void>)> done) {
+    // Only a Region of several can hold a secondary.
+    SYMBOLON_CHECK(replicator_.has_value());
+    replicator_->ForwardMemberState(pool, member, state,
+                                    [done = std::move(done)](const replication::ControlResult<void>& result) {
+                                      if (result) return done({});
+                                      done(Err(Translate(result.error())));
+                                    });
+  }
+
+  void ReadLags(Metrics::Readings& readings) {
+    if (!replicator_) return;
+    for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
+      for (const replication::MemberStatus& member : status.members) {
+        readings.replication_lags.push_back({.pool = status.pool,
+                                             .region = member.region,
+                                             .entries = member.lag_entries,
+                                             .time = member.lag_time.value_or(std::chrono::microseconds(0))});
+      }
+    }
   }
 
   void OnLock(const PoolId& pool, bool locked) {
@@ -249,6 +346,7 @@ class Service::Parts {
   std::optional<kms_api::Call> key_calls_;
   std::unique_ptr<directory::Routes> routes_;
   std::unique_ptr<storage::Subscription> key_notices_;
+  std::optional<replication::Replicator> replicator_;
   std::optional<Api> api_;
   std::optional<Housekeeping> housekeeping_;
 };
@@ -267,6 +365,7 @@ boost::asio::awaitable<http::Response> Service::HandleApi(http::Request request)
   return parts_->HandleApi(std::move(request));
 }
 std::size_t Service::ApiBodyLimitBytes(const http::Request& head) { return Api::BodyLimitBytes(head); }
+std::string Service::ReplicationJson() { return parts_->Replication(); }
 http::Response Service::Outbox(const http::Request& request) const { return parts_->Outbox(request); }
 
 }  // namespace symbolon::node

@@ -27,6 +27,8 @@ class Service {
   // Requests to the API's port.
   boost::asio::awaitable<http::Response> HandleApi(http::Request request);
   static std::size_t ApiBodyLimitBytes(const http::Request& head);
+  // What the operations port shows at /replication: {"Pools": [as DescribeReplication answers, ...]}.
+  std::string ReplicationJson();
   // GET /outbox?pool=&username=&after= of the operations port.
   http::Response Outbox(const http::Request& request) const;
 

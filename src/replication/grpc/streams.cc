@@ -1,0 +1,117 @@
+#include "replication/grpc/streams.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace symbolon::replication::grpc_link {
+
+void DialledStream::Begin() {
+  self_ = shared_from_this();
+  stub_->async()->Connect(&context_, this);
+  // Frames are sent and read from outside of reactions until Close.
+  AddHold();
+  StartRead(&incoming_);
+  StartCall();
+}
+
+void DialledStream::Send(pb::Frame frame) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  outgoing_ = std::move(frame);
+  StartWrite(&outgoing_);
+}
+
+void DialledStream::Resume() {
+  const std::lock_guard lock(mutex_);
+  if (!closed_) StartRead(&incoming_);
+}
+
+void DialledStream::Close() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(closed_, true)) return;
+  context_.TryCancel();
+  RemoveHold();
+}
+
+void DialledStream::OnReadInitialMetadataDone(bool ok) {
+  if (ok) owner_.events().OnConnected(link_);
+}
+
+void DialledStream::OnReadDone(bool ok) {
+  if (!ok) return Close();
+  owner_.events().OnFrame(link_, std::exchange(incoming_, {}));
+}
+
+void DialledStream::OnWriteDone(bool ok) {
+  if (!ok) return Close();
+  owner_.events().OnSent(link_);
+}
+
+void DialledStream::OnDone(const grpc::Status& status) {
+  if (!status.ok() && status.error_code() != grpc::StatusCode::CANCELLED) {
+    log::Debug("link {} ended: {}", link_, status.error_message());
+  }
+  const auto keep = std::move(self_);
+  owner_.OnDone(link_);
+}
+
+void AcceptedStream::Begin(const Region& peer) {
+  self_ = shared_from_this();
+  link_ = owner_.events().OnAccepted(peer);
+  if (!owner_.Add(link_, self_)) return End({grpc::StatusCode::UNAVAILABLE, "stopping"});
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  StartSendInitialMetadata();
+  StartRead(&incoming_);
+}
+
+void AcceptedStream::End(const grpc::Status& status) {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(closed_, true)) return;
+  if (!self_) self_ = shared_from_this();
+  Finish(status);
+}
+
+void AcceptedStream::Send(pb::Frame frame) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  outgoing_ = std::move(frame);
+  StartWrite(&outgoing_);
+}
+
+void AcceptedStream::Resume() {
+  const std::lock_guard lock(mutex_);
+  if (!closed_) StartRead(&incoming_);
+}
+
+void AcceptedStream::Close() {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  context_.TryCancel();
+  End({grpc::StatusCode::CANCELLED, "closed"});
+}
+
+// From now on it takes frames, as a dialled link does when it stands.
+void AcceptedStream::OnSendInitialMetadataDone(bool ok) {
+  if (ok) owner_.events().OnSent(link_);
+}
+
+void AcceptedStream::OnReadDone(bool ok) {
+  if (!ok) return End(grpc::Status::OK);
+  owner_.events().OnFrame(link_, std::exchange(incoming_, {}));
+}
+
+void AcceptedStream::OnWriteDone(bool ok) {
+  if (!ok) return End(grpc::Status::OK);
+  owner_.events().OnSent(link_);
+}
+
+void AcceptedStream::OnCancel() { End({grpc::StatusCode::CANCELLED, "closed"}); }
+
+void AcceptedStream::OnDone() {
+  const auto keep = std::move(self_);
+  owner_.OnDone(link_);
+}
+
+}  // namespace symbolon::replication::grpc_link

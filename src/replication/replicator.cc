@@ -1,0 +1,358 @@
+#include "replication/replicator.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/log.h"
+#include "replication/worker.h"
+
+namespace symbolon::replication {
+namespace {
+
+constexpr std::chrono::milliseconds kTickInterval{50};
+constexpr std::chrono::milliseconds kControlTimeout{5'000};
+
+pb::ControlErrorCode ToWire(ControlErrorCode code) {
+  switch (code) {
+    case ControlErrorCode::kNotPrimary:
+      return pb::CONTROL_NOT_PRIMARY;
+    case ControlErrorCode::kNotMember:
+      return pb::CONTROL_NOT_MEMBER;
+    case ControlErrorCode::kWrongState:
+      return pb::CONTROL_WRONG_STATE;
+    case ControlErrorCode::kRefused:
+      return pb::CONTROL_REFUSED;
+    case ControlErrorCode::kUnavailable:
+      return pb::CONTROL_UNAVAILABLE;
+  }
+  return pb::CONTROL_UNAVAILABLE;
+}
+
+ControlErrorCode FromWire(pb::ControlErrorCode code) {
+  switch (code) {
+    case pb::CONTROL_NOT_PRIMARY:
+      return ControlErrorCode::kNotPrimary;
+    case pb::CONTROL_NOT_MEMBER:
+      return ControlErrorCode::kNotMember;
+    case pb::CONTROL_WRONG_STATE:
+      return ControlErrorCode::kWrongState;
+    case pb::CONTROL_REFUSED:
+      return ControlErrorCode::kRefused;
+    default:  // a newer version's code as well
+      return ControlErrorCode::kUnavailable;
+  }
+}
+
+pb::ControlAnswer AnswerOf(const ControlResult<Bytes>& result) {
+  pb::ControlAnswer answer;
+  if (result) {
+    answer.set_payload(*result);
+  } else {
+    answer.mutable_error()->set_code(ToWire(result.error().code));
+    answer.mutable_error()->set_detail(result.error().detail);
+  }
+  return answer;
+}
+
+ControlResult<Bytes> ResultOf(const std::optional<pb::ControlAnswer>& answer, const Region& peer) {
+  if (!answer) return Err(ControlError{ControlErrorCode::kUnavailable, "Region " + peer.value() + " does not answer"});
+  if (answer->has_error()) return Err(ControlError{FromWire(answer->error().code()), answer->error().detail()});
+  return answer->payload();
+}
+
+}  // namespace
+
+class Replicator::Driver final : public MachineHost, public Transport::Events {
+ public:
+  Driver(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
+         std::unique_ptr<Transport> transport, AnswerKeyRequest answer_key_request)
+      : store_(store),
+        clock_(clock),
+        peers_(std::move(peers)),
+        transport_(std::move(transport)),
+        answer_key_request_(std::move(answer_key_request)),
+        machine_(store, random, peers_, options, *this) {}
+
+  Result<void, TransportError> Start() {
+    subscription_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
+    Post([this] { machine_.Start(Now()); });
+    thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+    auto started = transport_->Start(*this);
+    if (!started) Stop();
+    return started;
+  }
+
+  void Stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (std::exchange(stopping_, true)) return;
+    }
+    transport_->Stop();
+    subscription_.reset();
+    blocking_.reset();
+    control_.reset();
+    if (thread_.joinable()) {
+      thread_.request_stop();
+      wake_.notify_one();
+      thread_.join();
+    }
+    // Whoever waits for an answer of the machine gets none.
+    const std::lock_guard lock(mutex_);
+    inbox_.clear();
+  }
+
+  // Runs on the machine's thread and answers; nullopt when that has ended.
+  template <class Function>
+  auto Query(Function function) -> std::optional<std::invoke_result_t<Function&>> {
+    using T = std::invoke_result_t<Function&>;
+    auto promise = std::make_shared<std::promise<T>>();
+    std::future<T> future = promise->get_future();
+    if (!Post([promise, function = std::move(function)]() mutable { promise->set_value(function()); }))
+      return std::nullopt;
+    promise.reset();
+    try {
+      return future.get();
+    } catch (const std::future_error&) {  // dropped by Stop
+      return std::nullopt;
+    }
+  }
+
+  Machine& machine() { return machine_; }
+  Transport& transport() { return *transport_; }
+  const std::vector<Region>& peers() const { return peers_; }
+  Instant Now() { return {clock_.Now(), clock_.SinceBoot()}; }
+
+  // False: stopped, and the event dropped.
+  bool Post(std::move_only_function<void()> event) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return false;
+      inbox_.push_back(std::move(event));
+    }
+    wake_.notify_one();
+    return true;
+  }
+
+  // Brings a result to the machine's thread, whenever it comes.
+  template <class T>
+  std::move_only_function<void(storage::StoreResult<T>)> Later(Done<T> done) {
+    return [this, done = std::move(done)](storage::StoreResult<T> result) mutable {
+      Post([this, done = std::move(done), result = std::move(result)]() mutable { done(std::move(result), Now()); });
+    };
+  }
+
+  // ---- MachineHost, on the machine's thread ----
+  void Dial(const Region& peer, LinkId link) override {
+    links_.emplace(link, Link{});
+    transport_->Dial(peer, link);
+  }
+  void Close(LinkId link) override {
+    links_.erase(link);
+    transport_->Close(link);
+  }
+  void Submit(storage::Commit commit, Done<storage::Committed> done) override {
+    store_.Submit(std::move(commit), Later(std::move(done)));
+  }
+  void Apply(storage::AppliedEntries entries, Done<storage::pb::Head> done) override {
+    store_.Apply(std::move(entries), Later(std::move(done)));
+  }
+  void MergeFacts(PoolId pool, std::vector<storage::pb::FactEntry> entries, Done<void> done) override {
+    store_.MergeFacts(std::move(pool), std::move(entries), Later(std::move(done)));
+  }
+  void RunBlocking(std::move_only_function<storage::StoreResult<void>()> work, Done<void> done) override {
+    blocking_->Post([work = std::move(work), later = Later(std::move(done))]() mutable { later(work()); });
+  }
+
+  // ---- Transport::Events, on any thread ----
+  LinkId OnAccepted(const Region& peer) override {
+    const LinkId link = next_accepted_link_.fetch_add(2);
+    Post([this, peer, link] {
+      links_.emplace(link, Link{});
+      machine_.OnAccepted(link, peer, Now());
+    });
+    return link;
+  }
+  void OnConnected(LinkId link) override {
+    Post([this, link] {
+      if (!links_.contains(link)) return;
+      links_[link].writable = true;
+      machine_.OnConnected(link, Now());
+    });
+  }
+  void OnClosed(LinkId link) override {
+    Post([this, link] {
+      if (links_.erase(link) > 0) machine_.OnClosed(link, Now());
+    });
+  }
+  void OnFrame(LinkId link, pb::Frame frame) override {
+    Post([this, link, frame = std::move(frame)]() mutable {
+      if (!links_.contains(link)) return;
+      machine_.OnFrame(link, std::move(frame), Now());
+      if (links_.contains(link)) transport_->Resume(link);
+    });
+  }
+  void OnSent(LinkId link) override {
+    Post([this, link] {
+      if (const auto found = links_.find(link); found != links_.end()) found->second.writable = true;
+    });
+  }
+  void OnControl(const Region& from, pb::ControlRequest request,
+                 std::function<void(pb::ControlAnswer)> answer) override {
+    if (!request.has_propose_member_state()) {
+      control_->Post([this, from, request = std::move(request), answer = std::move(answer)] {
+        answer(AnswerOf(answer_key_request_(from, request)));
+      });
+      return;
+    }
+    const pb::ControlRequest::ProposeMemberState proposal = request.propose_member_state();
+    const bool posted = Post([this, from, proposal, answer] {
+      machine_.ProposeMemberState(
+          from, PoolId(proposal.pool()), Region(proposal.region()), proposal.state(),
+          [answer](ControlResult<void> result) { answer(AnswerOf(result.map([] { return Bytes(); }))); });
+    });
+    if (!posted) answer(AnswerOf(Err(ControlError{ControlErrorCode::kUnavailable, "stopping"})));
+  }
+
+ private:
+  struct Link {
+    // Nothing is on its way out. A dialled link becomes so when it stands.
+    bool writable = false;
+  };
+
+  void OnNotice(const storage::Notice& notice) {
+    bool told;
+    {
+      const std::lock_guard lock(news_mutex_);
+      told = !news_.empty();
+      AddTo(news_, notice);
+      if (told || news_.empty()) return;
+    }
+    Post([this] {
+      News news;
+      {
+        const std::lock_guard lock(news_mutex_);
+        news = std::exchange(news_, {});
+      }
+      machine_.OnNews(news, Now());
+    });
+  }
+
+  void Run(const std::stop_token& stop) {
+    using SteadyClock = std::chrono::steady_clock;
+    SteadyClock::time_point tick_at = SteadyClock::now();
+    while (!stop.stop_requested()) {
+      std::deque<std::move_only_function<void()>> events;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait_until(lock, stop, tick_at, [this] { return !inbox_.empty(); });
+        events.swap(inbox_);
+      }
+      for (auto& event : events) event();
+      if (SteadyClock::now() >= tick_at) {
+        machine_.OnTick(Now());
+        tick_at = SteadyClock::now() + kTickInterval;
+      }
+      SendWhatIsReady();
+    }
+  }
+
+  void SendWhatIsReady() {
+    for (auto& [id, link] : links_) {
+      if (!link.writable) continue;
+      auto frame = machine_.NextFrame(id, Now());
+      if (!frame) continue;
+      link.writable = false;
+      transport_->Send(id, *std::move(frame));
+    }
+  }
+
+  storage::Store& store_;
+  Clock& clock_;
+  const std::vector<Region> peers_;
+  const std::unique_ptr<Transport> transport_;
+  const AnswerKeyRequest answer_key_request_;
+  std::atomic<LinkId> next_accepted_link_ = 2;
+
+  // of the machine's thread
+  Machine machine_;
+  std::map<LinkId, Link> links_;
+
+  std::mutex news_mutex_;
+  News news_;  // guarded by news_mutex_
+
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::deque<std::move_only_function<void()>> inbox_;  // guarded by mutex_
+  bool stopping_ = false;                              // guarded by mutex_
+
+  std::unique_ptr<storage::Subscription> subscription_;
+  std::optional<Worker> blocking_{std::in_place};
+  std::optional<Worker> control_{std::in_place};
+  std::jthread thread_;
+};
+
+Replicator::Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers,
+                       const Options& options, std::unique_ptr<Transport> transport,
+                       AnswerKeyRequest answer_key_request)
+    : driver_(std::make_unique<Driver>(store, clock, random, std::move(peers), options, std::move(transport),
+                                       std::move(answer_key_request))) {}
+
+Replicator::~Replicator() { driver_->Stop(); }
+
+Result<void, TransportError> Replicator::Start() { return driver_->Start(); }
+void Replicator::Stop() { driver_->Stop(); }
+
+std::optional<ReplicationStatus> Replicator::Status(const PoolId& pool) {
+  return driver_->Query([this, pool] { return driver_->machine().Status(pool, driver_->Now()); })
+      .value_or(std::nullopt);
+}
+
+std::vector<ReplicationStatus> Replicator::Statuses() {
+  return driver_->Query([this] { return driver_->machine().Statuses(driver_->Now()); })
+      .value_or(std::vector<ReplicationStatus>());
+}
+
+std::vector<PeerStatus> Replicator::Peers() {
+  return driver_->Query([this] { return driver_->machine().Peers(); }).value_or(std::vector<PeerStatus>());
+}
+
+ReplicationCounters Replicator::Counters() {
+  return driver_->Query([this] { return driver_->machine().Counters(); }).value_or(ReplicationCounters());
+}
+
+void Replicator::ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
+                                    std::function<void(ControlResult<void>)> done) {
+  const auto status = Status(pool);
+  if (!status || status->primary.empty()) {
+    done(Err(ControlError{ControlErrorCode::kUnavailable, "the pool's primary is not known"}));
+    return;
+  }
+  pb::ControlRequest request;
+  request.mutable_propose_member_state()->set_pool(pool.value());
+  request.mutable_propose_member_state()->set_region(member.value());
+  request.mutable_propose_member_state()->set_state(state);
+  driver_->transport().Control(status->primary, request, kControlTimeout,
+                               [done, primary = status->primary](const std::optional<pb::ControlAnswer>& answer) {
+                                 done(ResultOf(answer, primary).map([](const Bytes&) {}));
+                               });
+}
+
+ControlResult<Bytes> Replicator::Ask(const Region& peer, const pb::ControlRequest& request) {
+  if (std::ranges::find(driver_->peers(), peer) == driver_->peers().end()) {
+    return Err(ControlError{ControlErrorCode::kNotMember, "there is no Region " + peer.value()});
+  }
+  auto promise = std::make_shared<std::promise<ControlResult<Bytes>>>();
+  std::future<ControlResult<Bytes>> result = promise->get_future();
+  driver_->transport().Control(
+      peer, request, kControlTimeout,
+      [promise, peer](const std::optional<pb::ControlAnswer>& answer) { promise->set_value(ResultOf(answer, peer)); });
+  return result.get();
+}
+
+}  // namespace symbolon::replication

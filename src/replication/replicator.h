@@ -1,0 +1,58 @@
+// Replication of one Region in production: drives the machine on a thread of its own, with the store, the machine's
+// clock and the links to other Regions.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "replication/machine.h"
+#include "replication/options.h"
+#include "replication/status.h"
+#include "replication/transport.h"
+#include "storage/store.h"
+
+namespace symbolon::replication {
+
+// Thread-safe.
+class Replicator {
+ public:
+  // Answers get_transport_key and import_replica_key of another Region. May block.
+  using AnswerKeyRequest = std::function<ControlResult<Bytes>(const Region& from, const pb::ControlRequest& request)>;
+
+  // What is referred to outlives the replicator. `peers`: the other Regions.
+  Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
+             std::unique_ptr<Transport> transport, AnswerKeyRequest answer_key_request);
+  // Stops.
+  ~Replicator();
+  Replicator(const Replicator&) = delete;
+  Replicator& operator=(const Replicator&) = delete;
+
+  // Once.
+  Result<void, TransportError> Start();
+  // Ends links and threads; blocks until the work under way is done. The store must still be stepped. Idempotent.
+  void Stop();
+
+  // These wait for the machine's thread, which never blocks: microseconds. nullopt, empty: not known here, or stopped.
+  std::optional<ReplicationStatus> Status(const PoolId& pool);
+  std::vector<ReplicationStatus> Statuses();
+  std::vector<PeerStatus> Peers();
+  ReplicationCounters Counters();
+
+  // Has the pool's primary change a member's state, wherever the primary is. `done` runs on any thread.
+  void ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
+                          std::function<void(ControlResult<void>)> done);
+  // A single call to another Region; kNotMember: there is no such Region. Blocks, at the most for the time-out of such
+  // calls.
+  ControlResult<Bytes> Ask(const Region& peer, const pb::ControlRequest& request);
+
+ private:
+  class Driver;
+  const std::unique_ptr<Driver> driver_;
+};
+
+}  // namespace symbolon::replication
