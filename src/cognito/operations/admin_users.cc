@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "auth/codes.h"
+#include "auth/facts.h"
 #include "auth/password.h"
 #include "cognito/call.h"
 #include "cognito/code_delivery.h"
@@ -140,6 +141,8 @@ ApiResult<AdminDisableUserResponse> AdminDisableUser(Call& call, const AdminDisa
   const pb::UserRecord before = user.record;
   user.record.set_enabled(false);
   RevokeTokens(user.record);
+  // Access tokens do not come back to life when the user is enabled again.
+  auth::SignOutUser(call.tx(), call.env().region().region, user.key, call.now());
   SYMBOLON_TRY_VOID(StoreUser(call, before, user));
   return AdminDisableUserResponse{};
 }
