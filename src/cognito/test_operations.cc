@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "auth/password.h"
+#include "auth/signing_keys.h"
 #include "cognito/pool_settings.h"
 #include "directory/users.h"
 #include "keys/opened_pool_keys.h"
@@ -52,6 +53,11 @@ OperationsTest::OperationsTest() {
     pb::ClientRecord client;
     client.set_client_id(kTestClient);
     tx.Put<directory::ClientKind>(kTestClient, client);
+    const std::vector signing_keys = {crypto::SigningKey::Generate(crypto::SignatureAlgorithm::kEs256),
+                                      crypto::SigningKey::Generate(crypto::SignatureAlgorithm::kEs256)};
+    pb::PublicRecord published;
+    auth::PublishSigningKeys(tx, published, signing_keys, clock_.Now());
+    tx.Put<directory::PublicKind>("", published);
   });
 }
 
@@ -100,6 +106,7 @@ void OperationsTest::RunPlan(const std::function<bool(Call&)>& plan) {
   directory::Env env(clock_.Now(), random_, region_);
   directory::Transaction tx(store_->MakeSnapshot(), pool_id_, keys_, random_);
   Call call(tx, env);
+  call.signer_ = &signer_;
   call.pool_ = *tx.Get<directory::PoolKind>("");
   if (signed_in_) {
     if (auto user = directory::FindUser(tx, call.pool_, *signed_in_))

@@ -83,6 +83,7 @@ class OperationsTest : public testing::Test {
   const PoolId pool_id_{"eu-central-1_TestPool1"};
   std::unique_ptr<storage::LocalStore> store_;
   std::shared_ptr<const keys::PoolKeys> keys_;
+  auth::TokenSigner signer_;
   // Changes that the last operation committed, of any kind.
   std::size_t last_changes_ = 0;
 
