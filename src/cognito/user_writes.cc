@@ -52,17 +52,12 @@ ApiResult<void> CheckUsername(const pb::PoolRecord& pool, const std::string& nam
   return {};
 }
 
-// `preferred_username` as an alias must be nobody's name, and is for confirmed users only.
-ApiResult<void> CheckPreferredUsername(Call& call, const User& user, const std::string& value, ErrorCode taken) {
-  if (!Contains(call.pool().alias_attributes(), kPreferredUsername)) return {};
-  if (user.record.status() == pb::UNCONFIRMED) {
-    return Invalid(
-        "Preferred username cannot be provided for unconfirmed account, since user pool is configured for preferred "
-        "username alias.");
-  }
-  const auto holder = directory::FindUser(call.tx(), call.pool(), value);
-  if (holder && holder->key != user.key) return Fail(taken, "An account with the preferred_username already exists.");
-  return {};
+// As an alias it is for confirmed users only.
+ApiResult<void> CheckPreferredUsername(const pb::PoolRecord& pool, const pb::UserRecord& user) {
+  if (user.status() != pb::UNCONFIRMED || !Contains(pool.alias_attributes(), kPreferredUsername)) return {};
+  return Invalid(
+      "Preferred username cannot be provided for unconfirmed account, since user pool is configured for preferred "
+      "username alias.");
 }
 
 // Codes for a value that is no longer the user's are good for nothing.
@@ -89,7 +84,7 @@ ApiResult<std::optional<CodeDeliveryDetailsType>> ChangeAddress(Call& call, User
       const auto holder = directory::FindUser(call.tx(), pool, to.value);
       if (holder && holder->key != user.key)
         return Fail(ErrorCode::kAliasExistsException,
-                    fmt::format("An account with the given {} already exists.", to.attribute));
+                    fmt::format("An account with the {} already exists.", to.attribute));
     }
     // The present value stays until the code for the new one is redeemed.
     return SendVerification(call, user, client, to);
@@ -156,18 +151,8 @@ ApiResult<User> MakeUser(Call& call, const pb::ClientRecord* client, const std::
     auto& own = *user.record.mutable_attributes();
     if (own.contains(address) && !own.contains(FlagOf(address))) own[FlagOf(address)] = "false";
   }
-  if (const auto preferred = user.record.attributes().find(std::string(kPreferredUsername));
-      preferred != user.record.attributes().end()) {
-    SYMBOLON_TRY_VOID(CheckPreferredUsername(call, user, preferred->second, ErrorCode::kUsernameExistsException));
-  }
-
-  // Also when the name is somebody's alias or sub: names lead to one user.
-  if (const auto holder = directory::FindUser(call.tx(), pool, name)) {
-    if (pool.username_attributes().empty()) return Fail(ErrorCode::kUsernameExistsException, "User already exists");
-    return Fail(ErrorCode::kUsernameExistsException,
-                fmt::format("An account with the given {} already exists.",
-                            auth::IsEmailAddress(name) ? "email" : "phone_number"));
-  }
+  if (user.record.attributes().contains(std::string(kPreferredUsername)))
+    SYMBOLON_TRY_VOID(CheckPreferredUsername(pool, user.record));
   return user;
 }
 
@@ -208,7 +193,7 @@ ApiResult<std::vector<CodeDeliveryDetailsType>> ChangeAttributes(Call& call, Use
       continue;
     }
     if (name == kPreferredUsername && !value.empty())
-      SYMBOLON_TRY_VOID(CheckPreferredUsername(call, user, value, ErrorCode::kAliasExistsException));
+      SYMBOLON_TRY_VOID(CheckPreferredUsername(call.pool(), user.record));
     if (value.empty()) {
       attributes.erase(name);
     } else {

@@ -23,8 +23,7 @@ model::ApiResult<directory::User> FindExistingUser(Call& call, const std::string
 
 // A new, enabled user without a password (UNCONFIRMED, or FORCE_CHANGE_PASSWORD of an administrator), named by what the
 // caller calls them: in a pool whose users sign in with an address, `name` is the address and the user's own name is a
-// UUID. Not stored yet. `client` is nullptr for an administrator. Errors: InvalidParameter, NotAuthorized,
-// UsernameExists.
+// UUID. Not stored yet. `client` is nullptr for an administrator. Errors: InvalidParameter, NotAuthorized.
 model::ApiResult<directory::User> MakeUser(Call& call, const directory::pb::ClientRecord* client,
                                            const std::string& name, auth::AttributeValues attributes);
 // Stores a new user. Errors: UsernameExists.
