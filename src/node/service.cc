@@ -175,7 +175,9 @@ class Service::Parts {
 
   http::Response Outbox(const http::Request& request) const {
     delivery::OutboxFilter filter;
-    const auto query = boost::urls::parse_query(request.query());
+    // A copy, because parse_query crashes on a view of nothing (Boost 1.81).
+    const std::string text(request.query());
+    const auto query = boost::urls::parse_query(text);
     if (!query) return JsonPage(R"({"message":"The query is not well-formed."})", 400);
     for (const auto& encoded : *query) {
       const boost::urls::encoding_opts plus_is_space(true);

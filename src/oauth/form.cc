@@ -22,6 +22,8 @@ std::optional<std::string> DecodeFormPart(std::string_view text) {
 }  // namespace
 
 std::optional<std::map<std::string, std::string>> ParseForm(std::string_view body) {
+  // parse_query crashes on a view of nothing (Boost 1.81).
+  if (body.empty()) return std::map<std::string, std::string>();
   const auto encoded = urls::parse_query(body);
   if (!encoded) return std::nullopt;
   std::map<std::string, std::string> form;

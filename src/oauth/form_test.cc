@@ -16,6 +16,11 @@ TEST(ParseForm, DecodesPercentAndPlus) {
   EXPECT_EQ(form->at("flag"), "");
 }
 
+TEST(ParseForm, NothingIsAnEmptyForm) {
+  EXPECT_TRUE(ParseForm(std::string_view()).value().empty());
+  EXPECT_TRUE(ParseForm("").value().empty());
+}
+
 TEST(ParseForm, RefusesBrokenEscapesRepeatedFieldsAndTooMany) {
   EXPECT_FALSE(ParseForm("a=%2"));
   EXPECT_FALSE(ParseForm("a=%zz"));
