@@ -59,6 +59,11 @@ void Core::Publish(const std::vector<Notice>& notices) {
   for (const Notice& notice : notices) notifier_.Notify(notice);
 }
 
+void Core::PublishAsIs() {
+  std::lock_guard lock(write_mutex_);
+  Publish({});
+}
+
 void Core::PublishVersionOnly() {
   std::lock_guard lock(view_mutex_);
   view_.version = last_version_;

@@ -47,6 +47,9 @@ class Core {
   void SetGeneration(const PoolId& pool, std::uint64_t generation);
   // Shows what was written, then tells the listeners.
   void Publish(const std::vector<Notice>& notices);
+  // The same, after writes that readers do not see, so that the view holds on to nothing that was deleted. The caller
+  // does not hold the write mutex.
+  void PublishAsIs();
   // After a failed write: versions that were given out for it count as passed, so that whoever plans again is not in
   // conflict with what did not happen.
   void PublishVersionOnly();

@@ -88,6 +88,9 @@ class Engine {
   // write may succeed. kUnavailable: nothing was done, and nothing will be. kUnknownOutcome: cannot be told before the
   // engine is opened again.
   virtual StoreResult<void> Write(const EngineBatch& batch) = 0;
+  // What lay from `begin` to before `end` has been deleted, and no snapshot of the caller's needs it: its room may be
+  // given back soon, in the background, rather than at some time. Never blocks; forgotten at a restart.
+  virtual void Reclaim(Bytes begin, Bytes end) = 0;
   // About how many octets the keys and values from `begin` to before `end` take.
   virtual std::uint64_t EstimateBytes(BytesView begin, BytesView end) = 0;
 };

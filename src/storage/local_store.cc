@@ -193,6 +193,7 @@ StoreResult<void> LocalStore::DropPool(const PoolId& pool, const pb::FactVector*
   core_.recent_writes().AddEverything(notice.version);
   core_.SetGeneration(pool, keys::kFirstGeneration);
   core_.Publish({notice});
+  for (const Bytes& prefix : keys::EverythingOf(pool)) core_.engine().Reclaim(prefix, keys::PrefixEnd(prefix));
   return {};
 }
 
@@ -207,7 +208,7 @@ StoreResult<void> LocalStore::RenameFactLog(EngineBatch& batch, const PoolId& po
 
 CommitterThread::CommitterThread(LocalStore& store)
     : thread_([&store](std::stop_token stop) {
-        while (store.WaitForWork(stop)) store.Step();
+        while (!stop.stop_requested() && store.WaitForWork(stop)) store.Step();
       }) {}
 
 }  // namespace symbolon::storage

@@ -76,6 +76,13 @@ void DeleteGeneration(EngineBatch& batch, const PoolId& pool, std::uint64_t gene
   }
 }
 
+// After the deletion was published.
+void ReclaimGeneration(Engine& engine, const PoolId& pool, std::uint64_t generation) {
+  for (const Bytes& prefix : {keys::Records(pool, generation), keys::LogEntries(pool, generation)}) {
+    engine.Reclaim(prefix, keys::PrefixEnd(prefix));
+  }
+}
+
 bool SameHead(const pb::Head& a, const pb::Head& b) {
   return SameEpoch(a.epoch(), b.epoch()) && a.sequence() == b.sequence() && a.digest() == b.digest();
 }
@@ -118,7 +125,12 @@ StoreResult<void> LocalStore::BeginStaging(const PoolId& pool, const pb::Head& h
   EngineBatch batch;
   if (before) DeleteGeneration(batch, pool, before->generation());
   batch.Put(keys::Staging(pool), state.SerializeAsString());
-  return core_.Write(batch);
+  SYMBOLON_TRY_VOID(core_.Write(batch));
+  if (before) {
+    core_.PublishAsIs();
+    ReclaimGeneration(core_.engine(), pool, before->generation());
+  }
+  return {};
 }
 
 StoreResult<void> LocalStore::WriteStaging(const PoolId& pool, const std::vector<Record>& records) {
@@ -166,6 +178,7 @@ StoreResult<void> LocalStore::FlipStaging(const PoolId& pool) {
   core_.recent_writes().AddEverything(notice.version);
   core_.SetGeneration(pool, staged->generation());
   core_.Publish({notice});
+  if (before) ReclaimGeneration(core_.engine(), pool, before->generation());
   return {};
 }
 
@@ -176,7 +189,10 @@ StoreResult<void> LocalStore::DropStaging(const PoolId& pool) {
   EngineBatch batch;
   DeleteGeneration(batch, pool, state->generation());
   batch.Delete(keys::Staging(pool));
-  return core_.Write(batch);
+  SYMBOLON_TRY_VOID(core_.Write(batch));
+  core_.PublishAsIs();
+  ReclaimGeneration(core_.engine(), pool, state->generation());
+  return {};
 }
 
 }  // namespace symbolon::storage

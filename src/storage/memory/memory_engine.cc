@@ -216,6 +216,8 @@ class MemoryEngine final : public Engine {
     std::unreachable();
   }
 
+  void Reclaim(Bytes, Bytes) override {}
+
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override {
     const State& state = disk_->state();
     std::shared_lock lock(state.mutex);

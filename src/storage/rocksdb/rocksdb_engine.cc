@@ -12,8 +12,12 @@
 #include <sys/statvfs.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 
 #include "base/log.h"
 
@@ -118,12 +122,57 @@ class RocksDbSnapshot final : public EngineSnapshot {
   const rocksdb::Snapshot* const snapshot_;
 };
 
+// Compacts ranges that were deleted, one after the other, on a thread of its own. Without it the room would come back
+// only when RocksDB happens to compact there.
+class Sweeper {
+ public:
+  explicit Sweeper(rocksdb::DB& db) : db_(db), thread_([this](std::stop_token stop) { Run(stop); }) {}
+  ~Sweeper() {
+    thread_.request_stop();
+    db_.DisableManualCompaction();
+  }
+
+  void Sweep(Bytes begin, Bytes end) {
+    std::lock_guard lock(mutex_);
+    if (ranges_.size() == kRangesMax) return;
+    ranges_.emplace_back(std::move(begin), std::move(end));
+    added_.notify_one();
+  }
+
+ private:
+  static constexpr std::size_t kRangesMax = 1'000;
+
+  void Run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (added_.wait(lock, stop, [this] { return !ranges_.empty(); }) && !stop.stop_requested()) {
+      const auto [begin, end] = std::move(ranges_.front());
+      ranges_.pop_front();
+      lock.unlock();
+      rocksdb::CompactRangeOptions options;
+      options.exclusive_manual_compaction = false;
+      const rocksdb::Slice from = ToSlice(begin), to = ToSlice(end);
+      if (const rocksdb::Status status = db_.CompactRange(options, &from, &to);
+          !status.ok() && !stop.stop_requested()) {
+        log::Warning("giving back the room of deleted records: {}", status.ToString());
+      }
+      lock.lock();
+    }
+  }
+
+  rocksdb::DB& db_;
+  std::mutex mutex_;
+  std::condition_variable_any added_;
+  std::deque<std::pair<Bytes, Bytes>> ranges_;
+  std::jthread thread_;
+};
+
 class RocksDbEngine final : public Engine {
  public:
   RocksDbEngine(std::unique_ptr<rocksdb::DB> db, std::shared_ptr<FailureListener> listener,
                 const RocksDbOptions& options)
       : options_(options), listener_(std::move(listener)), db_(std::move(db)) {}
   ~RocksDbEngine() override {
+    sweeper_.reset();
     // Every answered write is in the synced log, so nothing that this could still report matters.
     if (const rocksdb::Status status = db_->Close(); !status.ok()) {
       log::Warning("closing {}: {}", options_.directory, status.ToString());
@@ -159,6 +208,12 @@ class RocksDbEngine final : public Engine {
       written = WriteOnce(writes);
     }
     return written;
+  }
+
+  void Reclaim(Bytes begin, Bytes end) override {
+    std::lock_guard lock(sweeper_mutex_);
+    if (!sweeper_) sweeper_ = std::make_unique<Sweeper>(*db_);
+    sweeper_->Sweep(std::move(begin), std::move(end));
   }
 
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override {
@@ -207,6 +262,9 @@ class RocksDbEngine final : public Engine {
   const std::shared_ptr<FailureListener> listener_;
   const std::unique_ptr<rocksdb::DB> db_;
   std::mutex resume_mutex_;
+  std::mutex sweeper_mutex_;
+  // Made when there is something to sweep.
+  std::unique_ptr<Sweeper> sweeper_;
 };
 
 rocksdb::Options DatabaseOptions(const RocksDbOptions& from, const std::shared_ptr<FailureListener>& listener) {
