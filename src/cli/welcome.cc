@@ -17,7 +17,7 @@ std::string WelcomeText(const LabSettings& settings) {
   }
   text += fmt::format(R"(
 For the AWS CLI and every AWS SDK:
-  export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={} AWS_REGION={}
+  export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={} AWS_DEFAULT_REGION={}
   export AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER={} AWS_ENDPOINT_URL_KMS={}
   aws cognito-idp create-user-pool --pool-name demo
 In JavaScript:
