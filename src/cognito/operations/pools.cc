@@ -17,9 +17,17 @@ using namespace model::cognito;
 
 pb::PublicRecord PublicOf(Call& call) { return call.tx().Get<directory::PublicKind>("").value_or(pb::PublicRecord()); }
 
+std::string ArnHere(Call& call) {
+  const directory::RegionSettings& here = call.env().region();
+  return fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", here.region.value(), here.account,
+                     call.pool_id().value());
+}
+
 UserPoolType Describe(Call& call, const pb::PoolRecord& pool) {
   UserPoolType shown = DescribePool(pool);
   shown.Id = call.pool_id().value();
+  // A replica has the pool's id and an ARN of its own; the one in the record, of the Region of birth, binds the keys.
+  shown.Arn = ArnHere(call);
   const pb::PublicRecord published = PublicOf(call);
   if (!published.domain().empty()) (published.custom_domain() ? shown.CustomDomain : shown.Domain) = published.domain();
   return shown;
@@ -43,8 +51,7 @@ ApiResult<CreateUserPoolResponse> CreateUserPool(Call& call, const CreateUserPoo
   pool.set_created_micros(ToMicros(call.now()));
   pool.set_modified_micros(ToMicros(call.now()));
   const directory::RegionSettings& region = call.env().region();
-  pool.set_arn(fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", region.region.value(), region.account,
-                           call.pool_id().value()));
+  pool.set_arn(ArnHere(call));
 
   const Preparation::NewPool& prepared = *call.preparation().new_pool;
   directory::Transaction& tx = call.tx();
