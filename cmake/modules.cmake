@@ -69,8 +69,7 @@ endfunction()
 # A source or test file that no target names would rot unseen: refuse to configure.
 function(symbolon_check_every_source_is_listed)
   get_property(listed GLOBAL PROPERTY SYMBOLON_SOURCES)
-  file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cc ${PROJECT_SOURCE_DIR}/tests/*.cc
-       ${PROJECT_SOURCE_DIR}/bench/*.cc)
+  file(GLOB_RECURSE found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.cc ${PROJECT_SOURCE_DIR}/tests/*.cc)
   list(FILTER found EXCLUDE REGEX "/node_modules/")
   foreach(file ${found})
     if(NOT file IN_LIST listed)
