@@ -1,4 +1,4 @@
-// symbolon_bench_load: sends one kind of request over and over, and prints what came of it as one line of JSON.
+// symbolon_load: sends one kind of request over and over, and prints what came of it as one line of JSON.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -26,7 +26,7 @@ struct Flags {
 };
 
 int Complain(std::string_view message) {
-  fmt::print(stderr, "symbolon_bench_load: {}\n", message);
+  fmt::print(stderr, "symbolon_load: {}\n", message);
   return 1;
 }
 
@@ -90,8 +90,8 @@ Result<void, std::string> Complete(Flags& flags) {
     if (pattern.lines.empty()) return Err(fmt::format("{} has no lines", flags.lines_file));
   }
   if (!flags.sign_as.empty()) {
-    std::vector<std::string> parts;
-    for (const auto part : CLI::detail::split(flags.sign_as, ':')) parts.push_back(part);
+    const std::vector<std::string> parts = CLI::detail::split(flags.sign_as, ':');
+
     if (parts.size() != 4) return Err(std::string("--sign-as takes KEY:SECRET:REGION:SERVICE"));
     pattern.sign_as = AwsSigner::Scope{
         .access_key_id = parts[0], .secret_access_key = parts[1], .region = parts[2], .service = parts[3]};
@@ -105,7 +105,7 @@ Result<void, std::string> Complete(Flags& flags) {
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Sends one kind of request over keep-alive connections", "symbolon_bench_load");
+  CLI::App app("Sends one kind of request over keep-alive connections", "symbolon_load");
   Flags flags;
   LoadOptions& options = flags.options;
   RequestTemplate& pattern = flags.pattern;
