@@ -1,0 +1,101 @@
+"""A lab of two Regions and a router (symbolon lab up), on free ports."""
+import pathlib
+import signal
+import subprocess
+import tomllib
+
+from api import Api, ApiError
+from programs import BIN, BenchError, until
+
+
+class Lab:
+    def __init__(self, where):
+        self.dir = where / 'lab'
+        self._log = where / 'lab.log'
+        self._process = None
+        try:
+            self.up()
+        except BaseException:
+            self.down()
+            raise
+
+    def up(self):
+        with open(self._log, 'w') as log:
+            self._process = subprocess.Popen([BIN / 'symbolon', 'lab', 'up', '--dir', self.dir, '--free-ports'], stdout=log, stderr=log)
+        until('the lab runs', self._runs, patience_seconds=90)
+        with open(self.dir / 'lab.toml', 'rb') as file:
+            settings = tomllib.load(file)
+        self.router_port = settings['router_port']
+        self.regions = settings['regions']
+        self.first, self.second = (region['name'] for region in self.regions)
+
+    def _runs(self):
+        text = self._log.read_text()
+        if self._process.poll() is not None:
+            raise BenchError(f'the lab ended: {text[-400:]}')
+        return 'Ctrl-C ends the lab' in text
+
+    def down(self):
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(60)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.down()
+
+    def _port(self, region, kind):
+        return next(one[f'{kind}_port'] for one in self.regions if one['name'] == region)
+
+    def operations_port(self, region):
+        return self._port(region, 'operations')
+
+    def api(self, region):
+        return Api(self._port(region, 'api'), region=region)
+
+    def config(self, region):
+        (config,) = pathlib.Path(self.dir).glob(f'**/{region}/symbolond.toml')
+        return config
+
+    def pid(self, member):
+        return int((self.dir / 'run' / f'{member}.pid').read_text())
+
+    def start(self, region):
+        subprocess.run([BIN / 'symbolon', 'lab', 'start', region, '--dir', self.dir], check=True, stdout=subprocess.DEVNULL)
+
+    # ---- pools in both Regions ----
+
+    def replicable_pool(self, api, **settings):
+        arn = api.multi_region_key(self.second)
+        return api.create_pool(KeyConfiguration={'KeyType': 'CUSTOMER_MANAGED_KEY', 'KmsKeyArn': arn}, **settings)
+
+    def replica_status(self, api, pool):
+        replicas = api.call('ListUserPoolReplicas', {'UserPoolId': pool})['UserPoolReplicas']
+        return next((replica['Status'] for replica in replicas if replica['RegionName'] == self.second), None)
+
+    def make_replica(self, api, pool, patience_seconds=60):
+        api.call('CreateUserPoolReplica', {'UserPoolId': pool, 'RegionName': self.second})
+        until('the replica is copied', lambda: self.replica_status(api, pool) == 'INACTIVE', patience_seconds, pause_seconds=0.05)
+
+    def activate_replica(self, api, pool):
+        api.call('UpdateUserPoolReplica', {'UserPoolId': pool, 'RegionName': self.second, 'Status': 'ACTIVE'})
+        until('the replica is active', lambda: self.replica_status(api, pool) == 'ACTIVE')
+
+    def replicated_pool(self, api, **settings):
+        pool = self.replicable_pool(api, **settings)
+        self.make_replica(api, pool)
+        self.activate_replica(api, pool)
+        return pool
+
+    def until_user_can_sign_in(self, region, client, username):
+        api = self.api(region)
+
+        def signed_in():
+            try:
+                return api.sign_in(client, username)
+            except (ApiError, OSError):
+                return None
+        until(f'{username} can sign in in {region}', signed_in)
+        api.close()
