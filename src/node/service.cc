@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/url/parse_query.hpp>
 #include <fstream>
 #include <iterator>
 
@@ -26,6 +25,7 @@
 #include "node/housekeeping.h"
 #include "node/key_link.h"
 #include "node/operations.h"
+#include "oauth/form.h"
 #include "replication/grpc/grpc_transport.h"
 #include "replication/replicator.h"
 #include "wire/serialise.h"
@@ -175,14 +175,9 @@ class Service::Parts {
 
   http::Response Outbox(const http::Request& request) const {
     delivery::OutboxFilter filter;
-    // A copy, because parse_query crashes on a view of nothing (Boost 1.81).
-    const std::string text(request.query());
-    const auto query = boost::urls::parse_query(text);
+    auto query = oauth::ParseForm(request.query());
     if (!query) return JsonPage(R"({"message":"The query is not well-formed."})", 400);
-    for (const auto& encoded : *query) {
-      const boost::urls::encoding_opts plus_is_space(true);
-      const std::string name = boost::urls::pct_string_view(encoded.key).decode(plus_is_space);
-      std::string value = boost::urls::pct_string_view(encoded.value).decode(plus_is_space);
+    for (auto& [name, value] : *query) {
       if (name == "pool") {
         filter.pool = PoolId(std::move(value));
       } else if (name == "username") {
