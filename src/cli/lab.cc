@@ -48,6 +48,19 @@ std::string_view StateName(Member::State state) {
   return "";
 }
 
+std::filesystem::path ThisProgram() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error);
+}
+
+// This program as one types it here: by its relative path where that is shorter.
+std::string Symbolon() {
+  const std::string whole = ThisProgram().string();
+  std::error_code error;
+  const std::string relative = std::filesystem::proximate(whole, error).string();
+  return !error && relative.size() < whole.size() ? relative : whole;
+}
+
 class Lab {
  public:
   Lab(const LabSettings& settings, const LabPrograms& programs, ControlServer control, Descriptor signals)
@@ -153,7 +166,8 @@ class Lab {
       if (!log.empty()) Say(fmt::format("The end of {}:\n{}", member.log_file().string(), log));
     }
     if (phase_ == Phase::kRuns) {
-      Say(fmt::format("It stays down until: symbolon lab start {} --dir {}", member.name(), settings_.dir.string()));
+      Say(fmt::format("It stays down until: {} lab start {} --dir {}", Symbolon(), member.name(),
+                      settings_.dir.string()));
     }
   }
 
@@ -187,7 +201,7 @@ class Lab {
     });
     if (!any_region) return Fail("no Region became ready");
     if (members_.back().state() != Member::State::kReady) return Fail("the router did not become ready");
-    Say(WelcomeText(settings_));
+    Say(WelcomeText(settings_, Symbolon()));
     for (const Member& member : members_) {
       if (member.state() != Member::State::kReady) {
         Say(fmt::format("ATTENTION: {} is not ready (see {}).", member.name(), member.log_file().string()));
@@ -337,8 +351,7 @@ CliResult<std::filesystem::path> FindProgram(std::string_view what, const std::f
 }  // namespace
 
 CliResult<LabPrograms> FindPrograms(const LabPrograms& wanted) {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path self = ThisProgram();
   // Debian's place comes first, because it is not in everybody's PATH.
   std::vector<std::filesystem::path> routers = {"/usr/sbin/haproxy"};
   const char* const path = std::getenv("PATH");

@@ -4,7 +4,7 @@
 
 namespace symbolon::cli {
 
-std::string WelcomeText(const LabSettings& settings) {
+std::string WelcomeText(const LabSettings& settings, const std::string& symbolon) {
   const std::string& first = settings.regions.front().name.value();
   const std::string router = Url(settings.router_port);
   const std::string dir = settings.dir.string();
@@ -26,13 +26,13 @@ In JavaScript:
 Codes that the lab would have mailed:
   curl {}/outbox
 Lose a Region, and get it back:
-  symbolon lab kill {} --dir {}
-  symbolon lab start {} --dir {}
+  {} lab kill {} --dir {}
+  {} lab start {} --dir {}
 
 Ctrl-C ends the lab; the data stays.)",
                       settings.access_key_id, settings.secret_access_key.view(), first, router, router, first, router,
                       settings.access_key_id, settings.secret_access_key.view(),
-                      Url(settings.regions.front().operations_port), first, dir, first, dir);
+                      Url(settings.regions.front().operations_port), symbolon, first, dir, symbolon, first, dir);
   return text;
 }
 

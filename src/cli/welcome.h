@@ -7,7 +7,7 @@
 
 namespace symbolon::cli {
 
-// Endpoints, lines to paste for the AWS CLI and an SDK, and how to lose a Region. Pure.
-std::string WelcomeText(const LabSettings& settings);
+// Endpoints, lines to paste for the AWS CLI and an SDK, and how to lose a Region by the program `symbolon`. Pure.
+std::string WelcomeText(const LabSettings& settings, const std::string& symbolon);
 
 }  // namespace symbolon::cli
