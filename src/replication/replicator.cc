@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kTickInterval{50};
 constexpr std::chrono::milliseconds kControlTimeout{5'000};
+constexpr int kKeyRequestsWaitingMax = 64;
 
 pb::ControlErrorCode ToWire(ControlErrorCode code) {
   switch (code) {
@@ -66,6 +67,56 @@ ControlResult<Bytes> ResultOf(const std::optional<pb::ControlAnswer>& answer, co
   return answer->payload();
 }
 
+// What the machine's thread has to do next. Thread-safe.
+class Inbox {
+ public:
+  using Event = std::move_only_function<void()>;
+
+  // False: closed, and the event dropped.
+  bool Post(Event event) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (closed_) return false;
+      events_.push_back(std::move(event));
+    }
+    wake_.notify_one();
+    return true;
+  }
+  // Waits for an event until then.
+  std::deque<Event> TakeAll(const std::stop_token& stop, std::chrono::steady_clock::time_point until) {
+    std::unique_lock lock(mutex_);
+    wake_.wait_until(lock, stop, until, [this] { return !events_.empty(); });
+    return std::exchange(events_, {});
+  }
+  void Close() {
+    std::deque<Event> dropped;
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    dropped.swap(events_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::deque<Event> events_;  // guarded by mutex_
+  bool closed_ = false;       // guarded by mutex_
+};
+
+// Who waits for the outcome of a proposal: told once, also when the proposal is dropped because everything stops.
+class Asker {
+ public:
+  explicit Asker(std::function<void(ControlResult<void>)> done) : done_(std::move(done)) {}
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
+  ~Asker() {
+    if (done_) done_(Err(ControlError{ControlErrorCode::kUnavailable, "stopping"}));
+  }
+  void Answer(ControlResult<void> result) { std::exchange(done_, nullptr)(std::move(result)); }
+
+ private:
+  std::function<void(ControlResult<void>)> done_;
+};
+
 }  // namespace
 
 class Replicator::Driver final : public MachineHost, public Transport::Events {
@@ -82,29 +133,27 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   Result<void, TransportError> Start() {
     subscription_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
     Post([this] { machine_.Start(Now()); });
-    thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
     auto started = transport_->Start(*this);
-    if (!started) Stop();
+    if (!started) {
+      Stop();
+      return started;
+    }
+    thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
     return started;
   }
 
   void Stop() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (std::exchange(stopping_, true)) return;
-    }
+    const std::lock_guard lock(stop_mutex_);
+    // Whoever waits for an answer of the machine gets none.
+    inbox_->Close();
     transport_->Stop();
     subscription_.reset();
-    blocking_.reset();
-    control_.reset();
     if (thread_.joinable()) {
       thread_.request_stop();
-      wake_.notify_one();
       thread_.join();
     }
-    // Whoever waits for an answer of the machine gets none.
-    const std::lock_guard lock(mutex_);
-    inbox_.clear();
+    blocking_.reset();
+    control_.reset();
   }
 
   // Runs on the machine's thread and answers; nullopt when that has ended.
@@ -128,22 +177,39 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   const std::vector<Region>& peers() const { return peers_; }
   Instant Now() { return {clock_.Now(), clock_.SinceBoot()}; }
 
-  // False: stopped, and the event dropped.
-  bool Post(std::move_only_function<void()> event) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (stopping_) return false;
-      inbox_.push_back(std::move(event));
-    }
-    wake_.notify_one();
-    return true;
+  bool Post(std::move_only_function<void()> event) { return inbox_->Post(std::move(event)); }
+
+  void Forward(const PoolId& pool, const Region& member, pb::MemberState state,
+               std::function<void(ControlResult<void>)> done) {
+    const auto asker = std::make_shared<Asker>(std::move(done));
+    Post([this, pool, member, state, asker] {
+      const auto status = machine_.Status(pool, Now());
+      const Region primary = status ? status->primary : Region();
+      if (primary == store_.region()) {
+        machine_.ProposeMemberState(primary, pool, member, state,
+                                    [asker](ControlResult<void> result) { asker->Answer(std::move(result)); });
+        return;
+      }
+      if (std::ranges::find(peers_, primary) == peers_.end()) {
+        return asker->Answer(Err(ControlError{ControlErrorCode::kUnavailable, "the pool's primary is not known"}));
+      }
+      pb::ControlRequest request;
+      request.mutable_propose_member_state()->set_pool(pool.value());
+      request.mutable_propose_member_state()->set_region(member.value());
+      request.mutable_propose_member_state()->set_state(state);
+      transport_->Control(primary, request, kControlTimeout,
+                          [asker, primary](const std::optional<pb::ControlAnswer>& answer) {
+                            asker->Answer(ResultOf(answer, primary).map([](const Bytes&) {}));
+                          });
+    });
   }
 
-  // Brings a result to the machine's thread, whenever it comes.
+  // Brings a result to the machine's thread, whenever it comes: also when this driver is gone, and then to nobody.
   template <class T>
   std::move_only_function<void(storage::StoreResult<T>)> Later(Done<T> done) {
-    return [this, done = std::move(done)](storage::StoreResult<T> result) mutable {
-      Post([this, done = std::move(done), result = std::move(result)]() mutable { done(std::move(result), Now()); });
+    return [this, inbox = inbox_, done = std::move(done)](storage::StoreResult<T> result) mutable {
+      inbox->Post(
+          [this, done = std::move(done), result = std::move(result)]() mutable { done(std::move(result), Now()); });
     };
   }
 
@@ -205,8 +271,13 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   void OnControl(const Region& from, pb::ControlRequest request,
                  std::function<void(pb::ControlAnswer)> answer) override {
     if (!request.has_propose_member_state()) {
+      if (key_requests_waiting_.fetch_add(1) >= kKeyRequestsWaitingMax) {
+        --key_requests_waiting_;
+        return answer(AnswerOf(Err(ControlError{ControlErrorCode::kUnavailable, "too many requests wait"})));
+      }
       control_->Post([this, from, request = std::move(request), answer = std::move(answer)] {
         answer(AnswerOf(answer_key_request_(from, request)));
+        --key_requests_waiting_;
       });
       return;
     }
@@ -247,13 +318,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
     using SteadyClock = std::chrono::steady_clock;
     SteadyClock::time_point tick_at = SteadyClock::now();
     while (!stop.stop_requested()) {
-      std::deque<std::move_only_function<void()>> events;
-      {
-        std::unique_lock lock(mutex_);
-        wake_.wait_until(lock, stop, tick_at, [this] { return !inbox_.empty(); });
-        events.swap(inbox_);
-      }
-      for (auto& event : events) event();
+      for (auto& event : inbox_->TakeAll(stop, tick_at)) event();
       if (SteadyClock::now() >= tick_at) {
         machine_.OnTick(Now());
         tick_at = SteadyClock::now() + kTickInterval;
@@ -278,6 +343,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   const std::unique_ptr<Transport> transport_;
   const AnswerKeyRequest answer_key_request_;
   std::atomic<LinkId> next_accepted_link_ = 2;
+  std::atomic<int> key_requests_waiting_ = 0;
 
   // of the machine's thread
   Machine machine_;
@@ -286,10 +352,8 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   std::mutex news_mutex_;
   News news_;  // guarded by news_mutex_
 
-  std::mutex mutex_;
-  std::condition_variable_any wake_;
-  std::deque<std::move_only_function<void()>> inbox_;  // guarded by mutex_
-  bool stopping_ = false;                              // guarded by mutex_
+  const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
+  std::mutex stop_mutex_;
 
   std::unique_ptr<storage::Subscription> subscription_;
   std::optional<Worker> blocking_{std::in_place};
@@ -328,19 +392,7 @@ ReplicationCounters Replicator::Counters() {
 
 void Replicator::ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
                                     std::function<void(ControlResult<void>)> done) {
-  const auto status = Status(pool);
-  if (!status || status->primary.empty()) {
-    done(Err(ControlError{ControlErrorCode::kUnavailable, "the pool's primary is not known"}));
-    return;
-  }
-  pb::ControlRequest request;
-  request.mutable_propose_member_state()->set_pool(pool.value());
-  request.mutable_propose_member_state()->set_region(member.value());
-  request.mutable_propose_member_state()->set_state(state);
-  driver_->transport().Control(status->primary, request, kControlTimeout,
-                               [done, primary = status->primary](const std::optional<pb::ControlAnswer>& answer) {
-                                 done(ResultOf(answer, primary).map([](const Bytes&) {}));
-                               });
+  driver_->Forward(pool, member, state, std::move(done));
 }
 
 ControlResult<Bytes> Replicator::Ask(const Region& peer, const pb::ControlRequest& request) {

@@ -40,7 +40,7 @@ class Transport {
   };
 
   virtual ~Transport() = default;
-  // Listens. `events` must live until Stop has returned.
+  // Listens. Once, before everything else. `events` must live until Stop has returned.
   virtual Result<void, TransportError> Start(Events& events) = 0;
   // Ends every link and call. Blocks until all has ended. Idempotent.
   virtual void Stop() = 0;

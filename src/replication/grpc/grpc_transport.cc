@@ -1,9 +1,11 @@
 #include "replication/grpc/grpc_transport.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "replication/grpc/streams.h"
@@ -16,6 +18,8 @@ constexpr int kMessageLimitBytes = 64 << 20;
 constexpr const char* kSanProperty = "x509_subject_alternative_name";
 constexpr int kReconnectMs = 100;
 constexpr int kReconnectMaxMs = 1'000;
+// For one attempt, with its several round trips.
+constexpr int kConnectTimeoutMs = 5'000;
 
 // Which of the known Regions the caller's certificate names; nullopt: none.
 std::optional<Region> PeerOf(const grpc::CallbackServerContext& context, const std::map<Region, std::string>& peers) {
@@ -29,6 +33,38 @@ std::optional<Region> PeerOf(const grpc::CallbackServerContext& context, const s
   log::Warning("refused: the certificate of {} names no other Region of the topology", context.peer());
   return std::nullopt;
 }
+
+// A peer's call: finished when it is answered, and when whoever should answer drops it.
+class PendingCall {
+ public:
+  PendingCall(grpc::ServerUnaryReactor& reactor, pb::ControlAnswer& answer) : reactor_(&reactor), answer_(answer) {}
+  PendingCall(const PendingCall&) = delete;
+  PendingCall& operator=(const PendingCall&) = delete;
+  ~PendingCall() {
+    if (grpc::ServerUnaryReactor* reactor = reactor_.exchange(nullptr)) {
+      reactor->Finish({grpc::StatusCode::UNAVAILABLE, "stopping"});
+    }
+  }
+  void Answer(pb::ControlAnswer given) {
+    grpc::ServerUnaryReactor* reactor = reactor_.exchange(nullptr);
+    SYMBOLON_CHECK(reactor != nullptr);
+    answer_ = std::move(given);
+    reactor->Finish(grpc::Status::OK);
+  }
+
+ private:
+  std::atomic<grpc::ServerUnaryReactor*> reactor_;
+  pb::ControlAnswer& answer_;
+};
+
+// A call to a peer.
+struct Call : std::enable_shared_from_this<Call> {
+  grpc::ClientContext context;
+  pb::ControlRequest request;
+  pb::ControlAnswer answer;
+  std::function<void(std::optional<pb::ControlAnswer>)> done;
+  std::unique_ptr<wire::Link::Stub> stub;
+};
 
 grpc::Status NoRegion() {
   return {grpc::StatusCode::PERMISSION_DENIED, "the certificate names no Region of the topology"};
@@ -64,7 +100,7 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
       const std::lock_guard lock(mutex_);
       if (std::exchange(stopping_, true)) return;
       links.swap(links_);
-      for (grpc::ClientContext* call : calls_) call->TryCancel();
+      for (const auto& call : calls_) call->context.TryCancel();
     }
     for (const auto& [id, link] : links) link->Close();
     links.clear();
@@ -73,9 +109,11 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
     ended_.wait(lock, [this] { return under_way_ == 0; });
     lock.unlock();
     server_.reset();
+    BuryTheDead();
   }
 
   void Dial(const Region& peer, LinkId id) {
+    BuryTheDead();
     auto link = std::make_shared<DialledStream>(*this, id, ChannelTo(peer));
     {
       const std::lock_guard lock(mutex_);
@@ -96,15 +134,11 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
 
   void Ask(const Region& peer, const pb::ControlRequest& request, std::chrono::milliseconds timeout,
            std::function<void(std::optional<pb::ControlAnswer>)> done) {
-    struct Call {
-      grpc::ClientContext context;
-      pb::ControlRequest request;
-      pb::ControlAnswer answer;
-      std::unique_ptr<wire::Link::Stub> stub;
-    };
+    BuryTheDead();
     auto call = std::make_shared<Call>();
     call->context.set_deadline(std::chrono::system_clock::now() + timeout);
     call->request = request;
+    call->done = std::move(done);
     call->stub = wire::Link::NewStub(ChannelTo(peer));
     bool stopping;
     {
@@ -112,19 +146,12 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
       stopping = stopping_;
       if (!stopping) {
         ++under_way_;
-        calls_.insert(&call->context);
+        calls_.insert(call);
       }
     }
-    if (stopping) return done(std::nullopt);
+    if (stopping) return call->done(std::nullopt);
     call->stub->async()->Control(&call->context, &call->request, &call->answer,
-                                 [this, call, done = std::move(done)](const grpc::Status& status) {
-                                   {
-                                     const std::lock_guard lock(mutex_);
-                                     calls_.erase(&call->context);
-                                   }
-                                   done(status.ok() ? std::optional(std::move(call->answer)) : std::nullopt);
-                                   EndOne();
-                                 });
+                                 [this, ended = call.get()](const grpc::Status& status) { OnAnswer(*ended, status); });
   }
 
   // ---- the service ----
@@ -149,10 +176,10 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
       reactor->Finish(NoRegion());
       return reactor;
     }
-    events_->OnControl(*peer, *request, [reactor, answer](pb::ControlAnswer given) {
-      *answer = std::move(given);
-      reactor->Finish(grpc::Status::OK);
-    });
+    events_->OnControl(*peer, *request,
+                       [call = std::make_shared<PendingCall>(*reactor, *answer)](pb::ControlAnswer given) {
+                         call->Answer(std::move(given));
+                       });
     return reactor;
   }
 
@@ -164,15 +191,16 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
     links_[id] = std::move(link);
     return true;
   }
-  void OnDone(LinkId id) override {
+  void OnDone(LinkId id, std::shared_ptr<void> stream) override {
     if (id != 0 && Take(id)) events_->OnClosed(id);
-    EndOne();
+    EndOne(std::move(stream));
   }
 
   int port() const { return port_; }
   void SetPeerAddress(const Region& peer, std::string address) {
     const std::lock_guard lock(mutex_);
-    options_.peers[peer] = std::move(address);
+    options_.peers.at(peer) = std::move(address);
+    channels_.erase(peer);
   }
 
  private:
@@ -181,9 +209,24 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
     const auto node = links_.extract(id);
     return node ? node.mapped() : nullptr;
   }
-  void EndOne() {
+  void EndOne(std::shared_ptr<void> ended) {
     const std::lock_guard lock(mutex_);
+    dead_.push_back(std::move(ended));
     if (--under_way_ == 0) ended_.notify_all();
+  }
+  void BuryTheDead() {
+    std::vector<std::shared_ptr<void>> dead;
+    const std::lock_guard lock(mutex_);
+    dead.swap(dead_);
+  }
+  void OnAnswer(Call& call, const grpc::Status& status) {
+    call.done(status.ok() ? std::optional(std::move(call.answer)) : std::nullopt);
+    std::shared_ptr<Call> ended = call.shared_from_this();
+    {
+      const std::lock_guard lock(mutex_);
+      calls_.erase(ended);
+    }
+    EndOne(std::move(ended));
   }
 
   std::shared_ptr<grpc::Channel> ChannelTo(const Region& peer) {
@@ -199,7 +242,7 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
     arguments.SetSslTargetNameOverride(peer.value());
     arguments.SetMaxReceiveMessageSize(kMessageLimitBytes);
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
     channel = grpc::CreateCustomChannel(options_.peers.at(peer), grpc::SslCredentials(tls), arguments);
     return channel;
@@ -215,9 +258,11 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
   // guarded by mutex_, as is what follows
   std::map<LinkId, std::shared_ptr<LinkStream>> links_;
   std::map<Region, std::shared_ptr<grpc::Channel>> channels_;
-  std::set<grpc::ClientContext*> calls_;
-  // Streams, and calls to others, that gRPC has not given back yet.
+  std::set<std::shared_ptr<Call>> calls_;
+  // Streams, and calls to others, that gRPC has not given back yet; and what it gave back, to be destroyed elsewhere
+  // than on its threads (StreamOwner::OnDone).
   std::size_t under_way_ = 0;
+  std::vector<std::shared_ptr<void>> dead_;
   bool stopping_ = false;
 };
 

@@ -41,7 +41,7 @@ class GrpcTransport final : public Transport {
 
   // Where it listens, after Start.
   std::uint16_t port() const;
-  // For peers that took a free port. Before the first Dial to the peer.
+  // Where a peer listens from now on; it must be one of those given. For peers that took a free port.
   void SetPeerAddress(const Region& peer, std::string address);
 
   class Impl;

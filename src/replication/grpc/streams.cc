@@ -7,6 +7,9 @@
 namespace symbolon::replication::grpc_link {
 
 void DialledStream::Begin() {
+  const std::lock_guard lock(mutex_);
+  // Closed by a Stop before it began.
+  if (closed_) return owner_.OnDone(link_, shared_from_this());
   self_ = shared_from_this();
   stub_->async()->Connect(&context_, this);
   // Frames are sent and read from outside of reactions until Close.
@@ -29,7 +32,7 @@ void DialledStream::Resume() {
 
 void DialledStream::Close() {
   const std::lock_guard lock(mutex_);
-  if (std::exchange(closed_, true)) return;
+  if (std::exchange(closed_, true) || !self_) return;
   context_.TryCancel();
   RemoveHold();
 }
@@ -52,8 +55,7 @@ void DialledStream::OnDone(const grpc::Status& status) {
   if (!status.ok() && status.error_code() != grpc::StatusCode::CANCELLED) {
     log::Debug("link {} ended: {}", link_, status.error_message());
   }
-  const auto keep = std::move(self_);
-  owner_.OnDone(link_);
+  owner_.OnDone(link_, std::move(self_));
 }
 
 void AcceptedStream::Begin(const Region& peer) {
@@ -109,9 +111,6 @@ void AcceptedStream::OnWriteDone(bool ok) {
 
 void AcceptedStream::OnCancel() { End({grpc::StatusCode::CANCELLED, "closed"}); }
 
-void AcceptedStream::OnDone() {
-  const auto keep = std::move(self_);
-  owner_.OnDone(link_);
-}
+void AcceptedStream::OnDone() { owner_.OnDone(link_, std::move(self_)); }
 
 }  // namespace symbolon::replication::grpc_link

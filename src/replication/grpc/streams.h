@@ -30,8 +30,9 @@ class StreamOwner {
   virtual Transport::Events& events() = 0;
   // False: stopping; the link has to end.
   virtual bool Add(LinkId link, std::shared_ptr<LinkStream> stream) = 0;
-  // gRPC is done with the stream; `link` 0: it never got a name.
-  virtual void OnDone(LinkId link) = 0;
+  // gRPC is done with the stream; `link` 0: it never got a name. The stream is handed over, because it must not be
+  // destroyed on gRPC's threads: the last channel would join the thread that lets go of it.
+  virtual void OnDone(LinkId link, std::shared_ptr<void> stream) = 0;
 };
 
 // A stream that this Region opened. Lives until gRPC is done with it.
