@@ -38,6 +38,7 @@ class SplittingEngine final : public storage::Engine {
   std::shared_ptr<const storage::EngineSnapshot> MakeSnapshot() override { return engine_->MakeSnapshot(); }
   storage::StoreResult<std::optional<Bytes>> Get(BytesView key) override { return engine_->Get(key); }
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override { return engine_->EstimateBytes(begin, end); }
+  void Reclaim(Bytes begin, Bytes end) override { engine_->Reclaim(std::move(begin), std::move(end)); }
   storage::StoreResult<void> Write(const storage::EngineBatch& batch) override {
     storage::EngineBatch records;
     storage::EngineBatch positions;
