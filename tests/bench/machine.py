@@ -2,6 +2,7 @@
 import os
 import re
 import subprocess
+import time
 
 TICKS_PER_SECOND = os.sysconf('SC_CLK_TCK')
 
@@ -25,6 +26,17 @@ def cpu_seconds(pid):
         except FileNotFoundError:  # it has just ended
             pass
     return nanoseconds / 1e9
+
+
+def until_idle(pid, patience_seconds=60):
+    """A server that has just started makes spare RSA keys, and more after a pool took some: that is nobody's request."""
+    deadline = time.monotonic() + patience_seconds
+    while time.monotonic() < deadline:
+        before = cpu_seconds(pid)
+        time.sleep(0.5)
+        if cpu_seconds(pid) - before < 0.01:
+            return
+    raise TimeoutError(f'the server (process {pid}) is not idle after {patience_seconds} s')
 
 
 def memory_mib(pid):

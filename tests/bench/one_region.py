@@ -81,6 +81,7 @@ def token(options):
         load = Load(node.port, path='/_domain/bench/oauth2/token',
                     headers={'Content-Type': 'application/x-www-form-urlencoded', 'Authorization': f'Basic {credentials}'},
                     body=form({'grant_type': 'client_credentials', 'scope': 'bench/read'}))
+        machine.until_idle(node.server.pid)
         load.run(where, seconds=1)
         rounds, steals = interleaved(options, _floor_cost('rsa-sign', options),
                                      lambda: cost(node.server, load, where, seconds=options.load_seconds)[0])
@@ -95,6 +96,7 @@ def sign_in(options):
         for name in names:
             node.api.create_user(pool, name)
         load = Load(node.port, headers=headers_of('InitiateAuth'), body=json.dumps(sign_in_request(client, '{line}')), lines=names)
+        machine.until_idle(node.server.pid)
         load.run(where, seconds=1)
         rounds, steals = interleaved(options, _floor_cost('password-sign-in', options),
                                      lambda: cost(node.server, load, where, seconds=options.load_seconds)[0])
@@ -110,6 +112,7 @@ def get_user(options):
             node.api.create_user(pool, name)
         tokens = [node.api.sign_in(client, name)['AccessToken']
                   for name in itertools.islice(itertools.cycle(names), options.cold_tokens)]
+        machine.until_idle(node.server.pid)
         headers, body = headers_of('GetUser'), '{"AccessToken":"{line}"}'
         cold = Load(node.port, headers=headers, body=body, lines=tokens)
         cold_cost, _ = cost(node.server, cold, where, requests=len(tokens))
@@ -157,6 +160,7 @@ def sign_up(options):
                 result = floor('commit', options.floor_seconds, store / 'store', clients)
             return result['operations'] / result['seconds']
 
+        machine.until_idle(node.server.pid)
         run(1)
         rounds, steals = interleaved(options, commits, lambda: run(options.load_seconds))
     floor_rate, rate = (statistics.median(column) for column in zip(*rounds))

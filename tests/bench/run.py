@@ -1,5 +1,6 @@
 """./bench: what Symbolon's work costs, beside what nobody can do without (docs/performance.md)."""
 import argparse
+import signal
 import sys
 import time
 
@@ -50,6 +51,8 @@ def measure(name, options):
 
 def main():
     arguments = parse_arguments()
+    # Servers and folders go with this program, however it is asked to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     settings = QUICK if arguments.quick else FULL
     before = machine.description()
     with machine.Steal() as steal:

@@ -42,6 +42,8 @@ def lag(options):
             updates = Load(api.port, headers=headers_of('AdminUpdateUserAttributes'), body=json.dumps(update), lines=names,
                            sign_as=sign_as(lab.first), connections=64)
             looks = Load(lab.operations_port(lab.second), method='GET', path='/metrics', headers={}, body='', connections=2)
+            for region in (lab.first, lab.second):
+                machine.until_idle(lab.pid(region))
             updates.run(where, seconds=2, rate=UPDATES_PER_SECOND, core=None)
             with machine.Steal() as steal:
                 watching = looks.start(where, seconds=options.lag_seconds + 3, rate=LOOKS_PER_SECOND, core=None, record=where / 'seen',
