@@ -218,6 +218,7 @@ class Store {
   virtual const Bytes& incarnation() const = 0;
   virtual const Region& region() const = 0;
 
+  // Must not outlive the store; nor may a CopySource.
   virtual std::unique_ptr<Snapshot> MakeSnapshot() = 0;
   // Never blocks. The callback runs exactly once: on the committer's thread, or on the caller's, at once and with
   // kUnavailable, when the bounded queue is full; when the store is destroyed first, with kUnavailable. The same holds

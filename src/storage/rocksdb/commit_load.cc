@@ -6,12 +6,10 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
-#include <mutex>
+#include <optional>
 #include <string>
-#include <thread>
+#include <string_view>
 
 #include "crypto/random.h"
 #include "storage/local_store.h"
@@ -26,10 +24,10 @@ class Load {
  public:
   Load(Store& store, std::uint64_t first) : store_(store), next_(first) {}
 
-  void Run() {
+  // Does not return: the process is killed, or ends with the first commit that fails.
+  [[noreturn]] void Run() {
     for (int i = 0; i < kUnderWay; ++i) SubmitNext();
-    std::unique_lock lock(mutex_);
-    failed_.wait(lock, [this] { return has_failed_; });
+    for (;;) pause();
   }
 
  private:
@@ -50,19 +48,14 @@ class Load {
     if (write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) _exit(3);
   }
 
-  void Fail(const StoreError& error) {
-    std::lock_guard lock(mutex_);
-    if (!has_failed_) std::fprintf(stderr, "commit_load: %s\n", error.detail.c_str());
-    has_failed_ = true;
-    failed_.notify_all();
+  static void Fail(const StoreError& error) {
+    std::fprintf(stderr, "commit_load: %s\n", error.detail.c_str());
+    _exit(1);
   }
 
   Store& store_;
   // Of the committer's thread, after the first commits.
   std::uint64_t next_;
-  std::mutex mutex_;
-  std::condition_variable failed_;
-  bool has_failed_ = false;
 };
 
 int Run(const std::string& directory, std::uint64_t first, std::uint64_t headroom_bytes) {
@@ -85,7 +78,6 @@ int Run(const std::string& directory, std::uint64_t first, std::uint64_t headroo
   }
   CommitterThread committer(**store);
   Load(**store, first).Run();
-  return 1;
 }
 
 }  // namespace
