@@ -19,6 +19,7 @@ import {
   UpdateUserPoolCommand,
   UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
+import * as Identity from 'amazon-cognito-identity-js';
 import * as jose from 'jose';
 import { fails } from '../lib/expect.mjs';
 import { Lab } from '../lib/lab.mjs';
@@ -130,6 +131,38 @@ test('tokens of each Region are good in the other, refresh tokens too, and one J
     assert.equal((await other.send(new GetUserCommand({ AccessToken: tokens.AccessToken }))).Username, username);
     const refreshed = await refresh(other, client, tokens.RefreshToken);
     await jose.jwtVerify(refreshed.AccessToken, keys);
+  }
+});
+
+test('a sign-in by SRP that began in one Region is finished in the other', async () => {
+  const username = await createUser(here, pool.Id);
+  await untilCaughtUp(lab, pool.Id);
+  for (const [first, second] of [
+    [lab.primary, lab.secondary],
+    [lab.secondary, lab.primary],
+  ]) {
+    const userPool = new Identity.CognitoUserPool({
+      UserPoolId: pool.Id, ClientId: client.ClientId, endpoint: first.api,
+    });
+    const send = userPool.client.request.bind(userPool.client);
+    const asked = [];
+    userPool.client.request = (operation, parameters, done) => {
+      asked.push([operation, userPool.client.endpoint]);
+      send(operation, parameters, (...answer) => {
+        userPool.client.endpoint = second.api;
+        done(...answer);
+      });
+    };
+    const session = await new Promise((onSuccess, onFailure) =>
+      new Identity.CognitoUser({ Username: username, Pool: userPool }).authenticateUser(
+        new Identity.AuthenticationDetails({ Username: username, Password: password }), { onSuccess, onFailure },
+      ),
+    );
+    assert.deepEqual(asked, [
+      ['InitiateAuth', first.api],
+      ['RespondToAuthChallenge', second.api],
+    ]);
+    assert.equal(session.getIdToken().payload['cognito:username'], username);
   }
 });
 
