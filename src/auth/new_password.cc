@@ -1,5 +1,6 @@
 #include "auth/new_password.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -7,6 +8,7 @@
 
 #include "auth/attribute_access.h"
 #include "auth/attributes.h"
+#include "auth/codes.h"
 #include "auth/password.h"
 #include "auth/proven_user.h"
 #include "auth/session.h"
@@ -51,9 +53,13 @@ AuthResult<void> TakeAttributes(const Context& context, const ClientRecord& clie
   for (const auto& [name, value] : responses) {
     if (name.starts_with(kAttributePrefix)) changes[name.substr(kAttributePrefix.size())] = value;
   }
+  const auto& verified_first = context.pool.verify_before_update();
   for (const auto& schema : context.pool.schema()) {
     const auto change = changes.find(schema.name());
-    if (change == changes.end() || !schema.required() || !HasValue(user, schema.name())) continue;
+    if (change == changes.end() || !HasValue(user, schema.name())) continue;
+    // An address that is to be verified before it replaces another has no code here to be verified by.
+    const bool is_fixed = schema.required() || std::ranges::find(verified_first, schema.name()) != verified_first.end();
+    if (!is_fixed) continue;
     if (change->second != user.attributes().at(schema.name())) {
       return Fail(AuthErrorCode::kInvalidParameter, "Cannot modify an already provided " + schema.name());
     }
@@ -64,12 +70,14 @@ AuthResult<void> TakeAttributes(const Context& context, const ClientRecord& clie
   auto& attributes = *user.mutable_attributes();
   for (const auto& [name, value] : *checked) {
     const bool is_new = !attributes.contains(name) || attributes.at(name) != value;
-    // What proved the former address proves nothing of the new one.
-    if (is_new && (name == "email" || name == "phone_number")) attributes.erase(name + "_verified");
+    const bool is_address = name == "email" || name == "phone_number";
     if (value.empty()) {
       attributes.erase(name);
+      if (is_address) attributes.erase(name + "_verified");
     } else {
       attributes[name] = value;
+      // What proved the former address proves nothing of the new one.
+      if (is_address && is_new) attributes[name + "_verified"] = "false";
     }
   }
   if (const auto missing = MissingAttributes(context.pool, user); !missing.empty()) {
@@ -116,6 +124,7 @@ AuthResult<SignInStep> AnswerNewPasswordRequired(const Context& context, const C
     return Fail(AuthErrorCode::kInvalidPassword, MessageOf(*breach));
   }
   SetPassword(context.env, context.tx.pool(), user.record, password);
+  DropCodes(user.record, directory::pb::PendingCode::RESET_PASSWORD, "");
   user.record.set_status(directory::pb::CONFIRMED);
   user.record.set_modified_micros(ToMicros(context.now()));
   const auto updated =

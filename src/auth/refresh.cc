@@ -42,17 +42,17 @@ void Revoke(const Context& context, const pb::RefreshToken& token) {
 
 // A generation that was redeemed before is good for a moment more if it was the last one: the client may not have
 // received its successor.
-bool MayRedeem(const Context& context, const ClientRecord& client, const pb::RefreshToken& token) {
-  const Rotation rotation = RotationOf(context.tx, token.family());
-  if (token.generation() >= rotation.redeemed) return true;
-  const Timestamp honoured_until = rotation.last_redeemed_at + std::chrono::seconds(client.rotation_grace_seconds());
+bool IsWithinGrace(const Context& context, const ClientRecord& client, const Rotation& rotation,
+                   const pb::RefreshToken& token) {
   return client.refresh_token_rotation() && token.generation() + 1 == rotation.redeemed &&
-         context.now() < honoured_until;
+         context.now() < rotation.last_redeemed_at + std::chrono::seconds(client.rotation_grace_seconds());
 }
 
 AuthResult<Tokens> Redeem(const Context& context, const ClientRecord& client, const LiveToken& live) {
   const pb::RefreshToken& token = live.token;
-  if (!MayRedeem(context, client, token)) {
+  const Rotation rotation = RotationOf(context.tx, token.family());
+  const bool is_first_time = token.generation() >= rotation.redeemed;
+  if (!is_first_time && !IsWithinGrace(context, client, rotation, token)) {
     Revoke(context, token);
     return FailKeepingChanges(AuthErrorCode::kRefreshTokenReuse,
                               "Refresh Token was used before; all tokens of its sign-in are revoked");
@@ -60,8 +60,8 @@ AuthResult<Tokens> Redeem(const Context& context, const ClientRecord& client, co
   if (!client.refresh_token_rotation()) {
     return IssueTokens(context, live.user, client, GrantOf(token), std::nullopt);
   }
-  // A repetition within the grace period says nothing new: the period counts from the first time.
-  if (token.generation() >= RotationOf(context.tx, token.family()).redeemed) {
+  // A repetition says nothing new: the grace period counts from the first time.
+  if (is_first_time) {
     MarkRedeemed(context.tx, token.family(), token.generation(), context.now(), FromMicros(token.ends_micros()));
   }
   return IssueTokens(context, live.user, client, GrantOf(token), token.generation() + 1);

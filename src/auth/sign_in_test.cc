@@ -333,7 +333,19 @@ TEST_F(SignInTest, AttributesOfTheAnswerAreChecked) {
   EXPECT_EQ(with("unknown", "x").error().code, AuthErrorCode::kInvalidParameter);
   EXPECT_EQ(with("email_verified", "true").error().code, AuthErrorCode::kNotAuthorized);
   EXPECT_EQ(with("sub", "x").error().code, AuthErrorCode::kNotAuthorized);
+  region_.pool.mutable_schema(0)->set_required(false);
+  region_.pool.add_verify_before_update("email");
+  EXPECT_EQ(with("email", "other@example.com").error().code, AuthErrorCode::kInvalidParameter);
   EXPECT_TRUE(IsTokens(with("email", "alice@example.com"))) << "its own value changes nothing";
+}
+
+TEST_F(SignInTest, NewAddressIsNotVerified) {
+  ForceChange();
+  const Challenge challenge = ChallengeOf(SignIn());
+  ASSERT_TRUE(IsTokens(ChooseNewPassword(challenge.session, {{"userAttributes.email", "other@example.com"}})));
+  const UserRecord user = TestUser(region_).record;
+  EXPECT_EQ(user.attributes().at("email"), "other@example.com");
+  EXPECT_EQ(user.attributes().at("email_verified"), "false");
 }
 
 TEST_F(SignInTest, SessionFromOneRegionIsAnsweredInAnother) {

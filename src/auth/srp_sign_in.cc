@@ -65,20 +65,23 @@ const crypto::SrpEphemeral& EphemeralOf(const Context& context) {
   });
 }
 
-const Secret& SessionKeyOf(const Context& context, const pb::SrpBlock& block,
+struct OpenedBlock {
+  pb::SrpBlock block;
+  // Taken out of it.
+  Secret b;
+  // As sent, still sealed: what the proof is over.
+  Bytes octets;
+};
+
+const Secret& SessionKeyOf(const Context& context, const OpenedBlock& opened,
                            const crypto::SrpClientPublicKey& client_public_key, const PasswordVerifier& password) {
+  const pb::SrpBlock& block = opened.block;
   return *context.env.Once<std::shared_ptr<Secret>>(
       "srp session key:" + block.id() + crypto::Sha256(password.verifier()), [&] {
         return std::make_shared<Secret>(
-            crypto::SrpSessionKey(client_public_key, block.server_public_key(), block.secret(), password.verifier()));
+            crypto::SrpSessionKey(client_public_key, block.server_public_key(), opened.b.view(), password.verifier()));
       });
 }
-
-struct OpenedBlock {
-  pb::SrpBlock block;
-  // As sent, before sealing was opened: what the proof is over.
-  Bytes octets;
-};
 
 AuthResult<OpenedBlock> OpenBlock(const Context& context, const ClientRecord& client, std::string_view text) {
   if (text.size() > kSecretBlockBytesMax) return Err(InvalidSession());
@@ -89,8 +92,9 @@ AuthResult<OpenedBlock> OpenBlock(const Context& context, const ClientRecord& cl
   const bool parsed = opened && block.ParseFromString(*opened);
   if (opened) Wipe(opened->data(), opened->size());
   if (!parsed) return Err(InvalidSession());
-  if (FromMicros(block.expires_micros()) <= context.now()) return Err(ExpiredSession());
-  return OpenedBlock{.block = std::move(block), .octets = *std::move(octets)};
+  Secret b = Secret::CopyOf(block.secret());
+  Wipe(block.mutable_secret()->data(), block.secret().size());
+  return OpenedBlock{.block = std::move(block), .b = std::move(b), .octets = *std::move(octets)};
 }
 
 // The client's clock as its proof states it, near ours and not from before the challenge.
@@ -112,7 +116,7 @@ bool ProofIsRight(const Context& context, const OpenedBlock& opened, const Passw
   const pb::SrpBlock& block = opened.block;
   const auto client_public_key = crypto::SrpClientPublicKey::FromOctets(block.client_public_key());
   if (!client_public_key) return false;
-  const Secret& session_key = SessionKeyOf(context, block, *client_public_key, password);
+  const Secret& session_key = SessionKeyOf(context, opened, *client_public_key, password);
   const Bytes expected =
       crypto::SrpClaimSignature(session_key.view(), IdentityOf(context, block.user_id()), opened.octets, timestamp);
   const auto claimed = Base64Decode(signature);
@@ -172,8 +176,9 @@ AuthResult<SignInStep> AnswerPasswordVerifier(const Context& context, const Clie
   SYMBOLON_TRY_VOID(CheckSecretHash(client, responses, username));
 
   // 2. The challenge that this answers, once.
-  SYMBOLON_TRY(OpenedBlock opened, OpenBlock(context, client, secret_block));
+  SYMBOLON_TRY(const OpenedBlock opened, OpenBlock(context, client, secret_block));
   const pb::SrpBlock& block = opened.block;
+  if (FromMicros(block.expires_micros()) <= context.now()) return Err(ExpiredSession());
   SYMBOLON_TRY_VOID(CheckTimestamp(context, block, timestamp));
   if (WasUsed(context.tx, block.id())) return Err(UsedSession());
   const OneTime used{.id = block.id(), .expires_at = FromMicros(block.expires_micros())};
@@ -187,7 +192,6 @@ AuthResult<SignInStep> AnswerPasswordVerifier(const Context& context, const Clie
   const PasswordVerifier decoy = Decoy(context.tx, block.user_key());
   const bool is_right =
       ProofIsRight(context, opened, has_password ? user->record.password() : decoy, signature, timestamp);
-  Wipe(opened.block.mutable_secret()->data(), opened.block.secret().size());
   if (!is_right || !has_password) {
     MarkUsed(context.tx, context.region(), used.id, used.expires_at);
     CountFailedAttempt(context.tx, context.region(), block.user_key(), context.now());

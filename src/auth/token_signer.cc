@@ -6,53 +6,50 @@
 namespace symbolon::auth {
 namespace {
 
+using directory::pb::SigningKeyRecord;
+
 // Retired keys are walked over; there are two for each change of algorithm.
 constexpr std::size_t kKeysMax = 1'000;
 
-bool Signs(const directory::pb::SigningKeyRecord& record, TokenUse use) {
-  switch (use) {
-    case TokenUse::kId:
-      return record.signs_id_tokens();
-    case TokenUse::kAccess:
-      return record.signs_access_tokens();
-  }
-  return false;
+// Of several the newest, should two Regions' histories ever leave more than one.
+const SigningKeyRecord* Newer(const SigningKeyRecord* chosen, const SigningKeyRecord& record, bool signs) {
+  if (!signs) return chosen;
+  return chosen == nullptr || chosen->created_micros() < record.created_micros() ? &record : chosen;
 }
 
 }  // namespace
 
-std::optional<std::string> TokenSigner::Sign(directory::Transaction& tx, directory::Env& env, TokenUse use,
-                                             const std::string& payload_json) {
-  const std::optional<NamedKey> named = KeyFor(tx, use);
-  if (!named) return std::nullopt;
-  return env.Once<std::string>("jws:" + named->kid + ":" + payload_json, [&] {
+std::optional<TokenSigner::Keys> TokenSigner::KeysOf(directory::Transaction& tx) {
+  auto rows = tx.Scan<directory::SigningKeyKind>("", std::nullopt, kKeysMax).rows;
+  const SigningKeyRecord* id = nullptr;
+  const SigningKeyRecord* access = nullptr;
+  for (const auto& row : rows) {
+    id = Newer(id, row.record, row.record.signs_id_tokens());
+    access = Newer(access, row.record, row.record.signs_access_tokens());
+  }
+  auto id_key = Open(tx.pool(), id), access_key = Open(tx.pool(), access);
+  for (auto& row : rows) Wipe(row.record.mutable_private_key()->data(), row.record.private_key().size());
+  if (!id_key || !access_key) return std::nullopt;
+  return Keys{.id_tokens = *std::move(id_key), .access_tokens = *std::move(access_key)};
+}
+
+std::string TokenSigner::Sign(directory::Env& env, const NamedKey& key, const std::string& payload_json) {
+  return env.Once<std::string>("jws:" + key.kid + ":" + payload_json, [&] {
     ++signature_count_;
-    return crypto::SignJws(named->key, named->kid, payload_json);
+    return crypto::SignJws(key.key, key.kid, payload_json);
   });
 }
 
-std::optional<TokenSigner::NamedKey> TokenSigner::KeyFor(directory::Transaction& tx, TokenUse use) {
-  auto rows = tx.Scan<directory::SigningKeyKind>("", std::nullopt, kKeysMax).rows;
-  const directory::pb::SigningKeyRecord* chosen = nullptr;
-  for (const auto& row : rows) {
-    // Of several the newest, should two Regions' histories ever leave more than one.
-    if (Signs(row.record, use) && (chosen == nullptr || chosen->created_micros() < row.record.created_micros())) {
-      chosen = &row.record;
-    }
+std::optional<TokenSigner::NamedKey> TokenSigner::Open(const PoolId& pool, const SigningKeyRecord* record) {
+  if (record == nullptr) return std::nullopt;
+  std::optional<crypto::SigningKey> key = keys_.Find(pool, record->kid());
+  if (!key) {
+    auto opened = crypto::SigningKey::FromPkcs8(record->private_key());
+    if (!opened) return std::nullopt;
+    key = *std::move(opened);
+    keys_.Put(pool, record->kid(), *key);
   }
-  std::optional<NamedKey> named;
-  if (chosen != nullptr) {
-    std::optional<crypto::SigningKey> key = keys_.Find(tx.pool(), chosen->kid());
-    if (!key) {
-      if (auto opened = crypto::SigningKey::FromPkcs8(chosen->private_key())) {
-        key = *std::move(opened);
-        keys_.Put(tx.pool(), chosen->kid(), *key);
-      }
-    }
-    if (key) named.emplace(NamedKey{.kid = chosen->kid(), .key = *std::move(key)});
-  }
-  for (auto& row : rows) Wipe(row.record.mutable_private_key()->data(), row.record.private_key().size());
-  return named;
+  return NamedKey{.kid = record->kid(), .key = *std::move(key)};
 }
 
 }  // namespace symbolon::auth

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "auth/pool_cache.h"
 #include "crypto/signing_key.h"
@@ -14,18 +13,27 @@
 
 namespace symbolon::auth {
 
-enum class TokenUse { kId, kAccess };
-
 // One for the process. Thread-safe. Opened keys live until they are the least recently used ones or their pool is
 // forgotten; a plan that is under way keeps those that it has.
 class TokenSigner {
  public:
+  struct NamedKey {
+    std::string kid;
+    crypto::SigningKey key;
+  };
+  // What the pool signs with at present.
+  struct Keys {
+    NamedKey id_tokens;
+    NamedKey access_tokens;
+  };
+
   explicit TokenSigner(std::size_t keys_max = 1'024) : keys_(keys_max) {}
 
-  // The JWS of a payload (JSON text) under the pool's present key for this use. The same payload is signed once for all
-  // attempts at a plan. nullopt: the pool has no such key, or its record does not open (Transaction::failure()).
-  std::optional<std::string> Sign(directory::Transaction& tx, directory::Env& env, TokenUse use,
-                                  const std::string& payload_json);
+  // nullopt: the pool lacks a key, or its record does not open (Transaction::failure()).
+  std::optional<Keys> KeysOf(directory::Transaction& tx);
+
+  // The JWS of a payload (JSON text). The same payload is signed once for all attempts at a plan.
+  std::string Sign(directory::Env& env, const NamedKey& key, const std::string& payload_json);
 
   // Drops the pool's opened keys: its CMK was withdrawn, or the pool is gone. A plan that began before may open one
   // again: call this once more when such plans have ended.
@@ -35,13 +43,9 @@ class TokenSigner {
   std::uint64_t signature_count() const { return signature_count_; }
 
  private:
-  struct NamedKey {
-    std::string kid;
-    crypto::SigningKey key;
-  };
-  std::optional<NamedKey> KeyFor(directory::Transaction& tx, TokenUse use);
+  std::optional<NamedKey> Open(const PoolId& pool, const directory::pb::SigningKeyRecord* record);
 
-  PoolCache<crypto::SigningKey> keys_;
+  PoolCache<crypto::SigningKey> keys_;  // by kid
   std::atomic<std::uint64_t> signature_count_ = 0;
 };
 

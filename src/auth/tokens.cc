@@ -141,6 +141,8 @@ std::string AccessTokenClaims(const Context& context, const UserRecord& user, co
   return json::serialize(claims);
 }
 
+auto NoKey() { return Fail(AuthErrorCode::kInternal, "The user pool has no signing key."); }
+
 }  // namespace
 
 std::chrono::seconds AccessTokenValidity(const ClientRecord& client) {
@@ -168,15 +170,13 @@ Grant NewGrant(const Context& context, const directory::User& user, const Client
 
 AuthResult<Tokens> IssueTokens(const Context& context, const directory::User& user, const ClientRecord& client,
                                const Grant& grant, std::optional<std::uint32_t> refresh_generation) {
+  const auto keys = context.signer.KeysOf(context.tx);
+  if (!keys) return NoKey();
   const std::vector<GroupRecord> groups = directory::GroupsOf(context.tx, user.key);
-  auto id_token = context.signer.Sign(context.tx, context.env, TokenUse::kId,
-                                      IdTokenClaims(context, user.record, client, grant, groups));
-  auto access_token = context.signer.Sign(context.tx, context.env, TokenUse::kAccess,
-                                          AccessTokenClaims(context, user.record, client, grant, groups));
-  if (!id_token || !access_token) return Fail(AuthErrorCode::kInternal, "The user pool has no signing key.");
-
-  Tokens tokens{.id_token = *std::move(id_token),
-                .access_token = *std::move(access_token),
+  Tokens tokens{.id_token = context.signer.Sign(context.env, keys->id_tokens,
+                                                IdTokenClaims(context, user.record, client, grant, groups)),
+                .access_token = context.signer.Sign(context.env, keys->access_tokens,
+                                                    AccessTokenClaims(context, user.record, client, grant, groups)),
                 .refresh_token = std::nullopt,
                 .expires_in = AccessTokenValidity(client)};
   if (refresh_generation) {
@@ -206,9 +206,10 @@ AuthResult<ClientToken> IssueClientToken(const Context& context, const ClientRec
   claims["version"] = 2;
   claims["jti"] = UuidFor(context, "access token");
   claims["client_id"] = client.client_id();
-  auto token = context.signer.Sign(context.tx, context.env, TokenUse::kAccess, json::serialize(claims));
-  if (!token) return Fail(AuthErrorCode::kInternal, "The user pool has no signing key.");
-  return ClientToken{.access_token = *std::move(token), .expires_in = AccessTokenValidity(client)};
+  const auto keys = context.signer.KeysOf(context.tx);
+  if (!keys) return NoKey();
+  return ClientToken{.access_token = context.signer.Sign(context.env, keys->access_tokens, json::serialize(claims)),
+                     .expires_in = AccessTokenValidity(client)};
 }
 
 }  // namespace symbolon::auth

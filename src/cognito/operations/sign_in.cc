@@ -88,12 +88,18 @@ ApiResult<auth::ChallengeName> ChallengeOf(ChallengeNameType challenge) {
               fmt::format("The challenge {} is not available yet.", ToString(challenge)));
 }
 
+// By reference, because passwords are among them and only the request wipes its own.
+const auth::Parameters& ParametersIn(const std::optional<auth::Parameters>& parameters) {
+  static const auth::Parameters kNone;
+  return parameters ? *parameters : kNone;
+}
+
 template <class Response, class Request>
 ApiResult<Response> Start(Call& call, const Request& request, auth::Door door) {
   SYMBOLON_TRY(const auth::Flow flow, FlowOf(request.AuthFlow));
   const auth::Context context = call.auth_context();
   auto step = auth::FindClient(call.tx(), request.ClientId).and_then([&](const directory::pb::ClientRecord& client) {
-    return auth::StartSignIn(context, client, flow, door, request.AuthParameters.value_or(auth::Parameters()));
+    return auth::StartSignIn(context, client, flow, door, ParametersIn(request.AuthParameters));
   });
   if (!step) return Refuse(call, step.error());
   return Answer<Response>(*std::move(step));
@@ -104,8 +110,7 @@ ApiResult<Response> Respond(Call& call, const Request& request) {
   SYMBOLON_TRY(const auth::ChallengeName challenge, ChallengeOf(request.ChallengeName));
   const auth::Context context = call.auth_context();
   auto step = auth::FindClient(call.tx(), request.ClientId).and_then([&](const directory::pb::ClientRecord& client) {
-    return auth::AnswerChallenge(context, client, challenge, request.Session,
-                                 request.ChallengeResponses.value_or(auth::Parameters()));
+    return auth::AnswerChallenge(context, client, challenge, request.Session, ParametersIn(request.ChallengeResponses));
   });
   if (!step) return Refuse(call, step.error());
   return Answer<Response>(*std::move(step));
