@@ -217,4 +217,16 @@ TEST_P(StoreContract, FactsOfADroppedPoolAreNumberedAnewUnderAnotherName) {
   EXPECT_TRUE(ReadNow(store(), FactKey("g")));
 }
 
+TEST_P(StoreContract, APoolThatBeginsAgainAfterACopyWasDroppedIsReadAtOnce) {
+  FillPrimary(other(), 3);
+  auto source = other().OpenCopy(kTestPool);
+  ASSERT_TRUE(store().BeginStaging(kTestPool, (*source)->head(), (*source)->history()));
+  ASSERT_TRUE(ReceiveCopy(**source, store(), 100));
+  ASSERT_TRUE(store().FlipStaging(kTestPool));
+  ASSERT_TRUE(store().DropPool(kTestPool));
+  MustCommit(FirstCommit({{DirectoryKey("a"), "1"}}));
+  EXPECT_EQ(ReadNow(store(), DirectoryKey("a")), "1");
+  EXPECT_EQ(WholeDirectory(*store().MakeSnapshot()).size(), 1u);
+}
+
 }  // namespace symbolon::storage

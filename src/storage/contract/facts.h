@@ -119,7 +119,9 @@ TEST_P(StoreContract, ExpiredFactsGoWithTheirLogEntriesAndDoNotComeBack) {
   MustCommit(FactCommit("early", Elements({"y"}, 200)));
   const auto before = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
 
-  EXPECT_EQ(*store().ForgetExpiredFacts(FromMicros(100), 100), 0u) << "it expires at 200 by now";
+  EXPECT_EQ(*store().ForgetExpiredFacts(FromMicros(150), 100), 0u) << "it expires at 200 by now";
+  EXPECT_EQ(store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20)->front().number(), 1u)
+      << "log entries stay as long as their fact";
   EXPECT_EQ(*store().ForgetExpiredFacts(FromMicros(500), 100), 1u);
   while (*store().ForgetExpiredFacts(FromMicros(500), 100) > 0) {
   }
@@ -164,6 +166,15 @@ TEST_P(StoreContract, AForgottenFactIsAConflictForWhoeverReadIt) {
   stale.reads = {FactKey("code")};
   ASSERT_EQ(*store().ForgetExpiredFacts(FromMicros(101), 10), 1u);
   EXPECT_EQ(CodeOf(SubmitAndWait(store(), stale)), StoreErrorCode::kConflict);
+}
+
+TEST_P(StoreContract, AMergedFactIsAConflictForWhoeverReadIt) {
+  MustCommit(FactCommit("code", Elements({"used"})));
+  Commit stale = FactCommit("code", Elements({"used"}));
+  stale.snapshot_version = other().MakeSnapshot()->version();
+  stale.reads = {FactKey("code")};
+  ExchangeFacts(store(), other(), store());
+  EXPECT_EQ(CodeOf(SubmitAndWait(other(), stale)), StoreErrorCode::kConflict);
 }
 
 TEST_P(StoreContract, ForgettingIsBoundedAndOldestFirstWithinAPool) {
