@@ -77,7 +77,7 @@ class GrpcTransportTest : public testing::Test {
     for (const Region& region : {kHome, kAway}) {
       if (region != own) options.peers[region] = "";
     }
-    const TestAuthority::Issued issued = authority.Issue(named.value());
+    const TestAuthority::Issued& issued = authority.Of(named.value());
     options.ca_pem = trusted.ca_pem();
     options.certificate_pem = issued.certificate_pem;
     options.key_pem = issued.key_pem;
@@ -203,7 +203,7 @@ TEST_F(GrpcTransportTest, PortThatIsTakenIsSaid) {
   const auto home = Make(kHome, home_events_);
   TransportOptions options;
   options.listen = "127.0.0.1:" + std::to_string(home->port());
-  const TestAuthority::Issued issued = authority_.Issue("us-east-1");
+  const TestAuthority::Issued& issued = authority_.Of("us-east-1");
   options.ca_pem = authority_.ca_pem();
   options.certificate_pem = issued.certificate_pem;
   options.key_pem = issued.key_pem;

@@ -68,7 +68,7 @@ class TestRegion {
       : name_(std::move(name)),
         peer_(std::move(peer)),
         authority_(authority),
-        issued_(authority.Issue(name_.value())),
+        issued_(authority.Of(name_.value())),
         bell_(bell) {
     // Of many pieces even with few records.
     options_.frame_limit_bytes = 4 << 10;

@@ -1,4 +1,5 @@
-// Certificates for tests, made by the openssl program: authorities, and what they sign for Regions.
+// Certificates for tests, made by the openssl program: authorities, and what they sign for Regions. To be made before
+// gRPC has threads: a program that is started beside them now and then hangs.
 #pragma once
 
 #include <fmt/format.h>
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
 
 #include "base/temporary_directory.h"
@@ -27,11 +29,15 @@ class TestAuthority {
         "-out {0}/ca.pem",
         folder()));
     ca_pem_ = Read("ca.pem");
+    for (const char* name : {"eu-central-1", "us-east-1", "ap-south-1"}) issued_[name] = Issue(name);
   }
 
   const std::string& ca_pem() const { return ca_pem_; }
-  // Names `name` as its only DNS name.
-  Issued Issue(const std::string& name) const {
+  // The Region's certificate: its only DNS name is the Region's.
+  const Issued& Of(const std::string& region) const { return issued_.at(region); }
+
+ private:
+  Issued Issue(const std::string& name) {
     std::ofstream(folder_.path() / "extensions")
         << "subjectAltName=DNS:" << name << "\nextendedKeyUsage=serverAuth,clientAuth\n";
     Run(fmt::format(
@@ -45,10 +51,9 @@ class TestAuthority {
     return {Read("certificate"), Read("key")};
   }
 
- private:
   std::string folder() const { return folder_.path().string(); }
   static void Run(const std::string& arguments) {
-    ASSERT_EQ(std::system(("openssl " + arguments + " 2>/dev/null >/dev/null").c_str()), 0) << arguments;
+    ASSERT_EQ(std::system(("openssl " + arguments + " </dev/null >/dev/null 2>/dev/null").c_str()), 0) << arguments;
   }
   std::string Read(const char* name) const {
     std::ifstream file(folder_.path() / name);
@@ -57,7 +62,8 @@ class TestAuthority {
 
   TemporaryDirectory folder_;
   std::string ca_pem_;
-  mutable int serial_ = 1;
+  std::map<std::string, Issued> issued_;
+  int serial_ = 1;
 };
 
 }  // namespace symbolon::replication::grpc_link
