@@ -224,7 +224,7 @@ bool Machine::TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now) {
       OnFactsHave(peer, frame.facts_have(), now);
       return true;
     case pb::Frame::kDropped:
-      OnDropped(peer, frame.dropped());
+      OnDropped(peer, frame.dropped(), now);
       return true;
     default:
       return false;

@@ -143,6 +143,12 @@ class Machine {
     std::map<Region, storage::pb::FactVector> facts_at_copy;
     // When the end of a copy is recorded next, should it have to be tried again.
     std::map<Region, std::chrono::nanoseconds> mark_copied_at;
+    // Members that say that they hold nothing any more, and when their removal is recorded next.
+    struct Leaver {
+      std::uint64_t member_number = 0;
+      std::chrono::nanoseconds remove_at{};
+    };
+    std::map<Region, Leaver> leavers;
   };
 
   // ---- links (machine.cc) ----
@@ -189,7 +195,8 @@ class Machine {
   void OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now);
   void OnOpen(Peer& peer, const pb::Open& open, Instant now);
   void OnFactsHave(Peer& peer, const pb::FactsHave& have, Instant now);
-  void OnDropped(Peer& peer, const pb::Dropped& dropped);
+  void OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now);
+  void RemoveLeavers(const PoolId& id, Pool& pool, Instant now);
   std::optional<pb::Frame> NextOf(Peer& peer, const Session::Ready& ready, Instant now);
   void MarkReady(const Region& peer, const PoolId& id, Topic topic);
   void MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& peer, Instant now);

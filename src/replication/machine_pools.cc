@@ -377,23 +377,37 @@ std::optional<pb::Frame> Machine::NextOf(Peer& peer, const Session::Ready& ready
   return supplier->second->Next();
 }
 
-void Machine::OnDropped(Peer& peer, const pb::Dropped& dropped) {
+void Machine::OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now) {
   const PoolId id(dropped.pool());
   Pool* pool = FindPool(id);
   if (pool == nullptr || !IsPrimary(*pool)) return;
-  ChangeRole(
-      id,
-      [region = peer.region, number = dropped.member_number()](pb::RoleRecord record) -> RoleResult<pb::RoleRecord> {
-        const pb::Member* member = FindMember(record, region);
-        // An echo of an earlier membership, or said twice.
-        if (member == nullptr || member->number() != number || member->state() != pb::DELETING) return record;
-        return RemoveMember(std::move(record), region);
-      },
-      [id](ControlResult<void> result) {
-        // The member says it again when it connects the next time.
-        if (!result)
+  pool->leavers[peer.region] = {.member_number = dropped.member_number(), .remove_at = now.since_boot};
+  RemoveLeavers(id, *pool, now);
+}
+
+void Machine::RemoveLeavers(const PoolId& id, Pool& pool, Instant now) {
+  if (pool.leavers.empty() || !IsPrimary(pool)) return;
+  std::erase_if(pool.leavers, [&](const auto& leaver) {
+    const pb::Member* member = FindMember(*pool.role, leaver.first);
+    // Done; or an echo of an earlier membership.
+    return member == nullptr || member->number() != leaver.second.member_number || member->state() != pb::DELETING;
+  });
+  for (auto& [region, leaver] : pool.leavers) {
+    if (now.since_boot < leaver.remove_at) continue;
+    // Tried again, should it fail: the member says it once.
+    leaver.remove_at = now.since_boot + options_.heartbeat_interval;
+    ChangeRole(
+        id,
+        [region, number = leaver.member_number](pb::RoleRecord record) -> RoleResult<pb::RoleRecord> {
+          const pb::Member* member = FindMember(record, region);
+          if (member == nullptr || member->number() != number || member->state() != pb::DELETING) return record;
+          return RemoveMember(std::move(record), region);
+        },
+        [id](ControlResult<void> result) {
+          if (result) return;
           log::Warning("replication: pool {}: a member that left stays listed: {}", id.value(), result.error().detail);
-      });
+        });
+  }
 }
 
 void Machine::MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& region, Instant now) {
@@ -499,6 +513,7 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
     MaybeMarkCopied(id, pool, region, now);
   }
   for (auto& [region, pull] : pool.fact_pulls) CarryOut(id, pool, peers_.at(region), pull.consumer->OnTick(now));
+  RemoveLeavers(id, pool, now);
   MaybeDropDeleted(id, pool);
   ProceedWithDrop(id, pool, now);
   if (pool.consumer) CarryOut(id, pool, pool.consumer->OnTick(now), now);
