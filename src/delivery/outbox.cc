@@ -21,7 +21,7 @@ using directory::pb::OutboxRecord;
 
 constexpr std::size_t kPoolsPerScan = 100;
 constexpr std::size_t kRecordsPerScan = 1'000;
-constexpr std::size_t kDeletionsPerSweep = 10'000;
+constexpr std::size_t kDeletionsPerSweep = 20'000;
 
 storage::Key KeyOf(const PoolId& pool, Bytes id) {
   return {.space = OutboxKind::kSpace,

@@ -299,7 +299,7 @@ class Service::Parts {
     tasks.push_back({.interval = std::max(config_.keys.recheck_interval / 4, std::chrono::milliseconds(10)),
                      .run = [this] { keyring_->Tick(); }});
     tasks.push_back({.interval = std::chrono::seconds(10), .run = [this] { ForgetExpiredFacts(); }});
-    tasks.push_back({.interval = std::chrono::seconds(60), .run = [this] { SweepOutbox(); }});
+    tasks.push_back({.interval = std::chrono::seconds(10), .run = [this] { SweepOutbox(); }});
     housekeeping_.emplace(std::move(tasks));
   }
 
