@@ -29,15 +29,20 @@ enum class RecordType : std::uint16_t {
 
   // kRegional
   kOutbox = 100,
+  // kRegional, of no pool
+  kDomainClaim = 101,
 };
 
-// A record kind: its message, type and space, and whether it is stored in clear.
-template <class M, RecordType T, bool sealed_, storage::Space space_ = storage::Space::kDirectory>
+// A record kind: its message, type and space, whether it is stored in clear, and whether it belongs to no pool.
+template <class M, RecordType T, bool sealed_, storage::Space space_ = storage::Space::kDirectory,
+          bool of_no_pool_ = false>
 struct RecordKind {
+  static_assert(!of_no_pool_ || (!sealed_ && space_ == storage::Space::kRegional));
   using Message = M;
   static constexpr RecordType kType = T;
   static constexpr bool kSealed = sealed_;
   static constexpr storage::Space kSpace = space_;
+  static constexpr bool kOfNoPool = of_no_pool_;
 };
 
 // id: empty
@@ -65,5 +70,8 @@ using MembershipOfUserKind = RecordKind<pb::MembershipRecord, RecordType::kMembe
 using MembershipOfGroupKind = RecordKind<pb::MembershipRecord, RecordType::kMembershipOfGroup, true>;
 // id: creation time, big-endian, ‖ 8 random octets
 using OutboxKind = RecordKind<pb::OutboxRecord, RecordType::kOutbox, true, storage::Space::kRegional>;
+// id: the domain
+using DomainClaimKind =
+    RecordKind<pb::DomainClaim, RecordType::kDomainClaim, false, storage::Space::kRegional, /*of_no_pool_=*/true>;
 
 }  // namespace symbolon::directory

@@ -1,6 +1,9 @@
 #include "directory/routes.h"
 
+#include <algorithm>
+#include <iterator>
 #include <mutex>
+#include <tuple>
 
 #include "base/log.h"
 #include "directory/normalise.h"
@@ -15,30 +18,36 @@ constexpr std::size_t kPage = 1000;
 
 storage::StoreResult<std::unique_ptr<Routes>> Routes::Open(storage::Store& store) {
   std::unique_ptr<Routes> routes(new Routes(store));
-  // Subscribed before the first look, so that no change falls between: one that is in the snapshot already is only read
-  // again.
+  // Subscribed before the first look, so that no change falls between the two. A notice waits for the lock, and reads
+  // what it tells of after the look: what was deleted meanwhile does not stay.
+  const std::unique_lock lock(routes->mutex_);
   routes->subscription_ =
       store.Subscribe([self = routes.get()](const storage::Notice& notice) { self->OnNotice(notice); });
   const auto snapshot = store.MakeSnapshot();
   std::optional<PoolId> after;
   while (true) {
     SYMBOLON_TRY(const std::vector<PoolId> pools, snapshot->Pools(after, kPage));
-    if (pools.empty()) return routes;
+    if (pools.empty()) break;
     for (const PoolId& pool : pools) SYMBOLON_TRY_VOID(routes->LoadPool(*snapshot, pool));
     after = pools.back();
   }
+  return routes;
 }
 
 std::optional<PoolId> Routes::PoolOfClient(std::string_view client_id) const {
   const std::shared_lock lock(mutex_);
-  const auto found = clients_.pool_of.find(std::string(client_id));
-  return found == clients_.pool_of.end() ? std::nullopt : std::optional(found->second);
+  return Find(clients_, std::string(client_id));
 }
 
 std::optional<PoolId> Routes::PoolOfDomain(std::string_view domain) const {
+  const std::string folded = FoldCase(domain);
   const std::shared_lock lock(mutex_);
-  const auto found = domains_.pool_of.find(FoldCase(domain));
-  return found == domains_.pool_of.end() ? std::nullopt : std::optional(found->second);
+  return Find(domains_, folded);
+}
+
+std::optional<PoolId> Routes::Find(const Table& table, const std::string& name) {
+  const auto found = table.find(name);
+  return found == table.end() ? std::nullopt : std::optional(found->second.front());
 }
 
 storage::StoreResult<void> Routes::LoadPool(const storage::Snapshot& snapshot, const PoolId& pool) {
@@ -48,18 +57,33 @@ storage::StoreResult<void> Routes::LoadPool(const storage::Snapshot& snapshot, c
     std::optional<Bytes> after;
     do {
       SYMBOLON_TRY(const storage::Page page, snapshot.Scan(range, after, kPage));
-      const std::unique_lock lock(mutex_);
-      for (const storage::Record& record : page.records) TableOf(range.type)->pool_of.insert_or_assign(record.id, pool);
+      for (const storage::Record& record : page.records) Add(*TableOf(range.type), record.id, pool);
       after = page.next;
     } while (after);
   }
   return {};
 }
 
+void Routes::Add(Table& table, const std::string& name, const PoolId& pool) {
+  std::vector<PoolId>& pools = table[name];
+  const auto rank = [this](const PoolId& id) { return std::tuple(BirthRegion(id) != store_.region(), id); };
+  const auto place = std::ranges::lower_bound(pools, rank(pool), {}, rank);
+  if (place == pools.end() || *place != pool) pools.insert(place, pool);
+}
+
+void Routes::Remove(Table& table, const std::string& name, const PoolId& pool) {
+  const auto found = table.find(name);
+  if (found == table.end()) return;
+  std::erase(found->second, pool);
+  if (found->second.empty()) table.erase(found);
+}
+
 void Routes::Forget(const PoolId& pool) {
-  const std::unique_lock lock(mutex_);
   for (Table* table : {&clients_, &domains_}) {
-    std::erase_if(table->pool_of, [&](const auto& entry) { return entry.second == pool; });
+    for (auto entry = table->begin(); entry != table->end();) {
+      std::erase(entry->second, pool);
+      entry = entry->second.empty() ? table->erase(entry) : std::next(entry);
+    }
   }
 }
 
@@ -70,29 +94,29 @@ Routes::Table* Routes::TableOf(std::uint16_t record_type) {
 }
 
 void Routes::OnNotice(const storage::Notice& notice) {
+  const auto is_route = [this](const storage::Key& key) {
+    return key.space == storage::Space::kDirectory && TableOf(key.type) != nullptr;
+  };
+  if (!notice.everything && std::ranges::none_of(notice.keys, is_route)) return;
+
+  const std::unique_lock lock(mutex_);
+  // Made under the lock: whichever notice comes last has seen the last change.
+  const auto snapshot = store_.MakeSnapshot();
   if (notice.everything) {
     Forget(notice.pool);
-    const auto loaded = LoadPool(*store_.MakeSnapshot(), notice.pool);
+    const auto loaded = LoadPool(*snapshot, notice.pool);
     if (!loaded) log::Error("routes of pool {} cannot be read: {}", notice.pool.value(), loaded.error().detail);
     return;
   }
-  std::unique_ptr<storage::Snapshot> snapshot;
   for (const storage::Key& key : notice.keys) {
-    if (key.space != storage::Space::kDirectory) continue;
-    Table* table = TableOf(key.type);
-    if (table == nullptr) continue;
-    if (!snapshot) snapshot = store_.MakeSnapshot();
+    if (!is_route(key)) continue;
     const auto stored = snapshot->Get(key);
     if (!stored) {
-      log::Error("a route of pool {} cannot be read: {}", notice.pool.value(), stored.error().detail);
-      continue;
-    }
-    const std::unique_lock lock(mutex_);
-    if (stored->has_value()) {
-      table->pool_of.insert_or_assign(key.id, notice.pool);
-    } else if (const auto found = table->pool_of.find(key.id);
-               found != table->pool_of.end() && found->second == notice.pool) {
-      table->pool_of.erase(found);
+      log::Error("a route of pool {} cannot be read: {}", key.pool.value(), stored.error().detail);
+    } else if (stored->has_value()) {
+      Add(*TableOf(key.type), key.id, key.pool);
+    } else {
+      Remove(*TableOf(key.type), key.id, key.pool);
     }
   }
 }

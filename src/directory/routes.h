@@ -9,13 +9,15 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/ids.h"
 #include "storage/store.h"
 
 namespace symbolon::directory {
 
-// Thread-safe. The store must outlive it.
+// A domain that two Regions gave to a pool each, before either knew of the other, belongs in each Region to the pool
+// that was born there. Thread-safe. The store must outlive it.
 class Routes {
  public:
   static storage::StoreResult<std::unique_ptr<Routes>> Open(storage::Store& store);
@@ -25,15 +27,20 @@ class Routes {
   std::optional<PoolId> PoolOfDomain(std::string_view domain) const;
 
  private:
-  struct Table {
-    std::unordered_map<std::string, PoolId> pool_of;
-  };
+  // Every pool that has the name; the first is the one that is meant.
+  using Table = std::unordered_map<std::string, std::vector<PoolId>>;
 
   explicit Routes(storage::Store& store) : store_(store) {}
+  static std::optional<PoolId> Find(const Table& table, const std::string& name);
+
+  // These with mutex_ held.
   storage::StoreResult<void> LoadPool(const storage::Snapshot& snapshot, const PoolId& pool);
+  void Add(Table& table, const std::string& name, const PoolId& pool);
+  static void Remove(Table& table, const std::string& name, const PoolId& pool);
   void Forget(const PoolId& pool);
-  void OnNotice(const storage::Notice& notice);
   Table* TableOf(std::uint16_t record_type);
+
+  void OnNotice(const storage::Notice& notice);
 
   storage::Store& store_;
   mutable std::shared_mutex mutex_;

@@ -56,10 +56,16 @@ class Transaction {
 
   template <class Kind>
   std::optional<typename Kind::Message> Get(BytesView id) {
-    std::optional<typename Kind::Message> message;
-    if (auto plain = GetPlain(KeyOf<Kind>(id), Kind::kSealed)) Parse(message.emplace(), *plain, Kind::kType);
-    if (failure_) message.reset();
-    return message;
+    return GetMessage<Kind>(KeyOf<Kind>(id));
+  }
+
+  // The same of another pool, which needs none of its keys.
+  template <class Kind>
+    requires(!Kind::kSealed)
+  std::optional<typename Kind::Message> GetOf(const PoolId& pool, BytesView id) {
+    storage::Key key = KeyOf<Kind>(id);
+    key.pool = pool;
+    return GetMessage<Kind>(key);
   }
 
   template <class Kind>
@@ -114,14 +120,25 @@ class Transaction {
 
   template <class Kind>
   storage::Key KeyOf(BytesView id) const {
-    return {.space = Kind::kSpace, .pool = pool_, .type = static_cast<std::uint16_t>(Kind::kType), .id = Bytes(id)};
+    return {.space = Kind::kSpace,
+            .pool = Kind::kOfNoPool ? PoolId() : pool_,
+            .type = static_cast<std::uint16_t>(Kind::kType),
+            .id = Bytes(id)};
   }
   template <class Kind>
   storage::KeyRange RangeOf(BytesView prefix) const {
     return {.space = Kind::kSpace,
-            .pool = pool_,
+            .pool = Kind::kOfNoPool ? PoolId() : pool_,
             .type = static_cast<std::uint16_t>(Kind::kType),
             .id_prefix = Bytes(prefix)};
+  }
+
+  template <class Kind>
+  std::optional<typename Kind::Message> GetMessage(const storage::Key& key) {
+    std::optional<typename Kind::Message> message;
+    if (auto plain = GetPlain(key, Kind::kSealed)) Parse(message.emplace(), *plain, Kind::kType);
+    if (failure_) message.reset();
+    return message;
   }
 
   std::optional<Bytes> GetPlain(const storage::Key& key, bool sealed);

@@ -257,6 +257,34 @@ TEST_F(TransactionTest, RegionalRecordsAreNoEntryOfTheLog) {
   EXPECT_TRUE(store_.See(kPool, [](Transaction& again) { return again.Get<OutboxKind>("o"); }));
 }
 
+TEST_F(TransactionTest, RecordOfNoPoolIsSharedByTheRegionsPools) {
+  const PoolId other("eu-central-1_Other");
+  pb::DomainClaim claim;
+  claim.set_pool(kPool.value());
+  store_.Change(kPool, [&](Transaction& tx) {
+    tx.Put<DomainClaimKind>("d", claim);
+    tx.Put<DomainKind>("d", Domain(17));
+  });
+  const auto theirs = store_.Begin(other);
+  EXPECT_EQ(theirs->Get<DomainClaimKind>("d")->pool(), kPool.value());
+  EXPECT_FALSE(theirs->Get<DomainKind>("d"));
+  EXPECT_EQ(theirs->GetOf<DomainKind>(kPool, "d")->created_micros(), 17);
+
+  // Both are read, so that two pools that write what they both have read are in conflict.
+  const auto ours = store_.Begin(kPool);
+  EXPECT_TRUE(ours->Get<DomainClaimKind>("d"));
+  ours->Delete<DomainClaimKind>("d");
+  theirs->Put<DomainClaimKind>("d", claim);
+  EXPECT_TRUE(store_.Commit(*ours));
+  EXPECT_EQ(store_.Commit(*theirs).error().code, StoreErrorCode::kConflict);
+
+  const auto reader = store_.Begin(other);
+  EXPECT_TRUE(reader->GetOf<DomainKind>(kPool, "d"));
+  reader->Put<GroupKind>("g", Group("g"));
+  store_.Change(kPool, [](Transaction& tx) { tx.Delete<DomainKind>("d"); });
+  EXPECT_EQ(store_.Commit(*reader).error().code, StoreErrorCode::kConflict);
+}
+
 TEST_F(TransactionTest, FactsJoinWithWhatIsThereAndWithTheirOwn) {
   storage::pb::FactValue three, five;
   three.set_maximum(3);

@@ -1,8 +1,6 @@
 // A pool's domain: the name under which its OAuth endpoints are served.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cognito/call.h"
 #include "directory/normalise.h"
 #include "model/cognito_handlers.h"
@@ -16,14 +14,13 @@ using model::ErrorCode;
 using model::Fail;
 using namespace model::cognito;
 
-constexpr std::size_t kPrefixMax = 63;
-
 auto Invalid(std::string message) { return Fail(ErrorCode::kInvalidParameterException, std::move(message)); }
 
-// One label of a DNS name (RFC 1035 §2.3.1), in lower case.
-bool IsPrefix(std::string_view text) {
-  return !text.empty() && text.size() <= kPrefixMax && !text.starts_with('-') && !text.ends_with('-') &&
-         std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+// Whether another pool has the domain: here by a claim, which this plan reads and writes so that two that want it are
+// in conflict; or in another Region, from where its record came.
+bool IsTaken(Call& call, const std::string& domain) {
+  const auto claim = call.tx().Get<directory::DomainClaimKind>(domain);
+  return call.domain_owner(domain) || (claim && call.tx().GetOf<directory::DomainKind>(PoolId(claim->pool()), domain));
 }
 
 }  // namespace
@@ -35,9 +32,9 @@ ApiResult<CreateUserPoolDomainResponse> CreateUserPoolDomain(Call& call, const C
   if (request.ManagedLoginVersion.value_or(1) != 1) return Invalid("Managed login is not available yet.");
   const std::string domain = directory::FoldCase(request.Domain);
   const bool custom = domain.find('.') != std::string::npos;
-  if (!custom && !IsPrefix(domain)) return Invalid(fmt::format("Invalid domain prefix {}.", request.Domain));
   if (custom && !request.CustomDomainConfig) return Invalid("A custom domain needs CustomDomainConfig.");
-  if (call.domain_owner(domain)) return Invalid("Domain already associated with another user pool.");
+  if (!custom && request.CustomDomainConfig) return Invalid("A domain prefix takes no CustomDomainConfig.");
+  if (IsTaken(call, domain)) return Invalid("Domain already associated with another user pool.");
   auto published = call.tx().Get<directory::PublicKind>("").value_or(pb::PublicRecord());
   if (!published.domain().empty()) return Invalid("User pool already has a domain configured.");
 
@@ -45,7 +42,11 @@ ApiResult<CreateUserPoolDomainResponse> CreateUserPoolDomain(Call& call, const C
   record.set_custom(custom);
   record.set_created_micros(ToMicros(call.now()));
   record.set_managed_login_version(1);
+  if (custom) record.set_certificate_arn(request.CustomDomainConfig->CertificateArn);
   call.tx().Put<directory::DomainKind>(domain, record);
+  pb::DomainClaim claim;
+  claim.set_pool(call.pool_id().value());
+  call.tx().Put<directory::DomainClaimKind>(domain, claim);
   published.set_domain(domain);
   published.set_custom_domain(custom);
   call.tx().Put<directory::PublicKind>("", published);
@@ -70,7 +71,10 @@ ApiResult<DescribeUserPoolDomainResponse> DescribeUserPoolDomain(Call& call,
   shown.Domain = domain;
   shown.Status = DomainStatusType::kActive;
   shown.ManagedLoginVersion = static_cast<std::int32_t>(record->managed_login_version());
-  if (record->custom()) shown.CloudFrontDistribution = domain;
+  if (record->custom()) {
+    shown.CloudFrontDistribution = domain;
+    shown.CustomDomainConfig.emplace().CertificateArn = record->certificate_arn();
+  }
   return response;
 }
 
@@ -81,6 +85,10 @@ ApiResult<DeleteUserPoolDomainResponse> DeleteUserPoolDomain(Call& call, const D
     return Invalid("No such domain or user pool exists.");
   }
   call.tx().Delete<directory::DomainKind>(domain);
+  if (const auto claim = call.tx().Get<directory::DomainClaimKind>(domain);
+      claim && claim->pool() == call.pool_id().value()) {
+    call.tx().Delete<directory::DomainClaimKind>(domain);
+  }
   published.clear_domain();
   published.clear_custom_domain();
   call.tx().Put<directory::PublicKind>("", published);
