@@ -12,21 +12,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kPoolIdBytesMax = 55;
 constexpr std::size_t kRegionsMax = 64;
 // No token lives so long; keeps times from overflowing.
 constexpr std::int64_t kSecondsMax = std::int64_t{1} << 40;
-
-bool IsWordCharacter(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
-}
-
-// [\w-]+_[0-9a-zA-Z]+
-bool IsPoolId(std::string_view text) {
-  const std::size_t split = text.rfind('_');
-  return text.size() <= kPoolIdBytesMax && split != std::string_view::npos && split > 0 && split + 1 < text.size() &&
-         std::ranges::all_of(text, IsWordCharacter) && text.find('-', split) == std::string_view::npos;
-}
 
 // A string claim; empty when there is none.
 std::string Text(const json::object& claims, std::string_view name) {

@@ -1,8 +1,19 @@
 #include "base/ids.h"
 
+#include <algorithm>
+
 #include "base/result.h"
 
 namespace symbolon {
+namespace {
+
+constexpr std::size_t kPoolIdBytesMax = 55;
+
+bool IsWordCharacter(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+}
+
+}  // namespace
 
 Region BirthRegion(const PoolId& pool) { return Region(pool.value().substr(0, pool.value().find('_'))); }
 
@@ -10,6 +21,12 @@ std::string_view PoolName(const PoolId& pool) {
   const std::string_view text = pool.value();
   const std::size_t underscore = text.find('_');
   return underscore == std::string_view::npos ? text : text.substr(underscore + 1);
+}
+
+bool IsPoolId(std::string_view text) {
+  const std::size_t split = text.rfind('_');
+  return text.size() <= kPoolIdBytesMax && split != std::string_view::npos && split > 0 && split + 1 < text.size() &&
+         std::ranges::all_of(text, IsWordCharacter) && text.find('-', split) == std::string_view::npos;
 }
 
 PoolId NewPoolId(const Region& region, Random& random) {
@@ -23,7 +40,8 @@ std::string NewUuid(Random& random) {
   octets[6] = static_cast<char>((octets[6] & 0x0f) | 0x40);
   octets[8] = static_cast<char>((octets[8] & 0x3f) | 0x80);
   const std::string hex = HexEncode(octets);
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
+         hex.substr(20);
 }
 
 std::string RandomText(Random& random, std::size_t count, std::string_view alphabet) {

@@ -39,6 +39,9 @@ Region BirthRegion(const PoolId& pool);
 // The part after the first '_', which SRP calls the pool's name.
 std::string_view PoolName(const PoolId& pool);
 
+// Whether the text may be a pool's id, as the API bounds it: [\w-]+_[0-9a-zA-Z]+, at most 55 characters.
+bool IsPoolId(std::string_view text);
+
 // A new random id of a pool born in `region`.
 PoolId NewPoolId(const Region& region, Random& random);
 ClientId NewClientId(Random& random);

@@ -28,6 +28,15 @@ TEST(Ids, PoolIdKeepsItsRegionAndMatchesTheApisPattern) {
   EXPECT_EQ(PoolName(pool).size(), 9u);
 }
 
+TEST(Ids, PoolIdsAreTold) {
+  for (const char* id : {"eu-central-1_AbC123xyz", "a_b", "__1", "eu_west_1"}) EXPECT_TRUE(IsPoolId(id)) << id;
+  for (const char* id : {"", "_", "_a", "a_", "ab", "eu-1_a-b", "eu/1_a", "a_b/", "../_a", "eu_\xc3\xa4"})
+    EXPECT_FALSE(IsPoolId(id)) << id;
+  EXPECT_FALSE(IsPoolId(std::string("a_b\0", 4)));
+  EXPECT_TRUE(IsPoolId("a_" + std::string(53, 'b')));
+  EXPECT_FALSE(IsPoolId("a_" + std::string(54, 'b')));
+}
+
 TEST(Ids, UuidHasVersionAndVariant) {
   CountingRandom random;
   EXPECT_EQ(NewUuid(random), "00010203-0405-4607-8809-0a0b0c0d0e0f");

@@ -8,11 +8,13 @@
 #include "base/log.h"
 #include "cognito/answer.h"
 #include "cognito/auth_errors.h"
+#include "cognito/pool_settings.h"
 #include "http/await.h"
 #include "model/cognito_handlers.h"
 #include "model/cognito_operations.h"
 #include "model/own_operations.h"
 #include "wire/parse.h"
+#include "wire/serialise.h"
 
 namespace symbolon::cognito {
 namespace {
@@ -83,10 +85,6 @@ ApiError Translate(const keys::KeyServiceError& error) {
       return {ErrorCode::kInvalidParameterException, error.message};
   }
   return Internal();
-}
-
-ApiError PoolMissing(const PoolId& pool) {
-  return {ErrorCode::kResourceNotFoundException, fmt::format("User pool {} does not exist.", pool.value())};
 }
 
 template <class Operation>
@@ -244,10 +242,9 @@ ApiResult<void> Pipeline::FindPool(Exchange& exchange) {
 }
 
 ApiResult<void> Pipeline::CheckPlace(const Exchange& exchange, const replication::pb::RoleRecord& role) const {
+  if (!Exists(role)) return Err(Missing(exchange));
   const Role here = replication::RoleOf(role, services_.region.region);
-  if (role.deleted() || here.kind == Role::Kind::kNone) return Err(PoolMissing(exchange.pool));
   if (here.kind == Role::Kind::kPrimary) return {};
-  if (here.state == replication::pb::DELETING) return Err(PoolMissing(exchange.pool));
   const auto refuse = [&](std::string_view why) {
     return Fail(
         ErrorCode::kOperationNotEnabledException,
@@ -271,6 +268,16 @@ ApiResult<void> Pipeline::CheckPlace(const Exchange& exchange, const replication
   return refuse("it is not allowed here.");
 }
 
+bool Pipeline::Exists(const replication::pb::RoleRecord& role) const {
+  const Role here = replication::RoleOf(role, services_.region.region);
+  return !role.deleted() && here.kind != Role::Kind::kNone && here.state != replication::pb::DELETING;
+}
+
+ApiError Pipeline::Missing(const Exchange& exchange) {
+  if (exchange.token) return ToApiError(auth::ToAuthError(auth::AccessTokenError::kInvalid));
+  return {ErrorCode::kResourceNotFoundException, fmt::format("User pool {} does not exist.", exchange.pool.value())};
+}
+
 bool Pipeline::IsPrimary(const replication::pb::RoleRecord& role) const {
   return replication::RoleOf(role, services_.region.region).kind == Role::Kind::kPrimary;
 }
@@ -287,7 +294,7 @@ ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
     return Err(Internal());
   }
   const auto role = stored ? replication::ParseRole(*stored) : std::nullopt;
-  if (!role) return Err(PoolMissing(exchange.pool));
+  if (!role) return Err(Missing(exchange));
   SYMBOLON_TRY_VOID(CheckPlace(exchange, *role));
   attempt.role = *role;
 
@@ -304,6 +311,9 @@ asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
   if (Is(*exchange.operation, COp::kCreateUserPool)) {
     work = [&] { return PrepareNewPool(exchange); };
   } else if (Is(*exchange.operation, OwnOp::kSetUserPoolSigningAlgorithm)) {
+    // Keys are for a pool that may have them.
+    Attempt attempt;
+    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
     work = [&] {
       const auto& request = exchange.request->As<model::own::SetUserPoolSigningAlgorithmRequest>();
       return PrepareSigningKeys(exchange.preparation.signing_keys,
@@ -329,13 +339,10 @@ asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
 
 ApiResult<void> Pipeline::PrepareNewPool(Exchange& exchange) {
   const auto& request = exchange.request->As<model::cognito::CreateUserPoolRequest>();
-  std::string kms_key_arn;
-  if (request.KeyConfiguration &&
-      request.KeyConfiguration->KeyType == model::cognito::EncryptionKeyType::kCustomerManagedKey) {
-    if (!request.KeyConfiguration->KmsKeyArn)
-      return Fail(ErrorCode::kInvalidParameterException, "A customer managed key needs KmsKeyArn.");
-    kms_key_arn = *request.KeyConfiguration->KmsKeyArn;
-  }
+  // Settings that will be refused are worth no keys.
+  directory::pb::PoolRecord scratch;
+  SYMBOLON_TRY_VOID(ApplySettings(scratch, request));
+  SYMBOLON_TRY(const std::string kms_key_arn, KmsKeyArnOf(request.KeyConfiguration));
   auto made = services_.keys.MakeKeys(exchange.pool, kms_key_arn);
   if (!made) return Err(Translate(made.error()));
   Preparation::NewPool& prepared = exchange.preparation.new_pool.emplace();
@@ -376,7 +383,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
       call.role_ = attempt.role;
       auto pool = tx.Get<directory::PoolKind>("");
       if (pool) call.pool_ = *std::move(pool);
-      if (!pool && !tx.failure()) co_return Err(PoolMissing(exchange.pool));
+      if (!pool && !tx.failure()) co_return Err(Missing(exchange));
     }
 
     const ApiResult<std::string> answer =
@@ -435,10 +442,14 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Forward(Exchange& exchange) {
                                    active ? replication::pb::ACTIVE : replication::pb::INACTIVE, std::move(done));
   });
   if (!forwarded) co_return Err(forwarded.error());
-  co_return fmt::format(
-      R"({{"UserPoolReplica":{{"RegionName":"{}","Status":"{}","Role":"SECONDARY","UserPoolArn":"arn:aws:cognito-idp:{}:{}:userpool/{}"}}}})",
-      request.RegionName, active ? "ACTIVE" : "INACTIVE", request.RegionName, services_.region.account,
-      exchange.pool.value());
+  model::cognito::UpdateUserPoolReplicaResponse response;
+  response.UserPoolReplica = {
+      .RegionName = request.RegionName,
+      .Status = active ? model::cognito::ReplicaStatusType::kActive : model::cognito::ReplicaStatusType::kInactive,
+      .Role = model::cognito::ReplicaRoleType::kSecondary,
+      .UserPoolArn = fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", request.RegionName, services_.region.account,
+                                 exchange.pool.value())};
+  co_return wire::Serialise(*exchange.operation->output, &response);
 }
 
 PoolCatalog::Listing Pipeline::List(const std::optional<PoolId>& after, std::size_t limit) {
@@ -461,7 +472,8 @@ PoolCatalog::Listing Pipeline::List(const std::optional<PoolId>& after, std::siz
       const auto stored = tx.GetClear(directory::RecordType::kRole, "");
       auto role = stored ? replication::ParseRole(*stored) : std::nullopt;
       auto pool = tx.Get<directory::PoolKind>("");
-      if (!pool || !role || role->deleted()) continue;
+      if (tx.failure()) log::Error("pool {} is not listed: {}", id.value(), tx.failure()->detail);
+      if (!pool || !role || !Exists(*role)) continue;
       listing.entries.push_back({.id = id, .pool = *std::move(pool), .role = *std::move(role)});
     }
   }

@@ -35,6 +35,9 @@ class Pipeline final : private PoolCatalog {
   boost::asio::awaitable<model::ApiResult<std::string>> Forward(Exchange& exchange);
 
   struct Attempt;
+  // Whether the pool is here for others than replication.
+  bool Exists(const replication::pb::RoleRecord& role) const;
+  static model::ApiError Missing(const Exchange& exchange);
   bool IsPrimary(const replication::pb::RoleRecord& role) const;
   model::ApiResult<void> Open(Exchange& exchange, Attempt& attempt);
   Listing List(const std::optional<PoolId>& after, std::size_t limit) override;

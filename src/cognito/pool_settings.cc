@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "model/cognito_tables.h"
@@ -18,6 +19,8 @@ using model::Fail;
 using namespace model::cognito;
 
 constexpr int kCustomAttributesMax = 50;
+constexpr std::int64_t kStringLengthMax = 2048;
+constexpr std::uint32_t kTemporaryPasswordDays = 7;
 
 auto Invalid(std::string message) { return Fail(ErrorCode::kInvalidParameterException, std::move(message)); }
 
@@ -41,6 +44,11 @@ pb::AttributeSchema BooleanAttribute(const char* name) {
   return schema;
 }
 
+// 0 means the default.
+std::uint32_t TemporaryPasswordDays(const std::optional<std::int32_t>& days) {
+  return days.value_or(0) == 0 ? kTemporaryPasswordDays : static_cast<std::uint32_t>(*days);
+}
+
 ApiResult<void> ApplyPasswordPolicy(pb::PoolRecord& pool, const PasswordPolicyType& policy) {
   if (policy.PasswordHistorySize.value_or(0) != 0) return NotAvailable("PasswordHistorySize");
   pb::PasswordPolicy& stored = *pool.mutable_password_policy();
@@ -49,8 +57,7 @@ ApiResult<void> ApplyPasswordPolicy(pb::PoolRecord& pool, const PasswordPolicyTy
   stored.set_require_lowercase(policy.RequireLowercase.value_or(false));
   stored.set_require_numbers(policy.RequireNumbers.value_or(false));
   stored.set_require_symbols(policy.RequireSymbols.value_or(false));
-  stored.set_temporary_password_validity_days(
-      static_cast<std::uint32_t>(policy.TemporaryPasswordValidityDays.value_or(7)));
+  stored.set_temporary_password_validity_days(TemporaryPasswordDays(policy.TemporaryPasswordValidityDays));
   return {};
 }
 
@@ -84,7 +91,8 @@ ApiResult<void> RefuseUnavailable(const Request& request) {
       return NotAvailable("EmailConfiguration other than COGNITO_DEFAULT");
     }
   }
-  if (request.UserPoolAddOns && request.UserPoolAddOns->AdvancedSecurityMode != AdvancedSecurityModeType::kOff) {
+  if (request.UserPoolAddOns && (request.UserPoolAddOns->AdvancedSecurityMode != AdvancedSecurityModeType::kOff ||
+                                 request.UserPoolAddOns->AdvancedSecurityAdditionalFlows)) {
     return NotAvailable("UserPoolAddOns");
   }
   if (request.DcrConfiguration) return NotAvailable("DcrConfiguration");
@@ -132,7 +140,7 @@ ApiResult<void> ApplyAdminCreate(pb::PoolRecord& pool, const AdminCreateUserConf
   pool.set_admin_create_only(config.AllowAdminCreateUserOnly.value_or(false));
   if (config.UnusedAccountValidityDays) {
     // The older name of TemporaryPasswordValidityDays.
-    const auto days = static_cast<std::uint32_t>(*config.UnusedAccountValidityDays);
+    const std::uint32_t days = TemporaryPasswordDays(config.UnusedAccountValidityDays);
     if (policy_given && pool.password_policy().temporary_password_validity_days() != days) {
       return Invalid("UnusedAccountValidityDays contradicts TemporaryPasswordValidityDays.");
     }
@@ -154,10 +162,12 @@ ApiResult<void> ApplyAdminCreate(pb::PoolRecord& pool, const AdminCreateUserConf
 ApiResult<void> ApplyRecovery(pb::PoolRecord& pool, const AccountRecoverySettingType& setting) {
   if (!setting.RecoveryMechanisms) return {};
   std::set<std::int32_t> priorities;
+  std::set<RecoveryOptionNameType> names;
   pool.clear_recovery();
   for (const RecoveryOptionType& option : *setting.RecoveryMechanisms) {
     if (!priorities.insert(option.Priority).second)
       return Invalid("Account recovery options must have different priorities.");
+    if (!names.insert(option.Name).second) return Invalid("Account recovery options must have different names.");
     if (option.Name == RecoveryOptionNameType::kAdminOnly && setting.RecoveryMechanisms->size() > 1) {
       return Invalid("Account Recovery Setting cannot use admin_only with other recovery mechanisms.");
     }
@@ -214,6 +224,22 @@ ApiResult<void> ApplyCommon(pb::PoolRecord& pool, const Request& request) {
   return {};
 }
 
+// A bound as the API has it, a whole number in decimal text. nullopt: it is none.
+std::optional<std::int64_t> ParseBound(const std::string& text) {
+  std::int64_t bound = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bound);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(bound) : std::nullopt;
+}
+
+ApiResult<void> CheckBounds(const std::string& name, const std::string* least, const std::string* most) {
+  const auto low = least != nullptr ? ParseBound(*least) : std::nullopt;
+  const auto high = most != nullptr ? ParseBound(*most) : std::nullopt;
+  if ((least != nullptr && !low) || (most != nullptr && !high))
+    return Invalid(fmt::format("{}: constraints must be whole numbers.", name));
+  if (low && high && *low > *high) return Invalid(fmt::format("{}: the constraints leave no value.", name));
+  return {};
+}
+
 ApiResult<void> ApplyConstraints(pb::AttributeSchema& stored, const SchemaAttributeType& attribute) {
   if (attribute.StringAttributeConstraints) {
     if (stored.data_type() != "String")
@@ -231,12 +257,13 @@ ApiResult<void> ApplyConstraints(pb::AttributeSchema& stored, const SchemaAttrib
     if (attribute.NumberAttributeConstraints->MaxValue)
       stored.set_max_value(*attribute.NumberAttributeConstraints->MaxValue);
   }
-  for (const std::string* bound :
-       {&stored.min_length(), &stored.max_length(), &stored.min_value(), &stored.max_value()}) {
-    const std::string_view digits = std::string_view(*bound).substr(bound->starts_with('-') ? 1 : 0);
-    if (digits.size() > 18 || !std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; })) {
-      return Invalid(fmt::format("{}: constraints must be whole numbers.", stored.name()));
-    }
+  SYMBOLON_TRY_VOID(CheckBounds(stored.name(), stored.has_min_value() ? &stored.min_value() : nullptr,
+                                stored.has_max_value() ? &stored.max_value() : nullptr));
+  SYMBOLON_TRY_VOID(CheckBounds(stored.name(), stored.has_min_length() ? &stored.min_length() : nullptr,
+                                stored.has_max_length() ? &stored.max_length() : nullptr));
+  if ((stored.has_min_length() && *ParseBound(stored.min_length()) < 0) ||
+      (stored.has_max_length() && *ParseBound(stored.max_length()) > kStringLengthMax)) {
+    return Invalid(fmt::format("{}: lengths go from 0 to {}.", stored.name(), kStringLengthMax));
   }
   return {};
 }
@@ -265,6 +292,8 @@ ApiResult<void> ApplySchema(pb::PoolRecord& pool, const std::vector<SchemaAttrib
         return Invalid(
             fmt::format("You can not change AttributeDataType for standard schema attribute: {}", *attribute.Name));
       }
+      if (attribute.DeveloperOnlyAttribute.value_or(false))
+        return Invalid(fmt::format("A standard attribute cannot be developer-only: {}", *attribute.Name));
       if (*attribute.Name == "sub") return Invalid("sub is required, immutable and not to be changed.");
     } else {
       const bool developer_only = attribute.DeveloperOnlyAttribute.value_or(false);
@@ -361,7 +390,7 @@ ApiResult<void> ApplySettings(pb::PoolRecord& pool, const CreateUserPoolRequest&
   policy.set_require_lowercase(true);
   policy.set_require_numbers(true);
   policy.set_require_symbols(true);
-  policy.set_temporary_password_validity_days(7);
+  policy.set_temporary_password_validity_days(kTemporaryPasswordDays);
   pool.set_tier("ESSENTIALS");
   for (const auto& [name, priority] : {std::pair("verified_email", 1u), std::pair("verified_phone_number", 2u)}) {
     pb::RecoveryOption& option = *pool.add_recovery();
@@ -391,6 +420,17 @@ ApiResult<void> ApplySettings(pb::PoolRecord& pool, const CreateUserPoolRequest&
 ApiResult<void> ApplySettings(pb::PoolRecord& pool, const UpdateUserPoolRequest& request) {
   if (request.PoolName) pool.set_name(*request.PoolName);
   return ApplyCommon(pool, request);
+}
+
+ApiResult<std::string> KmsKeyArnOf(const std::optional<KeyConfigurationType>& configuration) {
+  if (!configuration || (!configuration->KeyType && !configuration->KmsKeyArn)) return "";
+  if (!configuration->KeyType) return Invalid("KeyConfiguration needs KeyType.");
+  if (*configuration->KeyType == EncryptionKeyType::kAwsOwnedKey) {
+    if (configuration->KmsKeyArn) return Invalid("An AWS owned key takes no KmsKeyArn.");
+    return "";
+  }
+  if (!configuration->KmsKeyArn) return Invalid("A customer managed key needs KmsKeyArn.");
+  return *configuration->KmsKeyArn;
 }
 
 UserPoolType DescribePool(const pb::PoolRecord& pool) {

@@ -2,6 +2,8 @@
 // accepted and ignored. Pure functions.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "directory/records.pb.h"
@@ -19,6 +21,9 @@ model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,
 // Applies UpdateUserPool's members. What is left out stays, except AutoVerifiedAttributes, which AWS empties.
 model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,
                                      const model::cognito::UpdateUserPoolRequest& request);
+
+// The ARN of the customer managed key that the request names; empty: the service's own key.
+model::ApiResult<std::string> KmsKeyArnOf(const std::optional<model::cognito::KeyConfigurationType>& configuration);
 
 // What DescribeUserPool shows, without Id, Domain and EstimatedNumberOfUsers.
 model::cognito::UserPoolType DescribePool(const directory::pb::PoolRecord& pool);

@@ -44,20 +44,26 @@ ApiResult<std::string> AttributeOfSignInName(const pb::PoolRecord& pool, const s
 }
 
 // A name must not look like an alias that may one day be somebody's.
-ApiResult<void> CheckUsername(const pb::PoolRecord& pool, const std::string& name) {
-  if (Contains(pool.alias_attributes(), "email") && auth::IsEmailAddress(name))
-    return Invalid("Username cannot be of email format, since user pool is configured for email alias.");
-  if (Contains(pool.alias_attributes(), "phone_number") && auth::IsPhoneNumber(name))
-    return Invalid("Username cannot be of phone number format, since user pool is configured for phone number alias.");
+ApiResult<void> CheckUsername(const pb::PoolRecord& pool, const std::string& name, std::string_view what = "Username") {
+  const auto refuse = [&](std::string_view format) {
+    return Invalid(
+        fmt::format("{} cannot be of {} format, since user pool is configured for {} alias.", what, format, format));
+  };
+  if (Contains(pool.alias_attributes(), "email") && auth::IsEmailAddress(name)) return refuse("email");
+  if (Contains(pool.alias_attributes(), "phone_number") && auth::IsPhoneNumber(name)) return refuse("phone number");
   return {};
 }
 
-// As an alias it is for confirmed users only.
-ApiResult<void> CheckPreferredUsername(const pb::PoolRecord& pool, const pb::UserRecord& user) {
-  if (user.status() != pb::UNCONFIRMED || !Contains(pool.alias_attributes(), kPreferredUsername)) return {};
-  return Invalid(
-      "Preferred username cannot be provided for unconfirmed account, since user pool is configured for preferred "
-      "username alias.");
+// As an alias it is for confirmed users only, and must not look like an address that may one day be somebody's.
+ApiResult<void> CheckPreferredUsername(const pb::PoolRecord& pool, const pb::UserRecord& user,
+                                       const std::string& value) {
+  if (!Contains(pool.alias_attributes(), kPreferredUsername)) return {};
+  if (user.status() == pb::UNCONFIRMED) {
+    return Invalid(
+        "Preferred username cannot be provided for unconfirmed account, since user pool is configured for preferred "
+        "username alias.");
+  }
+  return CheckUsername(pool, value, "Preferred username");
 }
 
 // Codes for a value that is no longer the user's are good for nothing.
@@ -147,12 +153,12 @@ ApiResult<User> MakeUser(Call& call, const pb::ClientRecord* client, const std::
   auto stored = auth::CheckNewAttributes(pool, client, attributes);
   if (!stored) return Err(ToApiError(stored.error()));
   for (auto& [attribute, value] : *stored) (*user.record.mutable_attributes())[attribute] = std::move(value);
+  auto& own = *user.record.mutable_attributes();
   for (const char* address : {"email", "phone_number"}) {
-    auto& own = *user.record.mutable_attributes();
     if (own.contains(address) && !own.contains(FlagOf(address))) own[FlagOf(address)] = "false";
   }
-  if (user.record.attributes().contains(std::string(kPreferredUsername)))
-    SYMBOLON_TRY_VOID(CheckPreferredUsername(pool, user.record));
+  if (const auto preferred = own.find(std::string(kPreferredUsername)); preferred != own.end())
+    SYMBOLON_TRY_VOID(CheckPreferredUsername(pool, user.record, preferred->second));
   return user;
 }
 
@@ -193,7 +199,7 @@ ApiResult<std::vector<CodeDeliveryDetailsType>> ChangeAttributes(Call& call, Use
       continue;
     }
     if (name == kPreferredUsername && !value.empty())
-      SYMBOLON_TRY_VOID(CheckPreferredUsername(call.pool(), user.record));
+      SYMBOLON_TRY_VOID(CheckPreferredUsername(call.pool(), user.record, value));
     if (value.empty()) {
       attributes.erase(name);
     } else {

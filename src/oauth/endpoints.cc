@@ -78,7 +78,7 @@ bool Contains(const google::protobuf::RepeatedPtrField<std::string>& list, std::
   return std::ranges::find(list, value) != list.end();
 }
 
-// The host that the client named, without its port, in lower case.
+// The host that the client named, without its port.
 std::string HostOf(const http::Request& request) {
   std::string host(request.headers.Find("Host").value_or(""));
   if (const std::size_t colon = host.rfind(':');
@@ -118,7 +118,7 @@ std::optional<http::Response> Endpoints::Handle(const http::Request& request) {
 }
 
 http::Response Endpoints::WellKnown(const http::Request& request, const PoolId& pool, std::string_view document) {
-  if (request.method != "GET" && request.method != "HEAD") return NotFound();
+  if ((request.method != "GET" && request.method != "HEAD") || !IsPoolId(pool.value())) return NotFound();
   const std::shared_ptr<const storage::Snapshot> snapshot(services_.store.MakeSnapshot());
   directory::Transaction tx(snapshot, pool, nullptr, services_.random);
   const auto role = tx.GetClear(directory::RecordType::kRole, "");

@@ -243,6 +243,17 @@ TEST_F(AdminUsers, PreferredUsernameIsNobodyElsesName) {
             "AliasExistsException: An account with the preferred_username already exists.");
 }
 
+TEST_F(AdminUsers, PreferredUsernameLooksLikeNoAddress) {
+  ChangePool([](pb::PoolRecord& pool) {
+    for (const char* alias : {"preferred_username", "email"}) pool.add_alias_attributes(alias);
+  });
+  MakeUser("mallory");
+  EXPECT_EQ(ErrorOf(AdminUpdateUserAttributes, Update("mallory", {{"preferred_username", "victim@example.com"}})),
+            "InvalidParameterException: Preferred username cannot be of email format, since user pool is configured "
+            "for email alias.");
+  EXPECT_EQ(ErrorOf(AdminUpdateUserAttributes, Update("mallory", {{"preferred_username", "+491234567"}})), "");
+}
+
 TEST_F(AdminUsers, DeletesAttributes) {
   MakeUser("alice", Attributes({{"email", "a@b.c"}, {"name", "Alice"}}));
   ASSERT_EQ(ErrorOf(AdminDeleteUserAttributes,

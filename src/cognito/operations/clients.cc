@@ -90,8 +90,10 @@ ApiResult<void> ApplyValidities(pb::ClientRecord& client, const Request& request
   store(
       request.IdTokenValidity, [&](auto v) { client.set_id_token_validity(v); },
       [&] { client.clear_id_token_validity(); });
-  // 0 means the default.
-  client.set_refresh_token_validity(request.RefreshTokenValidity.value_or(0) == 0 ? 30 : *request.RefreshTokenValidity);
+  // 0 means the default, 30 days, which is shown in the client's unit.
+  const auto days_30 = std::chrono::hours(30 * 24) / UnitOf(units.RefreshToken, TimeUnitsType::kDays);
+  client.set_refresh_token_validity(request.RefreshTokenValidity.value_or(0) == 0 ? days_30
+                                                                                  : *request.RefreshTokenValidity);
   client.clear_access_token_unit();
   client.clear_id_token_unit();
   client.clear_refresh_token_unit();
@@ -153,6 +155,9 @@ ApiResult<void> ApplyOAuth(Call& call, pb::ClientRecord& client, const Request& 
     }
     flows.emplace_back(ToString(flow));
   }
+  const bool takes_client_tokens =
+      !flows.empty() ||
+      std::ranges::find(client.explicit_auth_flows(), "ALLOW_CLIENT_TOKEN_AUTH") != client.explicit_auth_flows().end();
   const bool enabled = request.AllowedOAuthFlowsUserPoolClient.value_or(false);
   const auto scopes = request.AllowedOAuthScopes.value_or(std::vector<std::string>{});
   if (enabled && (flows.empty() || scopes.empty())) {
@@ -162,7 +167,7 @@ ApiResult<void> ApplyOAuth(Call& call, pb::ClientRecord& client, const Request& 
   for (const std::string& scope : scopes) {
     if (!ScopeExists(call, scope))
       return Fail(ErrorCode::kScopeDoesNotExistException, fmt::format("Scope does not exist: {}", scope));
-    if (!flows.empty() && std::ranges::find(kStandardScopes, scope) != kStandardScopes.end()) {
+    if (takes_client_tokens && std::ranges::find(kStandardScopes, scope) != kStandardScopes.end()) {
       return Fail(ErrorCode::kInvalidOAuthFlowException,
                   fmt::format("{} is not supported with client_credentials flow.", scope));
     }
@@ -233,8 +238,10 @@ ApiResult<void> ApplySettings(Call& call, pb::ClientRecord& client, const Reques
   }
   using Flow = ExplicitAuthFlowsType;
   std::vector<Flow> flows = request.ExplicitAuthFlows.value_or(std::vector<Flow>{});
-  if (flows.empty()) flows = {Flow::kAllowRefreshTokenAuth, Flow::kAllowUserSrpAuth, Flow::kAllowCustomAuth};
-  if (flows.size() == 3 && client.refresh_token_rotation() && !request.ExplicitAuthFlows) flows.erase(flows.begin());
+  if (flows.empty()) {
+    flows = {Flow::kAllowUserSrpAuth, Flow::kAllowCustomAuth};
+    if (!client.refresh_token_rotation()) flows.push_back(Flow::kAllowRefreshTokenAuth);
+  }
   SYMBOLON_TRY_VOID(ApplyAuthFlows(client, flows, client.refresh_token_rotation()));
   SYMBOLON_TRY_VOID(ApplyOAuth(call, client, request));
   client.set_prevent_user_existence_errors(request.PreventUserExistenceErrors ==
@@ -270,8 +277,11 @@ UserPoolClientType Describe(Call& call, const pb::ClientRecord& client) {
       .IdToken = Unit(client.has_id_token_unit(), client.id_token_unit()),
       .RefreshToken = Unit(client.has_refresh_token_unit(), client.refresh_token_unit())};
   if (units.AccessToken || units.IdToken || units.RefreshToken) shown.TokenValidityUnits = units;
-  if (client.has_read_attributes()) shown.ReadAttributes = List(client.read_attributes());
-  if (client.has_write_attributes()) shown.WriteAttributes = List(client.write_attributes());
+  // Empty lists too: they are not the default.
+  if (client.has_read_attributes())
+    shown.ReadAttributes.emplace(client.read_attributes().begin(), client.read_attributes().end());
+  if (client.has_write_attributes())
+    shown.WriteAttributes.emplace(client.write_attributes().begin(), client.write_attributes().end());
   auto& flows = shown.ExplicitAuthFlows.emplace();
   for (const std::string& text : client.explicit_auth_flows()) {
     if (const auto flow = ParseExplicitAuthFlowsType(text)) flows.push_back(*flow);

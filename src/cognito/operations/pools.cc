@@ -37,7 +37,7 @@ UserPoolType Describe(Call& call, const pb::PoolRecord& pool) {
 std::optional<PoolId> ParsePoolToken(const std::optional<std::string>& token) {
   if (!token) return std::nullopt;
   const auto decoded = Base64UrlDecode(*token);
-  return PoolId(decoded.value_or(""));
+  return PoolId(decoded && IsPoolId(*decoded) ? *decoded : "");
 }
 
 }  // namespace
@@ -45,9 +45,7 @@ std::optional<PoolId> ParsePoolToken(const std::optional<std::string>& token) {
 ApiResult<CreateUserPoolResponse> CreateUserPool(Call& call, const CreateUserPoolRequest& request) {
   pb::PoolRecord pool;
   SYMBOLON_TRY_VOID(ApplySettings(pool, request));
-  if (request.KeyConfiguration && request.KeyConfiguration->KeyType == EncryptionKeyType::kCustomerManagedKey) {
-    pool.set_kms_key_arn(request.KeyConfiguration->KmsKeyArn.value_or(""));
-  }
+  SYMBOLON_TRY(*pool.mutable_kms_key_arn(), KmsKeyArnOf(request.KeyConfiguration));
   pool.set_created_micros(ToMicros(call.now()));
   pool.set_modified_micros(ToMicros(call.now()));
   const directory::RegionSettings& region = call.env().region();
@@ -74,13 +72,12 @@ ApiResult<DescribeUserPoolResponse> DescribeUserPool(Call& call, const DescribeU
 ApiResult<UpdateUserPoolResponse> UpdateUserPool(Call& call, const UpdateUserPoolRequest& request) {
   pb::PoolRecord pool = call.pool();
   if (request.KeyConfiguration) {
-    const bool owned =
-        request.KeyConfiguration->KeyType.value_or(EncryptionKeyType::kAwsOwnedKey) == EncryptionKeyType::kAwsOwnedKey;
-    if (owned && !pool.kms_key_arn().empty() && call.role().members_size() > 0) {
+    SYMBOLON_TRY(const std::string key_arn, KmsKeyArnOf(request.KeyConfiguration));
+    if (key_arn.empty() && !pool.kms_key_arn().empty() && call.role().members_size() > 0) {
       return Fail(ErrorCode::kInvalidParameterException,
                   "Using an AWS owned KMS key is not supported for a user pool with multi-region replication enabled.");
     }
-    if (owned != pool.kms_key_arn().empty() || (!owned && request.KeyConfiguration->KmsKeyArn != pool.kms_key_arn())) {
+    if (key_arn != pool.kms_key_arn()) {
       return Fail(ErrorCode::kInvalidParameterException,
                   "Changing the key of an existing user pool is not available yet.");
     }

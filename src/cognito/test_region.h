@@ -1,0 +1,99 @@
+// For tests: the JSON APIs of one Region, on a store in memory and a key service of its own, called as the network
+// calls them: with octets, signed or not.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/temporary_directory.h"
+#include "cognito/pipeline.h"
+#include "cognito/services.h"
+#include "directory/test_store.h"
+#include "http/test_signer.h"
+#include "keys/keyring.h"
+#include "keys/local/local_key_provider.h"
+
+namespace symbolon::cognito {
+
+class ApiRegion {
+ public:
+  // "eu-central-1" or "us-east-1": they know of each other.
+  ApiRegion(std::string_view name, Clock& clock);
+
+  struct Answer {
+    int status = 0;
+    http::Headers headers;
+    boost::json::value body;
+
+    // "" for success, else "ResourceNotFoundException: User pool ...".
+    std::string error() const;
+    // By JSON pointer, "/UserPool/Id"; null where there is none.
+    boost::json::value at(std::string_view pointer) const;
+    std::string text(std::string_view pointer) const;
+  };
+
+  // By an administrator, signed; of Cognito, or in full ("SymbolonService.DescribeReplication").
+  Answer Call(std::string_view operation, const boost::json::value& request);
+  // The same for a body that need not be JSON.
+  Answer CallWith(std::string_view operation, std::string_view body);
+  Answer CallUnsigned(std::string_view operation, const boost::json::value& request);
+  // Side by side, by administrators.
+  std::vector<Answer> CallTogether(
+      const std::vector<std::pair<std::string_view, boost::json::value>>& operations_and_requests);
+
+  // For requests that these do not make.
+  http::Request Request(std::string_view operation, std::string_view body) const;
+  void Sign(http::Request& request) const { signer_.Sign(request, clock_.Now()); }
+  Answer Send(http::Request request) { return SendTogether({std::move(request)}).front(); }
+  std::vector<Answer> SendTogether(std::vector<http::Request> requests);
+
+  // A pool of default settings, and a client of it; `settings` come on top.
+  PoolId CreatePool(boost::json::object settings = {});
+  std::string CreateClient(const PoolId& pool, boost::json::object settings = {});
+
+  // A multi-Region key of this Region with a replica in `other`: its ARN here.
+  std::string CreateSharedKey(ApiRegion& other);
+  // Takes the pool from `other` as it is now.
+  void CopyPool(ApiRegion& other, const PoolId& pool);
+  // The state of a member in the pool's role record here, as replication would change it.
+  void SetMemberState(const PoolId& pool, std::string_view member, replication::pb::MemberState state);
+
+  Services services();
+  directory::TestStore& store() { return store_; }
+  keys::local::LocalKeyProvider& key_service() { return *key_service_; }
+  keys::Keyring& keyring() { return *keyring_; }
+  const directory::RegionSettings& settings() const { return settings_; }
+
+  // What was observed last, of each operation.
+  std::map<std::string, std::string, std::less<>> outcomes;
+  std::size_t last_unknown_members = 0;
+  ForwardMemberState forward_member_state;
+  KeyServiceCall call_key_service;
+
+ private:
+  class OneKey;
+  class Observed;
+
+  Clock& clock_;
+  directory::RegionSettings settings_;
+  directory::TestStore store_;
+  TemporaryDirectory directory_;
+  std::unique_ptr<keys::local::LocalKeyProvider> key_service_;
+  std::optional<keys::Keyring> keyring_;
+  std::unique_ptr<directory::Routes> routes_;
+  std::unique_ptr<http::AccessKeys> access_keys_;
+  http::SigV4Verifier signatures_;
+  auth::AccessTokenVerifier access_tokens_;
+  auth::TokenSigner token_signer_;
+  crypto::RsaReservoir rsa_keys_;
+  http::BlockingPool blocking_{2, 64};
+  std::unique_ptr<Observer> observer_;
+  http::TestSigner signer_;
+  std::optional<Pipeline> pipeline_;
+};
+
+}  // namespace symbolon::cognito
