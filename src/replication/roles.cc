@@ -95,6 +95,28 @@ RoleResult<pb::RoleRecord> RemoveMember(pb::RoleRecord record, const Region& reg
   return record;
 }
 
+RoleResult<pb::RoleRecord> SetDurability(pb::RoleRecord record, const DurabilitySetting& setting) {
+  if (record.deleted()) return Err(RoleError{RoleErrorCode::kPoolDeleted});
+  SYMBOLON_CHECK((setting.mode == pb::BOUNDED) == (setting.lag_bound_seconds > 0) &&
+                 setting.lag_bound_seconds <= kLagBoundSecondsMax && (setting.mode == pb::SYNC || !setting.falls_back));
+  const bool reachable = setting.mode == pb::ASYNC || std::ranges::any_of(record.members(), [&](const auto& member) {
+                           return CountsFor(setting.mode, member);
+                         });
+  if (!reachable) return Err(RoleError{RoleErrorCode::kNotMember});
+  record.set_durability(setting.mode);
+  record.set_lag_bound_seconds(setting.lag_bound_seconds);
+  record.set_sync_falls_back(setting.falls_back);
+  return record;
+}
+
+DurabilitySetting DurabilityOf(const pb::RoleRecord& record) {
+  return {record.durability(), record.lag_bound_seconds(), record.sync_falls_back()};
+}
+
+bool CountsFor(pb::Durability mode, const pb::Member& member) {
+  return member.state() == pb::ACTIVE || (mode == pb::SYNC && member.state() == pb::INACTIVE);
+}
+
 pb::RoleRecord MarkDeleted(pb::RoleRecord record) {
   record.set_deleted(true);
   for (pb::Member& member : *record.mutable_members()) member.set_state(pb::DELETING);
@@ -113,6 +135,19 @@ std::string_view MemberStateName(pb::MemberState state) {
       return "DELETING";
     default:
       return "UNKNOWN";
+  }
+}
+
+std::string_view DurabilityName(pb::Durability mode) {
+  switch (mode) {
+    case pb::ASYNC:
+      return "async";
+    case pb::SYNC:
+      return "sync";
+    case pb::BOUNDED:
+      return "bounded";
+    default:
+      return "unknown";
   }
 }
 

@@ -2,7 +2,7 @@
 // §4).
 //
 // The record lies in the directory, in clear, under kRoleRecordType; every directory commit reads it. Pure functions,
-// thread-safe: thread-safe: they take a record and answer the changed one, which the caller commits.
+// thread-safe: they take a record and answer the changed one, which the caller commits.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@ namespace symbolon::replication {
 // Record type in Space::kDirectory; the id is empty.
 inline constexpr std::uint16_t kRoleRecordType = 1;
 inline constexpr int kMembersMax = 16;
+inline constexpr std::uint32_t kLagBoundSecondsMax = 3'600;
 
 enum class RoleErrorCode {
   // The Region is no secondary of the pool.
@@ -72,11 +73,28 @@ RoleResult<pb::RoleRecord> MarkCopied(pb::RoleRecord record, const Region& regio
 RoleResult<pb::RoleRecord> BeginRemoval(pb::RoleRecord record, const Region& region);
 // The member has dropped the pool: it leaves the record. Only from DELETING.
 RoleResult<pb::RoleRecord> RemoveMember(pb::RoleRecord record, const Region& region);
+// When writes are answered from now on. `lag_bound_seconds` (1 to kLagBoundSecondsMax) is of BOUNDED, `falls_back` of
+// SYNC; both must be zero otherwise.
+struct DurabilitySetting {
+  pb::Durability mode = pb::ASYNC;
+  std::uint32_t lag_bound_seconds = 0;
+  bool falls_back = false;
+  bool operator==(const DurabilitySetting&) const = default;
+};
+// kNotMember: no secondary has a complete copy (SYNC) or is ACTIVE (BOUNDED), so that every write would be refused.
+RoleResult<pb::RoleRecord> SetDurability(pb::RoleRecord record, const DurabilitySetting& setting);
+DurabilitySetting DurabilityOf(const pb::RoleRecord& record);
+// Whether what this member acknowledges counts: it holds a complete directory and is to keep it, and for BOUNDED it
+// serves.
+bool CountsFor(pb::Durability mode, const pb::Member& member);
+
 // DeleteUserPool: every member has to drop the pool, and the primary drops it when no member is left. Such a pool
 // exists for nobody but replication.
 pb::RoleRecord MarkDeleted(pb::RoleRecord record);
 
 // "CREATING", "INACTIVE", "ACTIVE", "DELETING", as Cognito writes them.
 std::string_view MemberStateName(pb::MemberState state);
+// "async", "sync", "bounded".
+std::string_view DurabilityName(pb::Durability mode);
 
 }  // namespace symbolon::replication

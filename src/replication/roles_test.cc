@@ -95,5 +95,20 @@ TEST(RolesTest, StoredFormKeepsFieldsOfNewerVersions) {
   EXPECT_FALSE(ParseRole(""));
 }
 
+TEST(RolesTest, DurabilityNeedsSomebodyWhoCanAcknowledge) {
+  const DurabilitySetting sync{.mode = pb::SYNC, .falls_back = true};
+  const DurabilitySetting bounded{.mode = pb::BOUNDED, .lag_bound_seconds = 5};
+  EXPECT_EQ(SetDurability(NewRoleRecord(kHome), sync).error().code, RoleErrorCode::kNotMember);
+  EXPECT_FALSE(SetDurability(WithMember(pb::CREATING), sync));
+  EXPECT_FALSE(SetDurability(WithMember(pb::DELETING), sync));
+  EXPECT_FALSE(SetDurability(WithMember(pb::INACTIVE), bounded));
+
+  EXPECT_EQ(DurabilityOf(*SetDurability(WithMember(pb::INACTIVE), sync)), sync);
+  const pb::RoleRecord held = *SetDurability(WithMember(pb::ACTIVE), bounded);
+  EXPECT_EQ(DurabilityOf(held), bounded);
+  EXPECT_EQ(DurabilityOf(*SetDurability(held, {})), DurabilitySetting{});
+  EXPECT_EQ(SetDurability(MarkDeleted(held), {}).error().code, RoleErrorCode::kPoolDeleted);
+}
+
 }  // namespace
 }  // namespace symbolon::replication
