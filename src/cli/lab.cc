@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/configurations.h"
@@ -102,6 +103,9 @@ class Lab {
     ControlRequest request;
     Member* member;
     bool up;
+    // It was taken to be ready when somebody asked for it to be started. It may just have died without the lab's
+    // knowing, and is to be started then.
+    bool was_ready = false;
   };
 
   bool Busy() const {
@@ -241,22 +245,25 @@ class Lab {
       if (const CliResult<void> started = member.Start(); !started)
         return request.Answer(false, started.error().message);
     }
-    waiting_.push_back({std::move(request), &member, true});
+    const bool was_ready = member.state() == Member::State::kReady;
+    if (was_ready) member.Doubt();
+    waiting_.push_back({.request = std::move(request), .member = &member, .up = true, .was_ready = was_ready});
   }
 
   void EndFor(ControlRequest request, Member& member, int signal) {
     member.End(signal);
-    waiting_.push_back({std::move(request), &member, false});
+    waiting_.push_back({.request = std::move(request), .member = &member, .up = false});
   }
 
   void AnswerWhoWaits() {
     std::erase_if(waiting_, [](Waiting& waiting) {
-      const Member& member = *waiting.member;
+      Member& member = *waiting.member;
       switch (member.state()) {
         case Member::State::kReady:
           if (waiting.up) waiting.request.Answer(true, member.name() + " is ready");
           return waiting.up;
         case Member::State::kDown:
+          if (std::exchange(waiting.was_ready, false) && member.Start()) return false;
           waiting.request.Answer(!waiting.up, fmt::format("{} {}", member.name(), member.ended()));
           return true;
         case Member::State::kStarting:

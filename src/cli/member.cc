@@ -38,6 +38,12 @@ CliResult<void> Member::Start() {
   return WriteFile(pid_file_, fmt::format("{}\n", pid_));
 }
 
+void Member::Doubt() {
+  if (state_ != State::kReady) return;
+  state_ = State::kStarting;
+  started_ = std::chrono::steady_clock::now();
+}
+
 void Member::End(int signal) {
   if (state_ == State::kDown) return;
   state_ = State::kStopping;

@@ -42,11 +42,13 @@ class Member {
   const std::string& ended() const { return ended_; }
   // True when it is down although nobody told it to end.
   bool failed() const { return state_ == State::kDown && failed_; }
-  // Since Start.
+  // Since Start or Doubt.
   std::chrono::steady_clock::duration age() const { return std::chrono::steady_clock::now() - started_; }
 
   // Only when down.
   CliResult<void> Start();
+  // It has to show again that it serves, if it was ready.
+  void Doubt();
   // Sends the signal; nothing when it is down.
   void End(int signal);
   // Takes note of waitpid's status.

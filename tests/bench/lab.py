@@ -1,11 +1,19 @@
 """A lab of two Regions and a router (symbolon lab up), on free ports."""
-import pathlib
+import os
 import signal
 import subprocess
 import tomllib
 
 from api import Api, ApiError
 from programs import BIN, BenchError, until
+
+
+def _has_ended(pid):
+    try:
+        with open(f'/proc/{pid}/stat') as file:
+            return file.read().rpartition(')')[2].split()[0] == 'Z'
+    except FileNotFoundError:
+        return True
 
 
 class Lab:
@@ -56,11 +64,16 @@ class Lab:
         return Api(self._port(region, 'api'), region=region)
 
     def config(self, region):
-        (config,) = pathlib.Path(self.dir).glob(f'**/{region}/symbolond.toml')
-        return config
+        return self.dir / 'regions' / region / 'symbolond.toml'
 
     def pid(self, member):
         return int((self.dir / 'run' / f'{member}.pid').read_text())
+
+    def kill(self, region):
+        """As a crash: nobody but the kernel is told. Comes back when the process has ended."""
+        pid = self.pid(region)
+        os.kill(pid, signal.SIGKILL)
+        until(f'{region} has ended', lambda: _has_ended(pid), pause_seconds=0.0005)
 
     def start(self, region):
         subprocess.run([BIN / 'symbolon', 'lab', 'start', region, '--dir', self.dir], check=True, stdout=subprocess.DEVNULL)

@@ -35,6 +35,16 @@ test('a Region that dies stays dead until it is started, and the router goes on 
   assert.equal(await ready(primary), true);
 });
 
+test('a Region can be started in the moment in which it died', async () => {
+  for (let i = 0; i < 5; ++i) {
+    const pid = await pidOf(primary.name);
+    process.kill(pid, 'SIGKILL');
+    await lab.startRegion(primary.name);
+    assert.equal(await ready(primary), true);
+    assert.notEqual(await pidOf(primary.name), pid);
+  }
+});
+
 test('stop asks a Region to end, kill does not ask', async () => {
   await lab.stop(secondary.name);
   assert.match(await status(), new RegExp(`^${secondary.name} +down +ended$`, 'm'));
