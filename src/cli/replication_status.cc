@@ -95,7 +95,7 @@ std::string OrDash(const std::optional<std::int64_t>& value) { return value ? fm
 std::string Lag(const Share& share) {
   if (!share.lag_entries) return "-";
   const std::string entries = fmt::format("{} {}", *share.lag_entries, *share.lag_entries == 1 ? "entry" : "entries");
-  return share.lag_s ? fmt::format("{}, {:.1f} s", entries, *share.lag_s) : entries;
+  return share.lag_s ? fmt::format("{}, {:.3f} s", entries, *share.lag_s) : entries;
 }
 
 }  // namespace

@@ -155,11 +155,12 @@ class Metrics::Impl {
     ReadFamily entries =
         Gauge("symbolon_replication_lag_entries", "Entries of the pool's directory log that the Region still lacks");
     ReadFamily seconds =
-        Gauge("symbolon_replication_lag_seconds", "Age of the oldest entry that the Region still lacks; 0 if none");
+        Gauge("symbolon_replication_lag_seconds",
+              "Age of the oldest entry that the Region still lacks; 0 if none, absent during its first copy");
     for (const auto& lag : readings.replication_lags) {
       const Labels labels = {{"pool", lag.pool.value()}, {"region", lag.region.value()}};
       entries.Add(static_cast<double>(lag.entries), labels);
-      seconds.Add(Seconds(lag.time), labels);
+      if (lag.time) seconds.Add(Seconds(*lag.time), labels);
     }
     families.push_back(entries.Take());
     families.push_back(seconds.Take());

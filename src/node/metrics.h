@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,7 +43,8 @@ class Metrics {
       // The replica that lags.
       Region region;
       std::uint64_t entries;
-      std::chrono::nanoseconds time;
+      // nullopt: it takes its first copy.
+      std::optional<std::chrono::nanoseconds> time;
     };
     std::vector<LogPosition> log_positions;
     std::vector<ReplicationLag> replication_lags;

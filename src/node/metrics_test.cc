@@ -24,6 +24,8 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
     readings.log_positions.push_back({PoolId("eu-central-1_A"), 2, 17});
     readings.replication_lags.push_back(
         {PoolId("eu-central-1_A"), Region("us-east-1"), 5, std::chrono::milliseconds(250)});
+    // It takes its first copy.
+    readings.replication_lags.push_back({PoolId("eu-central-1_A"), Region("sa-east-1"), 7, std::nullopt});
   });
 }
 
@@ -68,6 +70,8 @@ TEST(Metrics, Values_AreAsCounted) {
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }
+  EXPECT_THAT(text, HasSubstr("symbolon_replication_lag_entries{pool=\"eu-central-1_A\",region=\"sa-east-1\"} 7\n"));
+  EXPECT_THAT(text, Not(HasSubstr("symbolon_replication_lag_seconds{pool=\"eu-central-1_A\",region=\"sa-east-1\"}")));
 }
 
 TEST(Metrics, CountedOnManyThreads_NothingIsLost) {

@@ -269,10 +269,8 @@ class Service::Parts {
     if (!replicator_) return;
     for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
       for (const replication::MemberStatus& member : status.members) {
-        readings.replication_lags.push_back({.pool = status.pool,
-                                             .region = member.region,
-                                             .entries = member.lag_entries,
-                                             .time = member.lag_time.value_or(std::chrono::microseconds(0))});
+        readings.replication_lags.push_back(
+            {.pool = status.pool, .region = member.region, .entries = member.lag_entries, .time = member.lag_time});
       }
     }
   }

@@ -38,6 +38,7 @@ Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peer
 }
 
 void Machine::Start(Instant now) {
+  started_at_ = now.since_boot;
   const auto snapshot = store_.MakeSnapshot();
   std::optional<PoolId> after;
   for (;;) {

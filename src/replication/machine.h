@@ -219,6 +219,7 @@ class Machine {
 
   std::map<Region, Peer> peers_;
   std::map<PoolId, Pool> pools_;
+  std::chrono::nanoseconds started_at_{};
   LinkId next_link_ = 1;
   std::chrono::nanoseconds trim_at_{};
   ReplicationCounters counters_;

@@ -50,12 +50,16 @@ MemberStatus Machine::StatusOf(const PoolId&, Pool& pool, const pb::Member& memb
   }
   const std::uint64_t head = pool.head ? pool.head->sequence() : 0;
   status.lag_entries = head;
+  // Nothing is known of it but that it has acknowledged nothing since then.
+  if (member.state() != pb::CREATING) {
+    status.lag_time = std::chrono::duration_cast<std::chrono::microseconds>(now.since_boot - started_at_);
+  }
   const auto found = pool.suppliers.find(status.region);
   if (found == pool.suppliers.end()) return status;
   Supplier& supplier = *found->second;
   status.acknowledged = supplier.acknowledged();
   if (status.acknowledged) status.lag_entries = head - std::min(head, status.acknowledged->sequence());
-  if (pool.head) status.lag_time = supplier.LagTime(*pool.head, now.wall);
+  if (const auto known = pool.head ? supplier.LagTime(*pool.head, now.wall) : std::nullopt) status.lag_time = known;
   if (supplier.pinned()) status.copy = CopyProgress{supplier.copy_records_sent(), supplier.copy_record_count()};
   return status;
 }

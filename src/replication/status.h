@@ -32,8 +32,9 @@ struct MemberStatus {
   std::optional<storage::pb::Head> acknowledged;
   // Entries that it has not acknowledged; all of them when nothing is known.
   std::uint64_t lag_entries = 0;
-  // Age, on this Region's clock, of the oldest entry that it has not acknowledged; grows while it is silent. nullopt:
-  // unknown.
+  // Age, on this Region's clock, of the oldest entry that it has not acknowledged; grows while it is silent. When that
+  // is not known, the time since this process started, so that it never looks better than it is. nullopt: it takes its
+  // first copy.
   std::optional<std::chrono::microseconds> lag_time;
   std::optional<CopyProgress> copy;
 };
