@@ -40,8 +40,7 @@ class AccessTokensTest : public testing::Test {
       claims[claim] = value;
     }
     return region_.See([&](const Context& context) {
-      return region_.signer.Sign(context.env, region_.signer.KeysOf(context.tx)->access_tokens,
-                                 json::serialize(claims));
+      return region_.signer.Sign(context.env, TokenSigner::KeysOf(context.tx)->access_tokens, json::serialize(claims));
     });
   }
 

@@ -46,12 +46,12 @@ std::string NotEnabledMessage(Flow flow) {
 
 }  // namespace
 
-AuthResult<ClientRecord> FindClient(directory::Transaction& tx, const std::string& client_id) {
-  auto client = tx.Get<directory::ClientKind>(client_id);
+AuthResult<std::shared_ptr<const ClientRecord>> FindClient(directory::Transaction& tx, const std::string& client_id) {
+  auto client = tx.Share<directory::ClientKind>(client_id);
   if (!client) {
     return Fail(AuthErrorCode::kResourceNotFound, fmt::format("User pool client {} does not exist.", client_id));
   }
-  return *std::move(client);
+  return client;
 }
 
 AuthResult<void> CheckFlow(const ClientRecord& client, Flow flow, Door door) {

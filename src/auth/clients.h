@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,8 @@ enum class Flow { kUserPassword, kAdminUserPassword, kUserSrp, kRefreshToken };
 using Parameters = std::map<std::string, std::string>;
 
 // Errors: kResourceNotFound.
-AuthResult<directory::pb::ClientRecord> FindClient(directory::Transaction& tx, const std::string& client_id);
+AuthResult<std::shared_ptr<const directory::pb::ClientRecord>> FindClient(directory::Transaction& tx,
+                                                                          const std::string& client_id);
 
 // ExplicitAuthFlows, or what AWS allows a client without any; the older names without ALLOW_ as well. A flow also has
 // to fit the door. Errors: kInvalidParameter.

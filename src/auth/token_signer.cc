@@ -17,20 +17,31 @@ const SigningKeyRecord* Newer(const SigningKeyRecord* chosen, const SigningKeyRe
   return chosen == nullptr || chosen->created_micros() < record.created_micros() ? &record : chosen;
 }
 
-}  // namespace
+std::optional<TokenSigner::NamedKey> Open(const SigningKeyRecord* record) {
+  if (record == nullptr) return std::nullopt;
+  auto key = crypto::SigningKey::FromPkcs8(record->private_key());
+  if (!key) return std::nullopt;
+  return TokenSigner::NamedKey{.kid = record->kid(), .key = *std::move(key)};
+}
 
-std::optional<TokenSigner::Keys> TokenSigner::KeysOf(directory::Transaction& tx) {
-  auto rows = tx.Scan<directory::SigningKeyKind>("", std::nullopt, kKeysMax).rows;
+std::shared_ptr<const TokenSigner::Keys> OpenKeys(directory::Rows<directory::SigningKeyKind> keys) {
   const SigningKeyRecord* id = nullptr;
   const SigningKeyRecord* access = nullptr;
-  for (const auto& row : rows) {
+  for (const auto& row : keys.rows) {
     id = Newer(id, row.record, row.record.signs_id_tokens());
     access = Newer(access, row.record, row.record.signs_access_tokens());
   }
-  auto id_key = Open(tx.pool(), id), access_key = Open(tx.pool(), access);
-  for (auto& row : rows) Wipe(row.record.mutable_private_key()->data(), row.record.private_key().size());
-  if (!id_key || !access_key) return std::nullopt;
-  return Keys{.id_tokens = *std::move(id_key), .access_tokens = *std::move(access_key)};
+  auto id_key = Open(id), access_key = Open(access);
+  for (auto& row : keys.rows) Wipe(row.record.mutable_private_key()->data(), row.record.private_key().size());
+  if (!id_key || !access_key) return nullptr;
+  return std::make_shared<const TokenSigner::Keys>(
+      TokenSigner::Keys{.id_tokens = *std::move(id_key), .access_tokens = *std::move(access_key)});
+}
+
+}  // namespace
+
+std::shared_ptr<const TokenSigner::Keys> TokenSigner::KeysOf(directory::Transaction& tx) {
+  return tx.ShareAll<directory::SigningKeyKind>(kKeysMax, OpenKeys);
 }
 
 std::string TokenSigner::Sign(directory::Env& env, const NamedKey& key, const std::string& payload_json) {
@@ -38,18 +49,6 @@ std::string TokenSigner::Sign(directory::Env& env, const NamedKey& key, const st
     ++signature_count_;
     return crypto::SignJws(key.key, key.kid, payload_json);
   });
-}
-
-std::optional<TokenSigner::NamedKey> TokenSigner::Open(const PoolId& pool, const SigningKeyRecord* record) {
-  if (record == nullptr) return std::nullopt;
-  std::optional<crypto::SigningKey> key = keys_.Find(pool, record->kid());
-  if (!key) {
-    auto opened = crypto::SigningKey::FromPkcs8(record->private_key());
-    if (!opened) return std::nullopt;
-    key = *std::move(opened);
-    keys_.Put(pool, record->kid(), *key);
-  }
-  return NamedKey{.kid = record->kid(), .key = *std::move(key)};
 }
 
 }  // namespace symbolon::auth

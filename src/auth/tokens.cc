@@ -170,7 +170,7 @@ Grant NewGrant(const Context& context, const directory::User& user, const Client
 
 AuthResult<Tokens> IssueTokens(const Context& context, const directory::User& user, const ClientRecord& client,
                                const Grant& grant, std::optional<std::uint32_t> refresh_generation) {
-  const auto keys = context.signer.KeysOf(context.tx);
+  const auto keys = TokenSigner::KeysOf(context.tx);
   if (!keys) return NoKey();
   const std::vector<GroupRecord> groups = directory::GroupsOf(context.tx, user.key);
   Tokens tokens{.id_token = context.signer.Sign(context.env, keys->id_tokens,
@@ -206,7 +206,7 @@ AuthResult<ClientToken> IssueClientToken(const Context& context, const ClientRec
   claims["version"] = 2;
   claims["jti"] = UuidFor(context, "access token");
   claims["client_id"] = client.client_id();
-  const auto keys = context.signer.KeysOf(context.tx);
+  const auto keys = TokenSigner::KeysOf(context.tx);
   if (!keys) return NoKey();
   return ClientToken{.access_token = context.signer.Sign(context.env, keys->access_tokens, json::serialize(claims)),
                      .expires_in = AccessTokenValidity(client)};

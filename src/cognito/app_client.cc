@@ -6,23 +6,22 @@
 
 namespace symbolon::cognito {
 
-using directory::pb::ClientRecord;
 using model::ApiResult;
 using model::ErrorCode;
 using model::Fail;
 
-ApiResult<ClientRecord> FindClient(Call& call, const std::string& client_id) {
-  auto client = call.tx().Get<directory::ClientKind>(client_id);
+ApiResult<SharedClient> FindClient(Call& call, const std::string& client_id) {
+  auto client = call.tx().Share<directory::ClientKind>(client_id);
   if (!client) {
     return Fail(ErrorCode::kResourceNotFoundException, fmt::format("User pool client {} does not exist.", client_id));
   }
-  return *std::move(client);
+  return client;
 }
 
-ApiResult<ClientRecord> FindProvenClient(Call& call, const std::string& client_id,
+ApiResult<SharedClient> FindProvenClient(Call& call, const std::string& client_id,
                                          const std::optional<std::string>& secret_hash, const std::string& username) {
-  SYMBOLON_TRY(ClientRecord client, FindClient(call, client_id));
-  if (const auto proven = auth::CheckSecretHash(client, secret_hash, username); !proven)
+  SYMBOLON_TRY(SharedClient client, FindClient(call, client_id));
+  if (const auto proven = auth::CheckSecretHash(*client, secret_hash, username); !proven)
     return Fail(ErrorCode::kNotAuthorizedException, auth::MessageOf(proven.error(), client_id));
   return client;
 }

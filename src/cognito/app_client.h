@@ -1,6 +1,7 @@
 // The app client in whose name a public call is made.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -9,13 +10,15 @@
 
 namespace symbolon::cognito {
 
+using SharedClient = std::shared_ptr<const directory::pb::ClientRecord>;
+
 // Errors: ResourceNotFoundException.
-model::ApiResult<directory::pb::ClientRecord> FindClient(Call& call, const std::string& client_id);
+model::ApiResult<SharedClient> FindClient(Call& call, const std::string& client_id);
 
 // The same, and its secret is proven: `secret_hash` over `username` as the caller wrote it in this call. Errors also:
 // NotAuthorizedException.
-model::ApiResult<directory::pb::ClientRecord> FindProvenClient(Call& call, const std::string& client_id,
-                                                               const std::optional<std::string>& secret_hash,
-                                                               const std::string& username);
+model::ApiResult<SharedClient> FindProvenClient(Call& call, const std::string& client_id,
+                                                const std::optional<std::string>& secret_hash,
+                                                const std::string& username);
 
 }  // namespace symbolon::cognito

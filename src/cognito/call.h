@@ -89,16 +89,16 @@ class Call {
   const PoolId& pool_id() const { return tx_.pool(); }
 
   // The pool of the request. For CreateUserPool, ListUserPools and other operations without a pool: empty.
-  const directory::pb::PoolRecord& pool() const { return pool_; }
+  const directory::pb::PoolRecord& pool() const { return *pool_; }
   const Caller& caller() const { return caller_; }
   // Roles of the pool's Regions, as of this attempt.
-  const replication::pb::RoleRecord& role() const { return role_; }
+  const replication::pb::RoleRecord& role() const { return *role_; }
   // Whether this Region may write the pool's directory. Facts may be written in every Region.
   bool is_primary() const {
-    return replication::RoleOf(role_, env_.region().region).kind == replication::Role::Kind::kPrimary;
+    return replication::RoleOf(*role_, env_.region().region).kind == replication::Role::Kind::kPrimary;
   }
   // For the functions of auth.
-  auth::Context auth_context() { return {.tx = tx_, .env = env_, .pool = pool_, .signer = *signer_}; }
+  auth::Context auth_context() { return {.tx = tx_, .env = env_, .pool = *pool_, .signer = *signer_}; }
   const Preparation& preparation() const { return *preparation_; }
   PoolCatalog& catalog() { return *catalog_; }
   // What this Region knows of the pool's replication now; nullopt where there are no other Regions.
@@ -116,11 +116,17 @@ class Call {
   friend class Pipeline;
   friend class OperationsTest;
 
+  // An empty record that nobody owns.
+  template <class Message>
+  static std::shared_ptr<const Message> None() {
+    return {std::shared_ptr<const void>(), &Message::default_instance()};
+  }
+
   directory::Transaction& tx_;
   directory::Env& env_;
-  directory::pb::PoolRecord pool_;
+  std::shared_ptr<const directory::pb::PoolRecord> pool_ = None<directory::pb::PoolRecord>();
   Caller caller_;
-  replication::pb::RoleRecord role_;
+  std::shared_ptr<const replication::pb::RoleRecord> role_ = None<replication::pb::RoleRecord>();
   const Preparation* preparation_ = nullptr;
   PoolCatalog* catalog_ = nullptr;
   auth::TokenSigner* signer_ = nullptr;

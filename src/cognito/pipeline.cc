@@ -118,8 +118,8 @@ struct Pipeline::Exchange {
 struct Pipeline::Attempt {
   std::shared_ptr<const storage::Snapshot> snapshot;
   std::optional<directory::Transaction> tx;
-  // Of the pool, if there is one.
-  replication::pb::RoleRecord role;
+  // Of the pool; null if there is none.
+  std::shared_ptr<const replication::pb::RoleRecord> role;
   std::optional<Call> call;
 };
 
@@ -189,7 +189,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
   if (Is(operation, COp::kUpdateUserPoolReplica)) {
     Attempt attempt;
     SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
-    if (!IsPrimary(attempt.role)) co_return co_await Forward(exchange);
+    if (!IsPrimary(*attempt.role)) co_return co_await Forward(exchange);
   }
 
   // 6. What the plan needs and has to be waited for.
@@ -284,25 +284,22 @@ bool Pipeline::IsPrimary(const replication::pb::RoleRecord& role) const {
 
 ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
   attempt.snapshot = std::shared_ptr<const storage::Snapshot>(services_.store.MakeSnapshot());
-  attempt.tx.emplace(attempt.snapshot, exchange.pool, exchange.new_pool_keys, services_.random);
+  attempt.tx.emplace(attempt.snapshot, exchange.pool, exchange.new_pool_keys, services_.random, &services_.records);
   // A pool that is being made, or none: nothing to read.
   if (exchange.pool.empty() || exchange.new_pool_keys) return {};
 
-  const auto stored = attempt.tx->GetClear(directory::RecordType::kRole, "");
+  // Through the transaction that will be committed: its read set fences a primary that hands over.
+  attempt.role = attempt.tx->ShareClear(directory::RecordType::kRole, "", replication::ParseRole);
   if (attempt.tx->failure()) {
     log::Error("role of pool {} cannot be read: {}", exchange.pool.value(), attempt.tx->failure()->detail);
     return Err(Internal());
   }
-  const auto role = stored ? replication::ParseRole(*stored) : std::nullopt;
-  if (!role) return Err(Missing(exchange));
-  SYMBOLON_TRY_VOID(CheckPlace(exchange, *role));
-  attempt.role = *role;
+  if (!attempt.role) return Err(Missing(exchange));
+  SYMBOLON_TRY_VOID(CheckPlace(exchange, *attempt.role));
 
   auto keys = services_.keys.KeysOf(*attempt.snapshot, exchange.pool);
   if (!keys) return Err(Translate(keys.error()));
-  attempt.tx.emplace(attempt.snapshot, exchange.pool, *std::move(keys), services_.random);
-  // Read again through the transaction that will be committed: its read set fences a primary that hands over.
-  (void)attempt.tx->GetClear(directory::RecordType::kRole, "");
+  attempt.tx->SetKeys(*std::move(keys));
   return {};
 }
 
@@ -322,7 +319,7 @@ asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
   } else if (Is(*exchange.operation, COp::kCreateUserPoolReplica)) {
     Attempt attempt;
     SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
-    const auto pool = attempt.tx->Get<directory::PoolKind>("");
+    const auto pool = attempt.tx->Share<directory::PoolKind>("");
     if (!pool || pool->kms_key_arn().empty()) co_return ApiResult<void>();
     work = [this, &exchange, arn = pool->kms_key_arn()]() -> ApiResult<void> {
       auto regions = services_.keys.RegionsOfKey(arn);
@@ -381,9 +378,9 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     call.replication_status_ = &services_.replication_status;
     if (!exchange.pool.empty() && !exchange.new_pool_keys) {
       call.role_ = attempt.role;
-      auto pool = tx.Get<directory::PoolKind>("");
-      if (pool) call.pool_ = *std::move(pool);
+      auto pool = tx.Share<directory::PoolKind>("");
       if (!pool && !tx.failure()) co_return Err(Missing(exchange));
+      if (pool) call.pool_ = std::move(pool);
     }
 
     const ApiResult<std::string> answer =
@@ -417,7 +414,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
 
 ApiResult<void> Pipeline::CheckSignedIn(Call& call, const Exchange& exchange) {
   if (!exchange.token) return {};
-  const auto published = call.tx().Get<directory::PublicKind>("");
+  const auto published = call.tx().Share<directory::PublicKind>("");
   if (!published) return Err(Internal());
   const auto claims = services_.access_tokens.Verify(*exchange.token, *published, services_.region, call.now());
   if (!claims) return Err(ToApiError(auth::ToAuthError(claims.error())));

@@ -13,6 +13,7 @@
 #include "cognito/call.h"
 #include "crypto/rsa_reservoir.h"
 #include "directory/env.h"
+#include "directory/record_cache.h"
 #include "directory/routes.h"
 #include "http/blocking.h"
 #include "http/sigv4.h"
@@ -45,6 +46,7 @@ struct Services {
   storage::Store& store;
   keys::KeyService& keys;
   directory::Routes& routes;
+  directory::RecordCache& records;
   const directory::RegionSettings& region;
   http::SigV4Verifier& signatures;
   auth::AccessTokenVerifier& access_tokens;

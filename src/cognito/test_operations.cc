@@ -107,9 +107,9 @@ void OperationsTest::RunPlan(const std::function<bool(Call&)>& plan) {
   directory::Transaction tx(store_->MakeSnapshot(), pool_id_, keys_, random_);
   Call call(tx, env);
   call.signer_ = &signer_;
-  call.pool_ = *tx.Get<directory::PoolKind>("");
+  call.pool_ = tx.Share<directory::PoolKind>("");
   if (signed_in_) {
-    if (auto user = directory::FindUser(tx, call.pool_, *signed_in_))
+    if (auto user = directory::FindUser(tx, *call.pool_, *signed_in_))
       call.caller_.user = Caller::SignedInUser{.user = *std::move(user), .client = ClientId(kTestClient)};
   }
   const bool succeeded = plan(call);

@@ -100,6 +100,7 @@ ApiRegion::ApiRegion(std::string_view name, Clock& clock)
   auto routes = directory::Routes::Open(store_.store());
   SYMBOLON_CHECK(routes);
   routes_ = *std::move(routes);
+  records_.Follow(store_.store());
   pipeline_.emplace(services());
 }
 
@@ -107,6 +108,7 @@ Services ApiRegion::services() {
   return {.store = store_.store(),
           .keys = *keyring_,
           .routes = *routes_,
+          .records = records_,
           .region = settings_,
           .signatures = signatures_,
           .access_tokens = access_tokens_,

@@ -85,6 +85,7 @@ class ApiRegion {
   std::unique_ptr<keys::local::LocalKeyProvider> key_service_;
   std::optional<keys::Keyring> keyring_;
   std::unique_ptr<directory::Routes> routes_;
+  directory::RecordCache records_;
   std::unique_ptr<http::AccessKeys> access_keys_;
   http::SigV4Verifier signatures_;
   auth::AccessTokenVerifier access_tokens_;

@@ -7,8 +7,22 @@
 namespace symbolon::directory {
 
 Transaction::Transaction(std::shared_ptr<const storage::Snapshot> snapshot, PoolId pool,
-                         std::shared_ptr<const keys::PoolKeys> keys, Random& random)
-    : snapshot_(std::move(snapshot)), pool_(std::move(pool)), keys_(std::move(keys)), random_(random) {}
+                         std::shared_ptr<const keys::PoolKeys> keys, Random& random, RecordCache* cache)
+    : snapshot_(std::move(snapshot)), pool_(std::move(pool)), keys_(std::move(keys)), random_(random), cache_(cache) {}
+
+std::shared_ptr<const void> Transaction::Recall(const storage::Key& key) {
+  if (cache_ == nullptr || changes_.contains(key)) return nullptr;
+  auto known = cache_->Find(key, snapshot_->version());
+  if (known) reads_.push_back(key);
+  return known;
+}
+
+std::shared_ptr<const void> Transaction::RecallAll(const storage::Key& all) {
+  if (cache_ == nullptr) return nullptr;
+  auto known = cache_->Find(all, snapshot_->version());
+  if (known) range_reads_.push_back({.space = all.space, .pool = all.pool, .type = all.type, .id_prefix = {}});
+  return known;
+}
 
 std::optional<Bytes> Transaction::GetPlain(const storage::Key& key, bool sealed) {
   if (const auto pending = changes_.find(key); pending != changes_.end()) return pending->second.plain;
@@ -59,21 +73,16 @@ std::optional<Bytes> Transaction::Unseal(const storage::Key& key, BytesView valu
 
 void Transaction::Parse(google::protobuf::MessageLite& message, BytesView plain, RecordType type) {
   if (!message.ParseFromArray(plain.data(), static_cast<int>(plain.size()))) {
-    Fail({TransactionFailure::Cause::kFormat,
-          fmt::format("record of type {} in pool {} is not of its format", static_cast<int>(type), pool_.value())});
+    FailFormat(static_cast<std::uint16_t>(type));
   }
 }
 
 std::optional<Bytes> Transaction::GetClear(RecordType type, BytesView id) {
-  return GetPlain(
-      {.space = storage::Space::kDirectory, .pool = pool_, .type = static_cast<std::uint16_t>(type), .id = Bytes(id)},
-      false);
+  return GetPlain(ClearKey(type, id), false);
 }
 
 void Transaction::PutClear(RecordType type, BytesView id, Bytes value) {
-  PutPlain(
-      {.space = storage::Space::kDirectory, .pool = pool_, .type = static_cast<std::uint16_t>(type), .id = Bytes(id)},
-      std::move(value), false);
+  PutPlain(ClearKey(type, id), std::move(value), false);
 }
 
 std::optional<storage::pb::FactValue> Transaction::GetFact(std::uint16_t type, BytesView subject) {
@@ -129,6 +138,11 @@ storage::Commit Transaction::TakeCommit() {
 
 void Transaction::Fail(TransactionFailure failure) {
   if (!failure_) failure_ = std::move(failure);
+}
+
+void Transaction::FailFormat(std::uint16_t type) {
+  Fail({TransactionFailure::Cause::kFormat,
+        fmt::format("record of type {} in pool {} is not of its format", type, pool_.value())});
 }
 
 }  // namespace symbolon::directory

@@ -15,9 +15,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "directory/record_cache.h"
 #include "directory/record_types.h"
 #include "keys/pool_keys.h"
 #include "storage/store.h"
@@ -45,9 +48,13 @@ struct Rows {
 
 class Transaction {
  public:
-  // `keys` may be null for a plan that touches clear records only.
+  // `keys` may be null for a plan that touches clear records only. With `cache`, which outlives the transaction, what
+  // is shared is looked up there first.
   Transaction(std::shared_ptr<const storage::Snapshot> snapshot, PoolId pool,
-              std::shared_ptr<const keys::PoolKeys> keys, Random& random);
+              std::shared_ptr<const keys::PoolKeys> keys, Random& random, RecordCache* cache = nullptr);
+
+  // Sealed records can be read from now on.
+  void SetKeys(std::shared_ptr<const keys::PoolKeys> keys) { keys_ = std::move(keys); }
 
   const PoolId& pool() const { return pool_; }
   const keys::PoolKeys& keys() const { return *keys_; }
@@ -66,6 +73,32 @@ class Transaction {
     storage::Key key = KeyOf<Kind>(id);
     key.pool = pool;
     return GetMessage<Kind>(key);
+  }
+
+  // The same as Get of a cached kind, shared with other plans. nullptr: absent.
+  template <class Kind>
+    requires(IsCached(Kind::kType))
+  std::shared_ptr<const typename Kind::Message> Share(BytesView id) {
+    using Message = typename Kind::Message;
+    const storage::Key key = KeyOf<Kind>(id);
+    if (auto known = Recall(key)) return std::static_pointer_cast<const Message>(std::move(known));
+    auto message = GetMessage<Kind>(key);
+    if (!message) return nullptr;
+    return Remember(key, std::make_shared<const Message>(*std::move(message)));
+  }
+
+  // What `make` makes of all records of a cached kind (at most `limit`), kept until one of them changes: a shared
+  // pointer to const, null to keep nothing. Always of the same type for one kind.
+  template <class Kind, class Make>
+    requires(IsCached(Kind::kType))
+  std::invoke_result_t<Make, Rows<Kind>&&> ShareAll(std::size_t limit, Make&& make) {
+    using T = typename std::invoke_result_t<Make, Rows<Kind>&&>::element_type;
+    const storage::Key all = RecordCache::KeyOfAll(Kind::kSpace, pool_, Kind::kType);
+    if (auto known = RecallAll(all)) return std::static_pointer_cast<T>(std::move(known));
+    auto rows = Scan<Kind>("", std::nullopt, limit);
+    if (failure_) return nullptr;
+    auto made = make(std::move(rows));
+    return made == nullptr ? nullptr : Remember(all, std::move(made));
   }
 
   template <class Kind>
@@ -97,6 +130,22 @@ class Transaction {
   // The octets as stored, for records whose format belongs to another module (role record, wrapped keys). In clear.
   std::optional<Bytes> GetClear(RecordType type, BytesView id);
   void PutClear(RecordType type, BytesView id, Bytes value);
+  // The same, parsed by `parse` (octets to optional message), and shared as by Share. nullptr: absent.
+  template <class Parse>
+  auto ShareClear(RecordType type, BytesView id, Parse&& parse) {
+    using Message = typename std::invoke_result_t<Parse, BytesView>::value_type;
+    SYMBOLON_CHECK(IsCached(type));
+    const storage::Key key = ClearKey(type, id);
+    if (auto known = Recall(key)) return std::static_pointer_cast<const Message>(std::move(known));
+    const std::optional<Bytes> stored = GetPlain(key, false);
+    if (!stored) return std::shared_ptr<const Message>();
+    std::optional<Message> message = parse(BytesView(*stored));
+    if (!message) {
+      FailFormat(key.type);
+      return std::shared_ptr<const Message>();
+    }
+    return Remember(key, std::make_shared<const Message>(*std::move(message)));
+  }
 
   // The merged fact, its own joins included; absent: nothing was ever said, or it has expired and was forgotten.
   std::optional<storage::pb::FactValue> GetFact(std::uint16_t type, BytesView subject);
@@ -141,6 +190,20 @@ class Transaction {
     return message;
   }
 
+  storage::Key ClearKey(RecordType type, BytesView id) const {
+    return {
+        .space = storage::Space::kDirectory, .pool = pool_, .type = static_cast<std::uint16_t>(type), .id = Bytes(id)};
+  }
+
+  // What the cache has of this version, noted as read; null if the plan itself changed it.
+  std::shared_ptr<const void> Recall(const storage::Key& key);
+  std::shared_ptr<const void> RecallAll(const storage::Key& all);
+  template <class T>
+  std::shared_ptr<T> Remember(const storage::Key& key, std::shared_ptr<T> made) {
+    if (cache_ != nullptr && !changes_.contains(key)) cache_->Put(key, snapshot_->version(), keys_.get(), made);
+    return made;
+  }
+
   std::optional<Bytes> GetPlain(const storage::Key& key, bool sealed);
   void PutPlain(storage::Key key, Bytes plain, bool sealed);
   void Erase(storage::Key key);
@@ -149,11 +212,13 @@ class Transaction {
   std::optional<Bytes> Unseal(const storage::Key& key, BytesView value);
   void Parse(google::protobuf::MessageLite& message, BytesView plain, RecordType type);
   void Fail(TransactionFailure failure);
+  void FailFormat(std::uint16_t type);
 
   std::shared_ptr<const storage::Snapshot> snapshot_;
   PoolId pool_;
   std::shared_ptr<const keys::PoolKeys> keys_;
   Random& random_;
+  RecordCache* const cache_;
 
   std::map<storage::Key, Pending> changes_;
   std::map<storage::Key, storage::pb::FactValue> facts_;

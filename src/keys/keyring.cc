@@ -249,6 +249,7 @@ void Keyring::Lock(const Cmk& cmk, const KeyError& reason) {
     for (auto& [pool, entry] : state_->pools) {
       if (entry.cmk.get() != &cmk) continue;
       if (!entry.locked) locked.push_back(pool);
+      if (entry.keys) entry.keys->Retire();
       wiped.push_back(std::exchange(entry.keys, nullptr));
       entry.locked = reason;
     }
@@ -288,7 +289,10 @@ void Keyring::Reopen(const std::shared_ptr<Cmk>& cmk) {
 
 void Keyring::Invalidate(const PoolId& pool) {
   std::lock_guard guard(state_->mutex);
-  state_->pools.erase(pool);
+  const auto found = state_->pools.find(pool);
+  if (found == state_->pools.end()) return;
+  if (found->second.keys) found->second.keys->Retire();
+  state_->pools.erase(found);
 }
 
 void Keyring::Tell(const std::vector<PoolId>& pools, bool locked) const {

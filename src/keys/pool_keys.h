@@ -2,6 +2,7 @@
 // (architecture §6).
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,8 +39,8 @@ enum class TokenPurpose : std::uint8_t {
   kPageToken = 5,
 };
 
-// Immutable and thread-safe; the key octets are wiped when the last holder lets go. Holders keep it for one request at
-// the longest, because a withdrawn CMK takes it out of the keyring.
+// Thread-safe, and immutable but for its retirement; the key octets are wiped when the last holder lets go. Holders
+// keep it for one request at the longest, because a withdrawn CMK takes it out of the keyring.
 class PoolKeys {
  public:
   virtual ~PoolKeys() = default;
@@ -61,6 +62,14 @@ class PoolKeys {
   // 32 octets: HMAC under the pool's identity key, for what must come out equal in every Region (derived subs, decoys
   // for unknown users).
   virtual Bytes Derive(std::string_view label, BytesView value) const = 0;
+
+  // The keyring let go of these keys. What was decrypted with them may be used for the request that is under way, and
+  // may not be kept.
+  bool retired() const { return retired_; }
+  void Retire() const { retired_ = true; }
+
+ private:
+  mutable std::atomic<bool> retired_ = false;
 };
 
 }  // namespace symbolon::keys

@@ -13,6 +13,7 @@
 #include "crypto/rsa_reservoir.h"
 #include "delivery/outbox.h"
 #include "directory/env.h"
+#include "directory/record_cache.h"
 #include "directory/routes.h"
 #include "http/blocking.h"
 #include "http/sigv4.h"
@@ -125,6 +126,7 @@ class Service::Parts {
     auto routes = directory::Routes::Open(store_);
     if (!routes) return Err(NodeError{fmt::format("cannot read the directory: {}", routes.error().detail)});
     routes_ = *std::move(routes);
+    records_.Follow(store_);
     key_notices_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
     SYMBOLON_TRY_VOID(StartReplication());
     api_.emplace(
@@ -132,6 +134,7 @@ class Service::Parts {
             .store = store_,
             .keys = *keyring_,
             .routes = *routes_,
+            .records = records_,
             .region = settings_,
             .signatures = signatures_,
             .access_tokens = access_tokens_,
@@ -152,6 +155,7 @@ class Service::Parts {
         oauth::Endpoints::Services{.store = store_,
                                    .keys = *keyring_,
                                    .routes = *routes_,
+                                   .records = records_,
                                    .region = settings_,
                                    .signer = signer_,
                                    .clock = clock_,
@@ -277,7 +281,7 @@ class Service::Parts {
 
   void OnLock(const PoolId& pool, bool locked) {
     log::Warning("pool {} is {}", pool.value(), locked ? "locked: its key was withdrawn" : "open again");
-    if (locked) signer_.Forget(pool);
+    if (locked) records_.Forget(pool);
   }
 
   // Opened keys follow their wrapped ones: a copy may have replaced the pool, or a deletion removed it.
@@ -288,7 +292,7 @@ class Service::Parts {
         });
     if (!keys_changed) return;
     keyring_->Invalidate(notice.pool);
-    signer_.Forget(notice.pool);
+    records_.Forget(notice.pool);
     access_tokens_.Forget(notice.pool);
   }
 
@@ -331,6 +335,7 @@ class Service::Parts {
   http::SigV4Verifier signatures_;
   auth::AccessTokenVerifier access_tokens_;
   auth::TokenSigner signer_;
+  directory::RecordCache records_;
   crypto::RsaReservoir rsa_keys_;
   http::BlockingPool blocking_;
   std::unique_ptr<keys::local::LocalKeyProvider> provider_;

@@ -6,10 +6,10 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "auth/client_credentials.h"
+#include "auth/clients.h"
 #include "auth/signing_keys.h"
-#include "auth/tokens.h"
 #include "base/log.h"
-#include "crypto/hash.h"
 #include "directory/transaction.h"
 #include "oauth/discovery.h"
 #include "oauth/form.h"
@@ -19,7 +19,6 @@ namespace symbolon::oauth {
 namespace {
 
 namespace json = boost::json;
-namespace pb = directory::pb;
 
 constexpr std::string_view kDomainPath = "/_domain/";
 constexpr std::string_view kWellKnownPath = "/.well-known/";
@@ -65,13 +64,6 @@ std::vector<std::string> SplitScopes(std::string_view text) {
     text.remove_prefix(std::min(space + 1, text.size()));
   }
   return scopes;
-}
-
-// All secrets are compared, so that the time tells nothing.
-bool HasSecret(const pb::ClientRecord& client, std::string_view secret) {
-  bool found = false;
-  for (const std::string& known : client.secrets()) found |= crypto::EqualSecrets(known, secret);
-  return found;
 }
 
 bool Contains(const google::protobuf::RepeatedPtrField<std::string>& list, std::string_view value) {
@@ -120,15 +112,14 @@ std::optional<http::Response> Endpoints::Handle(const http::Request& request) {
 http::Response Endpoints::WellKnown(const http::Request& request, const PoolId& pool, std::string_view document) {
   if ((request.method != "GET" && request.method != "HEAD") || !IsPoolId(pool.value())) return NotFound();
   const std::shared_ptr<const storage::Snapshot> snapshot(services_.store.MakeSnapshot());
-  directory::Transaction tx(snapshot, pool, nullptr, services_.random);
-  const auto role = tx.GetClear(directory::RecordType::kRole, "");
-  const auto parsed = role ? replication::ParseRole(*role) : std::nullopt;
-  const auto published = tx.Get<directory::PublicKind>("");
+  directory::Transaction tx(snapshot, pool, nullptr, services_.random, &services_.records);
+  const auto role = tx.ShareClear(directory::RecordType::kRole, "", replication::ParseRole);
+  const auto published = tx.Share<directory::PublicKind>("");
   if (tx.failure()) {
     log::Error("public record of pool {}: {}", pool.value(), tx.failure()->detail);
     return Unavailable();
   }
-  if (!published || !parsed || parsed->deleted()) return NotFound();
+  if (!published || !role || role->deleted()) return NotFound();
   http::Response response{.status = 200,
                           .headers = {{"Content-Type", "application/json"}, {"Cache-Control", "public, max-age=300"}},
                           .body = {}};
@@ -161,10 +152,9 @@ http::Response Endpoints::Token(const http::Request& request, const PoolId& pool
   const std::shared_ptr<const storage::Snapshot> snapshot(services_.store.MakeSnapshot());
   auto keys = services_.keys.KeysOf(*snapshot, pool_id);
   if (!keys) return Unavailable();
-  directory::Transaction tx(snapshot, pool_id, *std::move(keys), services_.random);
-  const auto stored_role = tx.GetClear(directory::RecordType::kRole, "");
-  const auto role_record = stored_role ? replication::ParseRole(*stored_role) : std::nullopt;
-  const auto pool = tx.Get<directory::PoolKind>("");
+  directory::Transaction tx(snapshot, pool_id, *std::move(keys), services_.random, &services_.records);
+  const auto role_record = tx.ShareClear(directory::RecordType::kRole, "", replication::ParseRole);
+  const auto pool = tx.Share<directory::PoolKind>("");
   if (!role_record || !pool || role_record->deleted()) return tx.failure() ? Unavailable() : NotFound();
   const replication::Role role = replication::RoleOf(*role_record, services_.region.region);
   const bool is_primary = role.kind == replication::Role::Kind::kPrimary;
@@ -182,9 +172,11 @@ http::Response Endpoints::Token(const http::Request& request, const PoolId& pool
   }
   const auto grant_type = field("grant_type");
   if (!credentials || !grant_type) return TokenError("invalid_request");
-  const auto client = tx.Get<directory::ClientKind>(credentials->client_id);
+  const auto client = tx.Share<directory::ClientKind>(credentials->client_id);
   if (tx.failure()) return Unavailable();
-  if (!client || !HasSecret(*client, credentials->client_secret)) return TokenError("invalid_client");
+  // Only a client with a secret is one that can be told from others.
+  if (!client || client->secrets().empty() || !auth::ProvesSecret(*client, credentials->client_secret))
+    return TokenError("invalid_client");
 
   // 4. The grant.
   if (*grant_type != "client_credentials") return TokenError("unsupported_grant_type");
@@ -192,18 +184,13 @@ http::Response Endpoints::Token(const http::Request& request, const PoolId& pool
   if (!by_flow && !Contains(client->explicit_auth_flows(), "ALLOW_CLIENT_TOKEN_AUTH"))
     return TokenError("unauthorized_client");
 
-  // 5. Scopes: what was asked for, or all that the client has.
-  std::vector<std::string> scopes = SplitScopes(field("scope").value_or(""));
+  // 5. The token, for the scopes that were asked for or all that the client has.
+  const std::vector<std::string> scopes = SplitScopes(field("scope").value_or(""));
   if (scopes.size() > kScopesMax) return TokenError("invalid_scope");
-  for (const std::string& scope : scopes) {
-    if (!Contains(client->allowed_oauth_scopes(), scope)) return TokenError("invalid_scope");
-  }
-  if (scopes.empty()) scopes.assign(client->allowed_oauth_scopes().begin(), client->allowed_oauth_scopes().end());
-
-  // 6. The token.
   directory::Env env(services_.clock.Now(), services_.random, services_.region);
   const auth::Context context{.tx = tx, .env = env, .pool = *pool, .signer = services_.signer};
-  const auto token = auth::IssueClientToken(context, *client, scopes);
+  const auto token = auth::GrantClientToken(context, *client, scopes);
+  if (!token && token.error().code == auth::AuthErrorCode::kInvalidScope) return TokenError("invalid_scope");
   if (!token || tx.failure()) {
     log::Error("a client token of pool {} could not be issued: {}", pool_id.value(),
                tx.failure() ? tx.failure()->detail : token.error().message);

@@ -8,6 +8,7 @@
 #include "auth/token_signer.h"
 #include "base/clock.h"
 #include "directory/env.h"
+#include "directory/record_cache.h"
 #include "directory/routes.h"
 #include "http/message.h"
 #include "keys/key_service.h"
@@ -22,6 +23,7 @@ class Endpoints {
     storage::Store& store;
     keys::KeyService& keys;
     directory::Routes& routes;
+    directory::RecordCache& records;
     const directory::RegionSettings& region;
     auth::TokenSigner& signer;
     Clock& clock;

@@ -30,7 +30,7 @@ const Caller::SignedInUser& SignedIn(const Call& call) {
   return *call.caller().user;
 }
 
-ApiResult<pb::ClientRecord> ClientOf(Call& call) { return FindClient(call, SignedIn(call).client.value()); }
+ApiResult<SharedClient> ClientOf(Call& call) { return FindClient(call, SignedIn(call).client.value()); }
 
 ApiResult<void> RequireVerifiable(const std::string& attribute) {
   if (attribute == "email" || attribute == "phone_number") return {};
@@ -40,27 +40,27 @@ ApiResult<void> RequireVerifiable(const std::string& attribute) {
 }  // namespace
 
 ApiResult<GetUserResponse> GetUser(Call& call, const GetUserRequest&) {
-  SYMBOLON_TRY(const pb::ClientRecord client, ClientOf(call));
+  SYMBOLON_TRY(const SharedClient client, ClientOf(call));
   const pb::UserRecord& user = SignedIn(call).user.record;
   GetUserResponse response{.Username = user.username(), .UserAttributes = DescribeAttributes(user)};
   std::erase_if(response.UserAttributes,
-                [&](const AttributeType& attribute) { return !auth::ClientMayRead(client, attribute.Name); });
+                [&](const AttributeType& attribute) { return !auth::ClientMayRead(*client, attribute.Name); });
   return response;
 }
 
 ApiResult<UpdateUserAttributesResponse> UpdateUserAttributes(Call& call, const UpdateUserAttributesRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client, ClientOf(call));
-  SYMBOLON_TRY(auto sent, ChangeAttributes(call, SignedIn(call).user, &client, ToValues(request.UserAttributes)));
+  SYMBOLON_TRY(const SharedClient client, ClientOf(call));
+  SYMBOLON_TRY(auto sent, ChangeAttributes(call, SignedIn(call).user, client.get(), ToValues(request.UserAttributes)));
   UpdateUserAttributesResponse response;
   if (!sent.empty()) response.CodeDeliveryDetailsList = std::move(sent);
   return response;
 }
 
 ApiResult<DeleteUserAttributesResponse> DeleteUserAttributes(Call& call, const DeleteUserAttributesRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client, ClientOf(call));
+  SYMBOLON_TRY(const SharedClient client, ClientOf(call));
   auth::AttributeValues deletions;
   for (const std::string& name : request.UserAttributeNames) deletions[name].clear();
-  SYMBOLON_TRY_VOID(ChangeAttributes(call, SignedIn(call).user, &client, deletions));
+  SYMBOLON_TRY_VOID(ChangeAttributes(call, SignedIn(call).user, client.get(), deletions));
   return DeleteUserAttributesResponse{};
 }
 

@@ -41,14 +41,14 @@ std::optional<ApiError> ReasonNotToReset(Call& call, const std::optional<User>& 
 }  // namespace
 
 ApiResult<ForgotPasswordResponse> ForgotPassword(Call& call, const ForgotPasswordRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client,
+  SYMBOLON_TRY(const SharedClient client,
                FindProvenClient(call, request.ClientId, request.SecretHash, request.Username));
   if (IsRecoveryByAdministratorOnly(call.pool()))
     return Fail(ErrorCode::kNotAuthorizedException, "Contact administrator to reset password.");
   SYMBOLON_TRY_VOID(RequireDelivery(call));
   auto user = directory::FindUser(call.tx(), call.pool(), request.Username);
   const auto reason = ReasonNotToReset(call, user);
-  if (reason && !client.prevent_user_existence_errors()) return Err(*reason);
+  if (reason && !client->prevent_user_existence_errors()) return Err(*reason);
 
   SYMBOLON_TRY_VOID(AdmitCodeRequest(
       call, kResetPassword, user ? user->key : directory::UserKeyOf(call.tx(), call.pool(), request.Username)));
@@ -65,12 +65,12 @@ ApiResult<ForgotPasswordResponse> ForgotPassword(Call& call, const ForgotPasswor
 
 ApiResult<ConfirmForgotPasswordResponse> ConfirmForgotPassword(Call& call,
                                                                const ConfirmForgotPasswordRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client,
+  SYMBOLON_TRY(const SharedClient client,
                FindProvenClient(call, request.ClientId, request.SecretHash, request.Username));
   // Before the code is looked at, so that a password which is refused spends no code and tells nothing about it.
   SYMBOLON_TRY_VOID(CheckPasswordPolicy(call, request.Password));
   auto user = directory::FindUser(call.tx(), call.pool(), request.Username);
-  if (!client.prevent_user_existence_errors()) {
+  if (!client->prevent_user_existence_errors()) {
     if (!user) return Fail(ErrorCode::kUserNotFoundException, "Username/client id combination not found.");
     if (!user->record.enabled()) return Fail(ErrorCode::kNotAuthorizedException, "User is disabled.");
   }

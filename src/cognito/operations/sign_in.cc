@@ -98,8 +98,8 @@ template <class Response, class Request>
 ApiResult<Response> Start(Call& call, const Request& request, auth::Door door) {
   SYMBOLON_TRY(const auth::Flow flow, FlowOf(request.AuthFlow));
   const auth::Context context = call.auth_context();
-  auto step = auth::FindClient(call.tx(), request.ClientId).and_then([&](const directory::pb::ClientRecord& client) {
-    return auth::StartSignIn(context, client, flow, door, ParametersIn(request.AuthParameters));
+  auto step = auth::FindClient(call.tx(), request.ClientId).and_then([&](const auto& client) {
+    return auth::StartSignIn(context, *client, flow, door, ParametersIn(request.AuthParameters));
   });
   if (!step) return Refuse(call, step.error());
   return Answer<Response>(*std::move(step));
@@ -109,8 +109,9 @@ template <class Response, class Request>
 ApiResult<Response> Respond(Call& call, const Request& request) {
   SYMBOLON_TRY(const auth::ChallengeName challenge, ChallengeOf(request.ChallengeName));
   const auth::Context context = call.auth_context();
-  auto step = auth::FindClient(call.tx(), request.ClientId).and_then([&](const directory::pb::ClientRecord& client) {
-    return auth::AnswerChallenge(context, client, challenge, request.Session, ParametersIn(request.ChallengeResponses));
+  auto step = auth::FindClient(call.tx(), request.ClientId).and_then([&](const auto& client) {
+    return auth::AnswerChallenge(context, *client, challenge, request.Session,
+                                 ParametersIn(request.ChallengeResponses));
   });
   if (!step) return Refuse(call, step.error());
   return Answer<Response>(*std::move(step));

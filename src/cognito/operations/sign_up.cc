@@ -27,7 +27,7 @@ auto UnknownName() { return Fail(ErrorCode::kUserNotFoundException, "Username/cl
 }  // namespace
 
 ApiResult<SignUpResponse> SignUp(Call& call, const SignUpRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client,
+  SYMBOLON_TRY(const SharedClient client,
                FindProvenClient(call, request.ClientId, request.SecretHash, request.Username));
   if (call.pool().admin_create_only())
     return Fail(ErrorCode::kNotAuthorizedException, "SignUp is not permitted for this user pool");
@@ -38,7 +38,7 @@ ApiResult<SignUpResponse> SignUp(Call& call, const SignUpRequest& request) {
                 "be null");
   }
   SYMBOLON_TRY_VOID(CheckPasswordPolicy(call, *request.Password));
-  SYMBOLON_TRY(User user, MakeUser(call, &client, request.Username, ToValues(request.UserAttributes)));
+  SYMBOLON_TRY(User user, MakeUser(call, client.get(), request.Username, ToValues(request.UserAttributes)));
   auth::SetPassword(call.env(), call.pool_id(), user.record, *request.Password);
 
   SignUpResponse response{.UserConfirmed = false, .UserSub = user.record.sub()};
@@ -50,12 +50,12 @@ ApiResult<SignUpResponse> SignUp(Call& call, const SignUpRequest& request) {
 }
 
 ApiResult<ConfirmSignUpResponse> ConfirmSignUp(Call& call, const ConfirmSignUpRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client,
+  SYMBOLON_TRY(const SharedClient client,
                FindProvenClient(call, request.ClientId, request.SecretHash, request.Username));
   // SignUp gives none.
   if (request.Session) return Fail(ErrorCode::kNotAuthorizedException, "Invalid session for the user.");
   auto user = directory::FindUser(call.tx(), call.pool(), request.Username);
-  if (!user && !client.prevent_user_existence_errors()) return UnknownName();
+  if (!user && !client->prevent_user_existence_errors()) return UnknownName();
   if (user && user->record.status() != pb::UNCONFIRMED) {
     return Fail(ErrorCode::kNotAuthorizedException, fmt::format("User cannot be confirmed. Current status is {}",
                                                                 directory::StatusName(user->record.status())));
@@ -84,13 +84,13 @@ ApiResult<ConfirmSignUpResponse> ConfirmSignUp(Call& call, const ConfirmSignUpRe
 
 ApiResult<ResendConfirmationCodeResponse> ResendConfirmationCode(Call& call,
                                                                  const ResendConfirmationCodeRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client,
+  SYMBOLON_TRY(const SharedClient client,
                FindProvenClient(call, request.ClientId, request.SecretHash, request.Username));
   const std::vector<std::string> attributes = ConfirmationAttributes(call.pool());
   if (attributes.empty())
     return Fail(ErrorCode::kInvalidParameterException, "Cannot resend codes. Auto verification not turned on.");
   auto user = directory::FindUser(call.tx(), call.pool(), request.Username);
-  if (!user && !client.prevent_user_existence_errors()) return UnknownName();
+  if (!user && !client->prevent_user_existence_errors()) return UnknownName();
   if (user && user->record.status() != pb::UNCONFIRMED)
     return Fail(ErrorCode::kInvalidParameterException, "User is already confirmed.");
 
@@ -100,7 +100,7 @@ ApiResult<ResendConfirmationCodeResponse> ResendConfirmationCode(Call& call,
       call, kConfirmSignUp, user ? user->key : directory::UserKeyOf(call.tx(), call.pool(), request.Username)));
   const auto channel = user ? ConfirmationChannel(call.pool(), user->record) : std::nullopt;
   if (!channel) {
-    if (!client.prevent_user_existence_errors())
+    if (!client->prevent_user_existence_errors())
       return Fail(ErrorCode::kInvalidParameterException, "User has no attribute to which a code can be sent.");
     return ResendConfirmationCodeResponse{.CodeDeliveryDetails = DecoyDelivery(call, request.Username, attributes)};
   }

@@ -6,6 +6,7 @@
 #include "auth/client_credentials.h"
 #include "auth/facts.h"
 #include "auth/refresh.h"
+#include "cognito/app_client.h"
 #include "cognito/auth_errors.h"
 #include "cognito/call.h"
 #include "model/cognito_handlers.h"
@@ -19,12 +20,6 @@ using model::ErrorCode;
 using model::Fail;
 using namespace model::cognito;
 
-ApiResult<pb::ClientRecord> FindClient(Call& call, const std::string& client_id) {
-  auto client = auth::FindClient(call.tx(), client_id);
-  if (!client) return Refuse(call, client.error());
-  return *std::move(client);
-}
-
 // A client that has secrets sends one in clear, one that has none sends none.
 ApiResult<void> Authenticate(const pb::ClientRecord& client, const std::optional<std::string>& secret,
                              ErrorCode refusal) {
@@ -36,9 +31,9 @@ ApiResult<void> Authenticate(const pb::ClientRecord& client, const std::optional
 
 ApiResult<GetTokensFromRefreshTokenResponse> GetTokensFromRefreshToken(
     Call& call, const GetTokensFromRefreshTokenRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client, FindClient(call, request.ClientId));
-  SYMBOLON_TRY_VOID(Authenticate(client, request.ClientSecret, ErrorCode::kNotAuthorizedException));
-  auto tokens = auth::RefreshTokens(call.auth_context(), client, request.RefreshToken);
+  SYMBOLON_TRY(const SharedClient client, FindClient(call, request.ClientId));
+  SYMBOLON_TRY_VOID(Authenticate(*client, request.ClientSecret, ErrorCode::kNotAuthorizedException));
+  auto tokens = auth::RefreshTokens(call.auth_context(), *client, request.RefreshToken);
   if (!tokens) return Refuse(call, tokens.error());
   return GetTokensFromRefreshTokenResponse{.AuthenticationResult = AuthenticationResultType{
                                                .AccessToken = std::move(tokens->access_token),
@@ -53,9 +48,9 @@ ApiResult<RevokeTokenResponse> RevokeToken(Call& call, const RevokeTokenRequest&
   if (request.RevokeAssociatedSessions == RevokeAssociatedSessionsType::kLinked) {
     return Fail(ErrorCode::kInvalidParameterException, "RevokeAssociatedSessions LINKED is not available yet.");
   }
-  SYMBOLON_TRY(const pb::ClientRecord client, FindClient(call, request.ClientId));
-  SYMBOLON_TRY_VOID(Authenticate(client, request.ClientSecret, ErrorCode::kUnauthorizedException));
-  const auto revoked = auth::RevokeRefreshToken(call.auth_context(), client, request.Token);
+  SYMBOLON_TRY(const SharedClient client, FindClient(call, request.ClientId));
+  SYMBOLON_TRY_VOID(Authenticate(*client, request.ClientSecret, ErrorCode::kUnauthorizedException));
+  const auto revoked = auth::RevokeRefreshToken(call.auth_context(), *client, request.Token);
   if (!revoked) return Refuse(call, revoked.error());
   return RevokeTokenResponse{};
 }
@@ -74,13 +69,14 @@ ApiResult<AdminUserGlobalSignOutResponse> AdminUserGlobalSignOut(Call& call,
 }
 
 ApiResult<GetClientTokenResponse> GetClientToken(Call& call, const GetClientTokenRequest& request) {
-  SYMBOLON_TRY(const pb::ClientRecord client, FindClient(call, request.ClientId));
-  SYMBOLON_TRY_VOID(Authenticate(client, request.Secret, ErrorCode::kNotAuthorizedException));
-  if (std::ranges::find(client.explicit_auth_flows(), "ALLOW_CLIENT_TOKEN_AUTH") ==
-      client.explicit_auth_flows().end()) {
+  SYMBOLON_TRY(const SharedClient client, FindClient(call, request.ClientId));
+  SYMBOLON_TRY_VOID(Authenticate(*client, request.Secret, ErrorCode::kNotAuthorizedException));
+  if (std::ranges::find(client->explicit_auth_flows(), "ALLOW_CLIENT_TOKEN_AUTH") ==
+      client->explicit_auth_flows().end()) {
     return Fail(ErrorCode::kInvalidParameterException, "ALLOW_CLIENT_TOKEN_AUTH is not enabled for the client.");
   }
-  auto token = auth::GrantClientToken(call.auth_context(), client, request.Scopes.value_or(std::vector<std::string>()));
+  auto token =
+      auth::GrantClientToken(call.auth_context(), *client, request.Scopes.value_or(std::vector<std::string>()));
   if (!token) return Refuse(call, token.error());
   return GetClientTokenResponse{.ClientAuthenticationResult = ClientAuthenticationResultType{
                                     .AccessToken = std::move(token->access_token),
