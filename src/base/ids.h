@@ -1,6 +1,7 @@
 // Distinct types for identifiers, so that one cannot be passed for another.
 #pragma once
 
+#include <atomic>
 #include <compare>
 #include <functional>
 #include <optional>
@@ -47,6 +48,20 @@ PoolId NewPoolId(const Region& region, Random& random);
 ClientId NewClientId(Random& random);
 // RFC 9562 version 4, lower case.
 std::string NewUuid(Random& random);
+
+// Ids in a UUID's form that are unique and no secret, such as those of requests, for a fraction of a random one's cost.
+// Thread-safe.
+class SerialUuids {
+ public:
+  explicit SerialUuids(Random& random);
+  std::string Next();
+
+ private:
+  // Random, of this object.
+  Bytes prefix_;
+  std::atomic<std::uint64_t> count_;
+};
+
 // `count` characters, each uniform over `alphabet` (at most 256 characters).
 std::string RandomText(Random& random, std::size_t count, std::string_view alphabet);
 

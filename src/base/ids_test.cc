@@ -4,6 +4,7 @@
 
 #include <map>
 #include <regex>
+#include <set>
 
 namespace symbolon {
 namespace {
@@ -40,6 +41,21 @@ TEST(Ids, PoolIdsAreTold) {
 TEST(Ids, UuidHasVersionAndVariant) {
   CountingRandom random;
   EXPECT_EQ(NewUuid(random), "00010203-0405-4607-8809-0a0b0c0d0e0f");
+}
+
+TEST(Ids, SerialUuidsAreDistinctUuids) {
+  CountingRandom random;
+  SerialUuids ids(random);
+  const std::regex uuid("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}");
+  std::set<std::string> seen;
+  for (int i = 0; i < 1'000; ++i) {
+    const std::string id = ids.Next();
+    EXPECT_TRUE(std::regex_match(id, uuid)) << id;
+    seen.insert(id);
+  }
+  EXPECT_EQ(seen.size(), 1'000u);
+  SerialUuids others(random);
+  EXPECT_FALSE(seen.contains(others.Next()));
 }
 
 TEST(Ids, RandomTextIsUniformOverItsAlphabet) {

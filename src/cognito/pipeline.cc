@@ -130,7 +130,7 @@ std::size_t Pipeline::BodyLimitBytes(const http::Request& head) {
 }
 
 asio::awaitable<http::Response> Pipeline::Handle(http::Request request) {
-  const std::string request_id = NewUuid(services_.random);
+  const std::string request_id = request_ids_.Next();
   const auto started = services_.clock.SinceBoot();
   Exchange exchange;
   exchange.http = std::move(request);

@@ -43,6 +43,7 @@ class Pipeline final : private PoolCatalog {
   Listing List(const std::optional<PoolId>& after, std::size_t limit) override;
 
   Services services_;
+  SerialUuids request_ids_{services_.random};
 };
 
 }  // namespace symbolon::cognito

@@ -86,6 +86,9 @@ class Load:
                             ('--record', record), ('--extract', extract)):
             if value is not None:
                 command += [flag, value]
+        if core is not None and rate is None:
+            # Otherwise the server would pay for waking the generator, which no server does for clients on other machines.
+            command.append('--busy-poll')
         if self._lines:
             lines_file = where / f'lines-{id(self)}'
             lines_file.write_text(''.join(f'{line}\n' for line in self._lines))

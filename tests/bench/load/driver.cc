@@ -161,7 +161,7 @@ class Load {
 
   Result<void, std::string> AwaitEvents() {
     std::array<epoll_event, kEventsAtOnce> events;
-    nanoseconds wait = std::chrono::milliseconds(100);
+    nanoseconds wait = options_.busy_poll ? nanoseconds(0) : std::chrono::milliseconds(100);
     if (options_.rate_per_second && !idle_.empty() && !ended_) {
       wait = std::clamp<nanoseconds>(DueTime() - SteadyClock::now(), nanoseconds(0), wait);
     }

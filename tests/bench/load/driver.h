@@ -23,6 +23,8 @@ struct LoadOptions {
   std::uint16_t port = 0;
   std::size_t connections = 1;
   std::optional<double> rate_per_second;
+  // Never sleeps between answers: the server need not wake this thread, as it would not if it ran on another machine.
+  bool busy_poll = false;
   // Ends when either is reached.
   std::chrono::nanoseconds duration = std::chrono::nanoseconds::max();
   std::uint64_t requests_max = UINT64_MAX;

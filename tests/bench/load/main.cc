@@ -115,6 +115,7 @@ int Main(int argc, char** argv) {
   app.add_option("--seconds", flags.seconds, "How long to send");
   app.add_option("--requests", options.requests_max, "How many requests to send");
   app.add_option("--rate", flags.rate, "Requests a second, whether the server keeps up or not; 0: as answers come");
+  app.add_flag("--busy-poll", options.busy_poll, "Never sleep between answers");
   app.add_option("--first-number", options.first_number, "What {n} is in the first request");
   app.add_option("--method", pattern.method)->capture_default_str();
   app.add_option("--path", pattern.path)->capture_default_str();
