@@ -64,6 +64,9 @@ class WrappedKeysSnapshot final : public storage::Snapshot {
   }
   storage::StoreResult<std::optional<storage::pb::Head>> Head(const PoolId&) const override { return std::nullopt; }
   storage::StoreResult<storage::pb::History> History(const PoolId&) const override { return storage::pb::History(); }
+  storage::StoreResult<std::optional<storage::pb::Epoch>> Promised(const PoolId&) const override {
+    return std::nullopt;
+  }
   storage::StoreResult<std::vector<PoolId>> Pools(const std::optional<PoolId>&, std::size_t) const override {
     return std::vector<PoolId>();
   }

@@ -171,18 +171,22 @@ class Machine {
   void TickPeer(Peer& peer, Instant now);
 
   // ---- pools (machine_pools.cc) ----
+  static storage::Key RoleKey(const PoolId& id) { return {storage::Space::kDirectory, id, kRoleRecordType, Bytes()}; }
   void OnPoolNews(const PoolId& id, const PoolNews& news, Instant now);
   Pool* FindPool(const PoolId& id);
   void LoadPool(const PoolId& id, Instant now);
   void ForgetPoolIfGone(const PoolId& id);
   void OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::RoleRecord>& before, Instant now);
-  void OnPoolState(Peer& peer, pb::PoolState state, Instant now);
   bool IsPrimary(const Pool& pool) const;
   // The Region takes part in the pool: primary, or a member that has not to go.
   static bool Shares(const Pool& pool, const Region& region);
   pb::PoolState StateFor(const PoolId& id, const Pool& pool, const Region& peer) const;
   void Announce(const PoolId& id, const Pool& pool, Peer& peer);
+  void TickPool(const PoolId& id, Pool& pool, Instant now);
+  void Trim(const PoolId& id, Pool& pool, Instant now);
 
+  // ---- as secondary (machine_consumer.cc) ----
+  void OnPoolState(Peer& peer, pb::PoolState state, Instant now);
   // The consumer that the roles ask for, connected if its supplier is.
   void UpdateConsumer(const PoolId& id, Pool& pool, Instant now);
   void UpdateFactPulls(const PoolId& id, Pool& pool);
@@ -193,18 +197,20 @@ class Machine {
   void CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instant now);
   void CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::Step step);
   void OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now);
+
+  // ---- as supplier (machine_supplier.cc) ----
+  void MarkReady(const Region& peer, const PoolId& id, Topic topic);
   void OnOpen(Peer& peer, const pb::Open& open, Instant now);
   void OnFactsHave(Peer& peer, const pb::FactsHave& have, Instant now);
+  std::optional<pb::Frame> NextOf(Peer& peer, const Session::Ready& ready, Instant now);
+  int pinned_copies() const;
+
+  // ---- changes of the role record (machine_roles.cc) ----
   void OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now);
   void RemoveLeavers(const PoolId& id, Pool& pool, Instant now);
-  std::optional<pb::Frame> NextOf(Peer& peer, const Session::Ready& ready, Instant now);
-  void MarkReady(const Region& peer, const PoolId& id, Topic topic);
   void MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& peer, Instant now);
   void MaybeDropDeleted(const PoolId& id, Pool& pool);
-  void TickPool(const PoolId& id, Pool& pool, Instant now);
-  void Trim(const PoolId& id, Pool& pool, Instant now);
   void ChangeRole(const PoolId& id, RoleChange change, ControlDone<void> done, int attempt = 1);
-  int pinned_copies() const;
 
   // ---- status (machine_status.cc) ----
   ReplicationStatus StatusOf(const PoolId& id, Pool& pool, Instant now);

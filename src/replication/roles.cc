@@ -12,6 +12,25 @@ pb::Member* MutableMember(pb::RoleRecord& record, const Region& region) {
   return nullptr;
 }
 
+void InsertMember(pb::RoleRecord& record, const Region& region, pb::MemberState state, Timestamp now,
+                  Bytes regional_seed) {
+  record.set_members_added(record.members_added() + 1);
+  pb::Member* member = record.add_members();
+  member->set_region(region.value());
+  member->set_state(state);
+  member->set_number(record.members_added());
+  member->set_added_at_micros(ToMicros(now));
+  member->set_regional_seed(std::move(regional_seed));
+  std::ranges::sort(*record.mutable_members(), {}, &pb::Member::region);
+}
+
+void DemotePrimary(pb::RoleRecord& record, Timestamp now) {
+  if (record.primary().empty()) return;
+  const Region former(record.primary());
+  record.clear_primary();
+  InsertMember(record, former, pb::ACTIVE, now, {});
+}
+
 // `from` are the states that allow the change.
 RoleResult<pb::RoleRecord> Move(pb::RoleRecord record, const Region& region,
                                 std::initializer_list<pb::MemberState> from, pb::MemberState to) {
@@ -39,7 +58,8 @@ Bytes SerializeRole(const pb::RoleRecord& record) { return record.SerializeAsStr
 std::optional<pb::RoleRecord> ParseRole(BytesView stored) {
   pb::RoleRecord record;
   if (!record.ParseFromArray(stored.data(), static_cast<int>(stored.size()))) return std::nullopt;
-  if (record.epoch_counter() == 0 || record.members_size() > kMembersMax) return std::nullopt;
+  if (record.epoch_counter() == 0 || record.members_size() > kMembersMax + 1)
+    return std::nullopt;  // one more between epochs
   return record;
 }
 
@@ -60,14 +80,7 @@ RoleResult<pb::RoleRecord> AddMember(pb::RoleRecord record, const Region& region
   if (record.deleted()) return Err(RoleError{RoleErrorCode::kPoolDeleted});
   if (RoleOf(record, region).kind != Role::Kind::kNone) return Err(RoleError{RoleErrorCode::kAlreadyMember});
   if (record.members_size() == kMembersMax) return Err(RoleError{RoleErrorCode::kTooManyMembers});
-  record.set_members_added(record.members_added() + 1);
-  pb::Member* member = record.add_members();
-  member->set_region(region.value());
-  member->set_state(pb::CREATING);
-  member->set_number(record.members_added());
-  member->set_added_at_micros(ToMicros(now));
-  member->set_regional_seed(std::move(regional_seed));
-  std::ranges::sort(*record.mutable_members(), {}, &pb::Member::region);
+  InsertMember(record, region, pb::CREATING, now, std::move(regional_seed));
   return record;
 }
 
@@ -115,6 +128,35 @@ DurabilitySetting DurabilityOf(const pb::RoleRecord& record) {
 
 bool CountsFor(pb::Durability mode, const pb::Member& member) {
   return member.state() == pb::ACTIVE || (mode == pb::SYNC && member.state() == pb::INACTIVE);
+}
+
+RoleResult<pb::RoleRecord> HandOver(pb::RoleRecord record, const Region& to, Timestamp now) {
+  if (record.deleted()) return Err(RoleError{RoleErrorCode::kPoolDeleted});
+  const pb::Member* member = FindMember(record, to);
+  if (member == nullptr || record.primary().empty()) return Err(RoleError{RoleErrorCode::kNotMember});
+  if (member->state() != pb::ACTIVE) return Err(RoleError{RoleErrorCode::kWrongState, member->state()});
+  record.mutable_next()->set_counter(record.epoch_counter() + 1);
+  record.mutable_next()->set_region(to.value());
+  DemotePrimary(record, now);
+  return record;
+}
+
+RoleResult<pb::RoleRecord> TakeOver(pb::RoleRecord record, const Region& region, std::uint64_t counter, Timestamp now) {
+  if (record.deleted()) return Err(RoleError{RoleErrorCode::kPoolDeleted});
+  if (record.primary() != region.value()) {
+    const pb::Member* member = FindMember(record, region);
+    if (member == nullptr) return Err(RoleError{RoleErrorCode::kNotMember});
+    if (member->state() != pb::ACTIVE && member->state() != pb::INACTIVE) {
+      return Err(RoleError{RoleErrorCode::kWrongState, member->state()});
+    }
+    DemotePrimary(record, now);
+    auto& members = *record.mutable_members();
+    members.erase(std::ranges::find(members, region.value(), &pb::Member::region));
+  }
+  record.set_primary(region.value());
+  record.set_epoch_counter(counter);
+  record.clear_next();
+  return record;
 }
 
 pb::RoleRecord MarkDeleted(pb::RoleRecord record) {

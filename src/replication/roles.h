@@ -92,6 +92,13 @@ bool CountsFor(pb::Durability mode, const pb::Member& member);
 // exists for nobody but replication.
 pb::RoleRecord MarkDeleted(pb::RoleRecord record);
 
+// The planned end of the primary's epoch: from now on nobody is primary, and `to`, an ACTIVE secondary, opens the next
+// epoch. The former primary is an ACTIVE secondary from now on.
+RoleResult<pb::RoleRecord> HandOver(pb::RoleRecord record, const Region& to, Timestamp now);
+// `region` is primary in epoch `counter`, which it opens with this record. A former primary stays as ACTIVE secondary.
+// Any secondary with a complete directory may (kWrongState otherwise), and the primary itself.
+RoleResult<pb::RoleRecord> TakeOver(pb::RoleRecord record, const Region& region, std::uint64_t counter, Timestamp now);
+
 // "CREATING", "INACTIVE", "ACTIVE", "DELETING", as Cognito writes them.
 std::string_view MemberStateName(pb::MemberState state);
 // "async", "sync", "bounded".

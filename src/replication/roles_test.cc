@@ -110,5 +110,38 @@ TEST(RolesTest, DurabilityNeedsSomebodyWhoCanAcknowledge) {
   EXPECT_EQ(SetDurability(MarkDeleted(held), {}).error().code, RoleErrorCode::kPoolDeleted);
 }
 
+TEST(RolesTest, AHandOverLeavesNobodyPrimaryUntilTheNamedSecondaryTakesOver) {
+  pb::RoleRecord record = *AddMember(NewRoleRecord(Region("eu-central-1")), Region("us-east-1"), FromSeconds(1));
+  EXPECT_EQ(HandOver(record, Region("us-east-1"), FromSeconds(2)).error().code, RoleErrorCode::kWrongState);
+  record = *MarkCopied(record, Region("us-east-1"));
+  record = *SetMemberState(record, Region("us-east-1"), pb::ACTIVE);
+  EXPECT_EQ(HandOver(record, Region("ap-south-1"), FromSeconds(2)).error().code, RoleErrorCode::kNotMember);
+
+  record = *HandOver(record, Region("us-east-1"), FromSeconds(2));
+  EXPECT_EQ(record.primary(), "");
+  EXPECT_EQ(record.next().counter(), 2u);
+  EXPECT_EQ(record.next().region(), "us-east-1");
+  EXPECT_EQ(RoleOf(record, Region("eu-central-1")), (Role{Role::Kind::kSecondary, pb::ACTIVE}));
+  EXPECT_EQ(RoleOf(record, Region("us-east-1")), (Role{Role::Kind::kSecondary, pb::ACTIVE}));
+  EXPECT_TRUE(ParseRole(SerializeRole(record)));
+
+  record = *TakeOver(record, Region("us-east-1"), 2, FromSeconds(3));
+  EXPECT_EQ(RoleOf(record, Region("us-east-1")).kind, Role::Kind::kPrimary);
+  EXPECT_EQ(RoleOf(record, Region("eu-central-1")), (Role{Role::Kind::kSecondary, pb::ACTIVE}));
+  EXPECT_EQ(record.members_size(), 1);
+  EXPECT_FALSE(record.has_next());
+}
+
+TEST(RolesTest, ATakeOverWithoutHandOverKeepsTheFormerPrimaryAsSecondary) {
+  pb::RoleRecord record = *AddMember(NewRoleRecord(Region("eu-central-1")), Region("us-east-1"), FromSeconds(1));
+  EXPECT_EQ(TakeOver(record, Region("us-east-1"), 7, FromSeconds(3)).error().code, RoleErrorCode::kWrongState);
+  record = *TakeOver(*MarkCopied(record, Region("us-east-1")), Region("us-east-1"), 7, FromSeconds(3));
+  EXPECT_EQ(record.epoch_counter(), 7u);
+  EXPECT_EQ(FindMember(record, Region("eu-central-1"))->number(), 2u);
+  // The primary itself opens a new epoch.
+  record = *TakeOver(record, Region("us-east-1"), 9, FromSeconds(3));
+  EXPECT_EQ(record.members_size(), 1);
+}
+
 }  // namespace
 }  // namespace symbolon::replication

@@ -40,7 +40,8 @@ void CheckCommit(const Commit& commit) {
     SYMBOLON_CHECK(change.key.space == Space::kFact && change.key.pool == commit.pool);
     SYMBOLON_CHECK(change.value.expires_at_micros() >= 0);
   }
-  if (!commit.directory.empty() || commit.start_epoch_counter || !commit.facts.empty()) {
+  if (!commit.directory.empty() || commit.start_epoch_counter || commit.at_sequence || commit.promise ||
+      !commit.facts.empty()) {
     SYMBOLON_CHECK(!commit.pool.empty());
   }
   CheckDistinct(commit.directory);
@@ -195,6 +196,13 @@ StoreResult<std::optional<Notice>> Committer::Prepare(CommitRequest& request, Wr
   }
   Notice notice;
   notice.pool = commit.pool;
+  if (!commit.directory.empty() || commit.start_epoch_counter || commit.at_sequence || commit.promise) {
+    SYMBOLON_TRY(LogWriter log, LogWriter::Open(writes, commit.pool));
+    if (commit.at_sequence && log.head().sequence() != *commit.at_sequence) {
+      return Err(StoreError{StoreErrorCode::kConflict, "the log has grown"});
+    }
+    if (commit.promise) SYMBOLON_TRY_VOID(log.Promise(*commit.promise));
+  }
   if (!commit.directory.empty() || commit.start_epoch_counter) {
     SYMBOLON_TRY(LogWriter log, LogWriter::Open(writes, commit.pool));
     SYMBOLON_TRY_VOID(

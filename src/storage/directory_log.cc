@@ -51,6 +51,15 @@ StoreResult<LogWriter> LogWriter::Open(WriteSet& writes, const PoolId& pool) {
   return writer;
 }
 
+StoreResult<void> LogWriter::Promise(const pb::Epoch& epoch) {
+  SYMBOLON_TRY(const std::optional<pb::Epoch> before, writes_->GetMessage<pb::Epoch>(keys::Promise(*pool_)));
+  if ((before && CompareEpochs(epoch, *before) < 0) || (exists_ && CompareEpochs(epoch, head().epoch()) < 0)) {
+    return Err(StoreError{StoreErrorCode::kConflict, "a higher epoch is known"});
+  }
+  writes_->Put(keys::Promise(*pool_), epoch.SerializeAsString());
+  return {};
+}
+
 StoreResult<void> LogWriter::AppendOwn(const Core::Identity& self, std::optional<std::uint64_t> start_epoch_counter,
                                        std::vector<Change>& changes, Timestamp now) {
   const pb::Head& head = state_.head();
@@ -68,6 +77,10 @@ StoreResult<void> LogWriter::AppendOwn(const Core::Identity& self, std::optional
       return Err(StoreError{StoreErrorCode::kNotWriter, "this store did not open the pool's epoch"});
     }
     *entry.mutable_epoch() = head.epoch();
+  }
+  SYMBOLON_TRY(const std::optional<pb::Epoch> promised, writes_->GetMessage<pb::Epoch>(keys::Promise(*pool_)));
+  if (promised && CompareEpochs(entry.epoch(), *promised) < 0) {
+    return Err(StoreError{StoreErrorCode::kNotWriter, "a higher epoch was promised"});
   }
   entry.set_sequence(head.sequence() + 1);
   entry.set_previous_digest(head.digest());

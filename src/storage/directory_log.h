@@ -16,7 +16,9 @@ class LogWriter {
   bool exists() const { return exists_; }
   const pb::Head& head() const { return state_.head(); }
 
-  // kNotWriter when the store may not: see Commit::start_epoch_counter. Consumes the changes' values.
+  // See Commit::promise. Written at once.
+  StoreResult<void> Promise(const pb::Epoch& epoch);
+  // kNotWriter when the store may not: see Commit::start_epoch_counter and promise. Consumes the changes' values.
   StoreResult<void> AppendOwn(const Core::Identity& self, std::optional<std::uint64_t> start_epoch_counter,
                               std::vector<Change>& changes, Timestamp now);
   // Verifies the entry against the head: kGap, kCorrupt.

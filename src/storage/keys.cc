@@ -43,6 +43,7 @@ Bytes History(const PoolId& pool) { return Table('e', pool); }
 Bytes Staging(const PoolId& pool) { return Table('s', pool); }
 Bytes Horizon(const PoolId& pool) { return Table('h', pool); }
 Bytes FactIncarnation(const PoolId& pool) { return Table('n', pool); }
+Bytes Promise(const PoolId& pool) { return Table('q', pool); }
 
 Bytes TypeAndId(std::uint16_t type, BytesView id) {
   Bytes key;

@@ -14,6 +14,7 @@
 //   x pool 0 expiry(8) engine key of a fact or fact entry            empty: what expires when
 //   n pool 0                                            under which incarnation this store numbers its own facts of the
 //                                                       pool, when it is not the store's own; outlives DropPool
+//   q pool 0                                            pb::Epoch: the highest one promised; outlives DropPool
 //   h pool 0                                            the horizon: every fact that expires before it may have been
 //                                                       forgotten (microseconds, 8)
 #pragma once
@@ -34,6 +35,7 @@ Bytes History(const PoolId& pool);
 Bytes Staging(const PoolId& pool);
 Bytes Horizon(const PoolId& pool);
 Bytes FactIncarnation(const PoolId& pool);
+Bytes Promise(const PoolId& pool);
 
 // type(2) ‖ id, the name of a record within its space and pool.
 Bytes TypeAndId(std::uint16_t type, BytesView id);

@@ -65,6 +65,10 @@ StoreResult<pb::History> LocalSnapshot::History(const PoolId& pool) const {
   return std::move(history).value_or(pb::History());
 }
 
+StoreResult<std::optional<pb::Epoch>> LocalSnapshot::Promised(const PoolId& pool) const {
+  return view_.GetMessage<pb::Epoch>(keys::Promise(pool));
+}
+
 StoreResult<std::vector<PoolId>> LocalSnapshot::Pools(const std::optional<PoolId>& after, std::size_t limit) const {
   const auto states = view_.engine->Iterate(keys::PoolStates(), keys::PrefixEnd(keys::PoolStates()));
   if (after) states->Seek(keys::PrefixEnd(keys::PoolState(*after)));

@@ -39,6 +39,7 @@ class LocalSnapshot final : public Snapshot {
   StoreResult<Page> Scan(const KeyRange& range, const std::optional<Bytes>& after, std::size_t limit) const override;
   StoreResult<std::optional<pb::Head>> Head(const PoolId& pool) const override;
   StoreResult<pb::History> History(const PoolId& pool) const override;
+  StoreResult<std::optional<pb::Epoch>> Promised(const PoolId& pool) const override;
   StoreResult<std::vector<PoolId>> Pools(const std::optional<PoolId>& after, std::size_t limit) const override;
   StoreResult<pb::FactVector> Facts(const PoolId& pool) const override;
   std::uint64_t version() const override { return view_.version; }

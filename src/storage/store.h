@@ -31,7 +31,7 @@ enum class StoreErrorCode {
   kFull,
   // The store is closed, or refuses writes after a failed sync.
   kUnavailable,
-  // This store did not open the pool's current epoch and may not extend its log (a secondary, or fenced).
+  // This store did not open the pool's current epoch and may not extend its log (a secondary), or has promised not to.
   kNotWriter,
   // Entries or facts to be applied do not continue what is here.
   kGap,
@@ -112,6 +112,8 @@ class Snapshot {
   // nullopt: the pool has no log in this Region.
   virtual StoreResult<std::optional<pb::Head>> Head(const PoolId& pool) const = 0;
   virtual StoreResult<pb::History> History(const PoolId& pool) const = 0;
+  // The highest epoch of Commit::promise so far; nullopt: none. Outlives the pool.
+  virtual StoreResult<std::optional<pb::Epoch>> Promised(const PoolId& pool) const = 0;
   // Every pool with a log in this Region, ascending, after `after`.
   virtual StoreResult<std::vector<PoolId>> Pools(const std::optional<PoolId>& after, std::size_t limit) const = 0;
   // How far each Region's fact log is merged here; this store's own component included.
@@ -150,6 +152,11 @@ struct Commit {
   // head's; the first commit of a new pool sets it to 1. Not set: the head's epoch goes on, and must be this store's
   // own.
   std::optional<std::uint64_t> start_epoch_counter;
+  // Set: kConflict unless the log's head has this sequence.
+  std::optional<std::uint64_t> at_sequence;
+  // Set: from this commit on, this store appends nothing of its own to the pool's log in an epoch below this one
+  // (kNotWriter). kConflict when a higher epoch was promised, or is in the log, already.
+  std::optional<pb::Epoch> promise;
   // Changes in kRegional, of any pool.
   std::vector<Change> regional;
   // In kFact of `pool`.

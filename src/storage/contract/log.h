@@ -24,6 +24,49 @@ TEST_P(StoreContract, OnlyTheStoreThatOpenedTheEpochExtendsTheLog) {
   EXPECT_EQ(history->epochs(1).digest(), HeadNow().digest());
 }
 
+TEST_P(StoreContract, APromisedEpochFencesTheLogForGood) {
+  MustCommit(FirstCommit());
+  const auto promise = [](std::uint64_t counter, const Region& region) {
+    Commit commit;
+    commit.pool = kTestPool;
+    commit.promise.emplace();
+    commit.promise->set_counter(counter);
+    commit.promise->set_region(region.value());
+    return commit;
+  };
+  EXPECT_EQ(*store().MakeSnapshot()->Promised(kTestPool), std::nullopt);
+  // What was submitted before the promise is done, and what comes after it is not.
+  store().Submit(DirectoryCommit({{DirectoryKey("a"), "before"}}), [](auto) {});
+  MustCommit(promise(3, kOtherRegion));
+  EXPECT_EQ(CodeOf(SubmitAndWait(store(), DirectoryCommit({{DirectoryKey("a"), "after"}}))),
+            StoreErrorCode::kNotWriter);
+  MustCommit(promise(3, kOtherRegion));
+  EXPECT_EQ(CodeOf(SubmitAndWait(store(), promise(2, kOtherRegion))), StoreErrorCode::kConflict);
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_EQ((*store().MakeSnapshot()->Promised(kTestPool))->counter(), 3u);
+    Commit lower = DirectoryCommit({{DirectoryKey("a"), "after"}});
+    lower.start_epoch_counter = 2;
+    EXPECT_EQ(CodeOf(SubmitAndWait(store(), lower)), StoreErrorCode::kNotWriter);
+    EXPECT_EQ(ReadNow(store(), DirectoryKey("a")), "before");
+    Reopen();
+  }
+  Commit higher = DirectoryCommit({{DirectoryKey("a"), "after"}});
+  higher.start_epoch_counter = 4;
+  MustCommit(higher);
+  EXPECT_EQ(CodeOf(SubmitAndWait(store(), promise(3, kOtherRegion))), StoreErrorCode::kConflict);
+  ASSERT_TRUE(store().DropPool(kTestPool));
+  EXPECT_EQ((*store().MakeSnapshot()->Promised(kTestPool))->counter(), 3u);
+}
+
+TEST_P(StoreContract, ACommitAtAPositionIsInConflictWhenTheLogHasGrown) {
+  MustCommit(FirstCommit());
+  Commit second = DirectoryCommit({{DirectoryKey("a"), "1"}});
+  second.at_sequence = 1;
+  MustCommit(second);
+  EXPECT_EQ(CodeOf(SubmitAndWait(store(), second)), StoreErrorCode::kConflict);
+  EXPECT_EQ(HeadNow().sequence(), 2u);
+}
+
 TEST_P(StoreContract, TheLogIsGaplessAndChainsInPiecesOfAnySize) {
   MustCommit(FirstCommit({{DirectoryKey("0"), Bytes(500, 'v')}}));
   for (int i = 1; i < 30; ++i) MustCommit(DirectoryCommit({{DirectoryKey(std::to_string(i)), Bytes(500, 'v')}}));

@@ -1,0 +1,197 @@
+// A pool as its secondary has it: the consumer that the roles ask for, the facts that are pulled, and the end of both.
+#include <utility>
+
+#include "base/log.h"
+#include "replication/machine.h"
+#include "storage/log.h"
+
+namespace symbolon::replication {
+namespace {
+
+// What a peer may name: keys of the store are made of it.
+bool ValidPool(const std::string& name) {
+  return !name.empty() && name.size() <= storage::kNameBytesMax && name.find('\0') == std::string::npos;
+}
+
+}  // namespace
+
+void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
+  if (!ValidPool(state.pool())) return;
+  const PoolId id(state.pool());
+  const bool by_primary = state.primary() == peer.region.value();
+  const bool member = state.has_receiver();
+  const bool goes = by_primary && member && state.receiver().state() == pb::DELETING;
+  const std::uint64_t member_number = state.receiver().number();
+  if (state.has_head() || member) {
+    peer.heard[id] = std::move(state);
+  } else {
+    peer.heard.erase(id);
+  }
+  Pool* pool = FindPool(id);
+  if (goes) return Drop(id, pools_[id], member_number, peer.region, now);
+  if (pool == nullptr && by_primary && member) pool = &pools_[id];
+  if (pool == nullptr) return;
+  UpdateFactPulls(id, *pool);
+  UpdateConsumer(id, *pool, now);
+}
+
+void Machine::UpdateConsumer(const PoolId& id, Pool& pool, Instant now) {
+  std::optional<Region> wanted;
+  if (pool.role) {
+    const Role role = RoleOf(*pool.role, own_);
+    if (role.kind == Role::Kind::kSecondary && role.state != pb::DELETING) wanted = Region(pool.role->primary());
+  } else if (!pool.head) {
+    for (const auto& [region, peer] : peers_) {
+      const auto heard = peer.heard.find(id);
+      if (heard == peer.heard.end() || heard->second.primary() != region.value()) continue;
+      if (heard->second.has_receiver() && heard->second.receiver().state() != pb::DELETING) wanted = region;
+    }
+  }
+  if (pool.consumer && (!wanted || pool.consumer_peer != *wanted)) pool.consumer->OnDisconnected();
+  if (!wanted || pool.drop_as_member) return;
+  if (!pool.consumer) pool.consumer = std::make_unique<Consumer>(store_, random_, id, options_, counters_);
+  pool.consumer_peer = *wanted;
+  const auto peer = peers_.find(*wanted);
+  if (peer == peers_.end() || !peer->second.dialled || !peer->second.dialled->greeted()) return;
+  if (!pool.consumer->connected()) CarryOut(id, pool, pool.consumer->OnConnected(now), now);
+}
+
+void Machine::Drop(const PoolId& id, Pool& pool, std::uint64_t member_number, const Region& peer, Instant now) {
+  // Only the pool's own primary can send its replica away.
+  if (pool.role && pool.role->primary() != peer.value()) {
+    log::Error("replication: {} asks to drop pool {}, whose primary is {}: ignored", peer.value(), id.value(),
+               pool.role->primary());
+    return;
+  }
+  if (!pool.consumer) pool.consumer = std::make_unique<Consumer>(store_, random_, id, options_, counters_);
+  pool.consumer_peer = peer;
+  pool.fact_pulls.clear();
+  pool.drop_as_member = member_number;
+  ProceedWithDrop(id, pool, now);
+}
+
+void Machine::ProceedWithDrop(const PoolId& id, Pool& pool, Instant now) {
+  if (!pool.drop_as_member || pool.merges_under_way > 0 || pool.consumer->state() == Consumer::State::kDropping) return;
+  // A fact that was accepted here may be nowhere else yet; the store checks it again when it drops the pool.
+  if (const auto at_primary = FactsAtPrimary(id, pool)) {
+    const auto here = store_.MakeSnapshot()->Facts(id);
+    if (!here || !storage::Covers(*at_primary, *here)) return;
+  }
+  CarryOut(id, pool, pool.consumer->Drop(*pool.drop_as_member, now), now);
+}
+
+std::optional<storage::pb::FactVector> Machine::FactsAtPrimary(const PoolId& id, const Pool& pool) const {
+  if (!pool.head || !pool.role) return std::nullopt;
+  auto here = store_.MakeSnapshot()->Facts(id);
+  if (!here) return storage::pb::FactVector();
+  const auto supplier = pool.fact_suppliers.find(pool.consumer_peer);
+  for (storage::pb::FactProgress& progress : *here->mutable_progress()) {
+    // Its own came from it.
+    if (progress.region() == pool.consumer_peer.value()) continue;
+    progress.set_number(
+        supplier == pool.fact_suppliers.end()
+            ? 0
+            : storage::ProgressOf(supplier->second->acknowledged(), progress.region(), progress.incarnation()));
+  }
+  return *std::move(here);
+}
+
+void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instant now) {
+  Peer* peer = nullptr;
+  if (const auto found = peers_.find(pool.consumer_peer); found != peers_.end()) peer = &found->second;
+  if (peer != nullptr && peer->dialled && peer->dialled->greeted()) {
+    for (pb::Frame& frame : step.frames) peer->dialled->Push(std::move(frame));
+  }
+  if (step.call) {
+    const auto done = [this, id](storage::StoreResult<void> result, Instant at) {
+      if (result) {
+        OnConsumerCallDone(id, std::nullopt, at);
+      } else {
+        OnConsumerCallDone(id, Err(std::move(result).error()), at);
+      }
+    };
+    if (auto* apply = std::get_if<ApplyEntries>(&*step.call)) {
+      host_.Apply({id, std::move(apply->entries)},
+                  [this, id](storage::StoreResult<storage::pb::Head> head, Instant at) {
+                    if (head) {
+                      OnConsumerCallDone(id, std::optional(*std::move(head)), at);
+                    } else {
+                      OnConsumerCallDone(id, Err(std::move(head).error()), at);
+                    }
+                  });
+    } else if (auto* begin = std::get_if<BeginStaging>(&*step.call)) {
+      host_.RunBlocking(
+          [this, id, begun = std::move(*begin)] { return store_.BeginStaging(id, begun.head, begun.history); }, done);
+    } else if (auto* write = std::get_if<WriteStaging>(&*step.call)) {
+      host_.RunBlocking([this, id, records = std::move(write->records)] { return store_.WriteStaging(id, records); },
+                        done);
+    } else if (std::holds_alternative<FlipStaging>(*step.call)) {
+      host_.RunBlocking([this, id] { return store_.FlipStaging(id); }, done);
+    } else {
+      host_.RunBlocking(
+          [this, id, at_primary = FactsAtPrimary(id, pool)] {
+            return store_.DropPool(id, at_primary ? &*at_primary : nullptr);
+          },
+          done);
+    }
+  }
+  if (pool.consumer->state() == Consumer::State::kDropped) {
+    pool.consumer.reset();
+    pool.drop_as_member.reset();
+    // The Region may have been taken in again meanwhile.
+    UpdateConsumer(id, pool, now);
+    ForgetPoolIfGone(id);
+    return;
+  }
+  if (const std::optional<std::uint64_t> member_number = pool.consumer->TakeToldToDrop()) {
+    Drop(id, pool, *member_number, pool.consumer_peer, now);
+  }
+}
+
+void Machine::OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::optional<storage::pb::Head>> result,
+                                 Instant now) {
+  // A consumer with a call under way is never destroyed.
+  Pool* pool = FindPool(id);
+  SYMBOLON_CHECK(pool != nullptr && pool->consumer);
+  CarryOut(id, *pool, pool->consumer->OnCallDone(std::move(result), now), now);
+}
+
+void Machine::UpdateFactPulls(const PoolId& id, Pool& pool) {
+  for (auto& [region, peer] : peers_) {
+    const auto heard = peer.heard.find(id);
+    const bool wanted = peer.dialled && peer.dialled->greeted() && pool.head && !pool.drop_as_member &&
+                        Shares(pool, own_) && RoleOf(*pool.role, region).kind != Role::Kind::kNone &&
+                        heard != peer.heard.end() && heard->second.has_head();
+    if (!wanted) {
+      pool.fact_pulls.erase(region);
+    } else if (!pool.fact_pulls.contains(region)) {
+      Pool::FactPull& pull = pool.fact_pulls[region];
+      pull = {peer.dialled->link(), std::make_unique<FactConsumer>(store_, id, options_)};
+      CarryOut(id, pool, peer, pull.consumer->Start());
+    }
+  }
+}
+
+void Machine::CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::Step step) {
+  if (step.frame) peer.dialled->Push(*std::move(step.frame));
+  if (!step.merge) return;
+  ++pool.merges_under_way;
+  const std::size_t count = step.merge->size();
+  host_.MergeFacts(id, *std::move(step.merge),
+                   [this, id, region = peer.region, link = peer.dialled->link(), count](
+                       storage::StoreResult<void> result, Instant now) {
+                     Pool* merged = FindPool(id);
+                     SYMBOLON_CHECK(merged != nullptr && merged->merges_under_way > 0);
+                     --merged->merges_under_way;
+                     if (result) counters_.facts_merged += count;
+                     const auto pull = merged->fact_pulls.find(region);
+                     if (pull != merged->fact_pulls.end() && pull->second.link == link) {
+                       CarryOut(id, *merged, peers_.at(region), pull->second.consumer->OnMerged(result, now));
+                     }
+                     if (merged->merges_under_way > 0) return;
+                     if (merged->drop_as_member) return ProceedWithDrop(id, *merged, now);
+                     ForgetPoolIfGone(id);
+                   });
+}
+
+}  // namespace symbolon::replication

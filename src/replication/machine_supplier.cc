@@ -1,0 +1,66 @@
+// A pool as it is served to others: whose turn it is, and what they ask for.
+#include "replication/machine.h"
+
+namespace symbolon::replication {
+
+void Machine::MarkReady(const Region& peer, const PoolId& id, Topic topic) {
+  const auto found = peers_.find(peer);
+  if (found != peers_.end() && found->second.accepted) found->second.accepted->MarkReady({id, topic});
+}
+
+void Machine::OnOpen(Peer& peer, const pb::Open& open, Instant now) {
+  const PoolId id(open.pool());
+  Pool* pool = FindPool(id);
+  if (pool == nullptr || !pool->head) {
+    pb::Frame frame;
+    pb::Outcome& outcome = *frame.mutable_outcome();
+    outcome.set_pool(open.pool());
+    outcome.set_stream(open.stream());
+    outcome.set_refused(pb::UNKNOWN_POOL);
+    peer.accepted->Push(std::move(frame));
+    return;
+  }
+  std::unique_ptr<Supplier>& supplier = pool->suppliers[peer.region];
+  if (!supplier) supplier = std::make_unique<Supplier>(store_, id, options_, peer.window, counters_);
+  const pb::Member* member = pool->role ? FindMember(*pool->role, peer.region) : nullptr;
+  const Region hint(pool->role ? pool->role->primary() : std::string());
+  supplier->OnOpen(open, member, hint, pinned_copies() < static_cast<int>(options_.copies_max), now);
+  MarkReady(peer.region, id, Topic::kDirectory);
+  MaybeMarkCopied(id, *pool, peer.region, now);
+}
+
+void Machine::OnFactsHave(Peer& peer, const pb::FactsHave& have, Instant now) {
+  const PoolId id(have.pool());
+  Pool* pool = FindPool(id);
+  if (pool == nullptr || !pool->head) return;
+  std::unique_ptr<FactSupplier>& supplier = pool->fact_suppliers[peer.region];
+  if (!supplier) {
+    supplier = std::make_unique<FactSupplier>(store_, id, peer.region, options_, peer.window, counters_);
+  }
+  supplier->OnHave(have);
+  MarkReady(peer.region, id, Topic::kFacts);
+  MaybeMarkCopied(id, *pool, peer.region, now);
+  ProceedWithDrop(id, *pool, now);
+}
+
+std::optional<pb::Frame> Machine::NextOf(Peer& peer, const Session::Ready& ready, Instant now) {
+  Pool* pool = FindPool(ready.pool);
+  if (pool == nullptr) return std::nullopt;
+  if (ready.topic == Topic::kDirectory) {
+    const auto supplier = pool->suppliers.find(peer.region);
+    return supplier == pool->suppliers.end() ? std::nullopt : supplier->second->Next(now);
+  }
+  const auto supplier = pool->fact_suppliers.find(peer.region);
+  if (supplier == pool->fact_suppliers.end() || !Shares(*pool, peer.region)) return std::nullopt;
+  return supplier->second->Next();
+}
+
+int Machine::pinned_copies() const {
+  int count = 0;
+  for (const auto& [id, pool] : pools_) {
+    for (const auto& [region, supplier] : pool.suppliers) count += supplier->pinned() ? 1 : 0;
+  }
+  return count;
+}
+
+}  // namespace symbolon::replication
