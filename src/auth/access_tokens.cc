@@ -177,13 +177,13 @@ void AccessTokenVerifier::Forget(const PoolId& pool) {
   keys_.Forget(pool);
 }
 
-AuthResult<directory::User> CheckSignedIn(directory::Transaction& tx, const directory::pb::PoolRecord& pool,
-                                          const AccessTokenClaims& claims) {
+AuthResult<directory::SharedUser> CheckSignedIn(directory::Transaction& tx, const directory::pb::PoolRecord& pool,
+                                                const AccessTokenClaims& claims) {
   if (claims.username.empty()) return Err(ToAuthError(AccessTokenError::kInvalid));
-  auto user = directory::GetUser(tx, directory::UserKeyOf(tx, pool, claims.username));
+  auto user = directory::ShareUser(tx, directory::UserKeyOf(tx, pool, claims.username));
   // Somebody else of the same name is not the token's user.
-  if (!user || user->record.sub() != claims.sub) return Fail(AuthErrorCode::kUserNotFound, "User does not exist.");
-  if (!user->record.enabled()) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");
+  if (!user || user->record->sub() != claims.sub) return Fail(AuthErrorCode::kUserNotFound, "User does not exist.");
+  if (!user->record->enabled()) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");
   if (SignedOutSince(SignOutsOf(tx, user->key), claims.sign_outs) ||
       (!claims.origin_jti.empty() && IsFamilyRevoked(tx, claims.origin_jti))) {
     return Err(ToAuthError(AccessTokenError::kRevoked));

@@ -96,7 +96,7 @@ class AccessTokenVerifier::Presented {
 
 // The user of a verified token, who exists, is enabled, and has not been signed out, nor has the token's family been
 // revoked. The scope is the caller's to check. Errors: kUserNotFound, kNotAuthorized.
-AuthResult<directory::User> CheckSignedIn(directory::Transaction& tx, const directory::pb::PoolRecord& pool,
-                                          const AccessTokenClaims& claims);
+AuthResult<directory::SharedUser> CheckSignedIn(directory::Transaction& tx, const directory::pb::PoolRecord& pool,
+                                                const AccessTokenClaims& claims);
 
 }  // namespace symbolon::auth

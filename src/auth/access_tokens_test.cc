@@ -49,7 +49,7 @@ class AccessTokensTest : public testing::Test {
     return verifier_.Verify(presented, TestPublicRecord(region_), region_.settings(), clock_.Now());
   }
 
-  AuthResult<directory::User> Check(const std::string& token) {
+  AuthResult<directory::SharedUser> Check(const std::string& token) {
     const Claims claims = Verify(token).value();
     return region_.See([&](const Context& context) { return CheckSignedIn(context.tx, context.pool, *claims); });
   }
@@ -151,7 +151,7 @@ TEST_F(AccessTokensTest, TextsAreCognitos) {
 
 // ---- what happened since ----
 
-TEST_F(AccessTokensTest, SignedInUserIsFound) { EXPECT_EQ(Check(Issue().access_token)->record.username(), "alice"); }
+TEST_F(AccessTokensTest, SignedInUserIsFound) { EXPECT_EQ(Check(Issue().access_token)->record->username(), "alice"); }
 
 TEST_F(AccessTokensTest, ClientsOwnTokenIsNoUsers) {
   const auto token = region_.Run<ClientToken>(

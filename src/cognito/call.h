@@ -30,7 +30,7 @@ struct Caller {
   std::optional<std::string> access_key_id;
   // Set when the operation takes an access token: verified, unrevoked, of a user who exists and may sign in.
   struct SignedInUser {
-    directory::User user;
+    directory::SharedUser user;
     ClientId client;
     std::string scope;
     std::string origin_jti;

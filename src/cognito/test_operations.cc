@@ -109,8 +109,9 @@ void OperationsTest::RunPlan(const std::function<bool(Call&)>& plan) {
   call.signer_ = &signer_;
   call.pool_ = tx.Share<directory::PoolKind>("");
   if (signed_in_) {
-    if (auto user = directory::FindUser(tx, *call.pool_, *signed_in_))
-      call.caller_.user = Caller::SignedInUser{.user = *std::move(user), .client = ClientId(kTestClient)};
+    if (const auto user = directory::FindUser(tx, *call.pool_, *signed_in_))
+      call.caller_.user =
+          Caller::SignedInUser{.user = *directory::ShareUser(tx, user->key), .client = ClientId(kTestClient)};
   }
   const bool succeeded = plan(call);
   ASSERT_FALSE(tx.failure()) << tx.failure()->detail;

@@ -1,5 +1,5 @@
 // Opened and parsed records that are read far more often than they change: roles, pools, app clients, public and
-// signing keys.
+// signing keys, signed-in users.
 //
 // What is found here is exactly what the store shows at the asker's snapshot: an entry serves snapshots from the one
 // that it was read at up to the last notice of the store that did not concern it. Whatever was decrypted goes with the
@@ -23,13 +23,13 @@ namespace symbolon::directory {
 // The types that are kept.
 constexpr bool IsCached(RecordType type) {
   return type == RecordType::kRole || type == RecordType::kPool || type == RecordType::kPublic ||
-         type == RecordType::kSigningKey || type == RecordType::kClient;
+         type == RecordType::kSigningKey || type == RecordType::kClient || type == RecordType::kUser;
 }
 
 // Forgets the least recently used. Thread-safe.
 class RecordCache {
  public:
-  explicit RecordCache(std::size_t entries_max = 16'384) : shard_entries_max_(entries_max / kShards + 1) {}
+  explicit RecordCache(std::size_t entries_max = 8'192) : shard_entries_max_(entries_max / kShards + 1) {}
 
   // Begins to follow the store; until then nothing is kept. The store outlives the cache.
   void Follow(storage::Store& store);

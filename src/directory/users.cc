@@ -163,6 +163,12 @@ std::optional<User> GetUser(Transaction& tx, BytesView user_key) {
   return User{.key = Bytes(user_key), .record = *std::move(record)};
 }
 
+std::optional<SharedUser> ShareUser(Transaction& tx, BytesView user_key) {
+  auto record = tx.Share<UserKind>(user_key);
+  if (!record) return std::nullopt;
+  return SharedUser{.key = Bytes(user_key), .record = std::move(record)};
+}
+
 std::optional<User> FindUser(Transaction& tx, const pb::PoolRecord& pool, std::string_view name) {
   const Bytes id = UserKeyOf(tx, pool, name);
   if (auto user = GetUser(tx, id)) return user;

@@ -26,6 +26,15 @@ struct User {
   pb::UserRecord record;
 };
 
+// One to look at, shared with other plans (Transaction::Share).
+struct SharedUser {
+  Bytes key;
+  std::shared_ptr<const pb::UserRecord> record;
+
+  // One to change.
+  User Copy() const { return {.key = key, .record = *record}; }
+};
+
 // Names are equal under this form: as they are, or folded in a case-insensitive pool.
 std::string NormaliseName(const pb::PoolRecord& pool, std::string_view name);
 
@@ -34,6 +43,7 @@ Bytes UserKeyOf(const Transaction& tx, const pb::PoolRecord& pool, std::string_v
 // By user name, active alias or sub.
 std::optional<User> FindUser(Transaction& tx, const pb::PoolRecord& pool, std::string_view name);
 std::optional<User> GetUser(Transaction& tx, BytesView user_key);
+std::optional<SharedUser> ShareUser(Transaction& tx, BytesView user_key);
 
 // Which name stands in the way of a change.
 struct NameConflict {

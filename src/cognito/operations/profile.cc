@@ -41,7 +41,7 @@ ApiResult<void> RequireVerifiable(const std::string& attribute) {
 
 ApiResult<GetUserResponse> GetUser(Call& call, const GetUserRequest&) {
   SYMBOLON_TRY(const SharedClient client, ClientOf(call));
-  const pb::UserRecord& user = SignedIn(call).user.record;
+  const pb::UserRecord& user = *SignedIn(call).user.record;
   GetUserResponse response{.Username = user.username(), .UserAttributes = DescribeAttributes(user)};
   std::erase_if(response.UserAttributes,
                 [&](const AttributeType& attribute) { return !auth::ClientMayRead(*client, attribute.Name); });
@@ -50,7 +50,8 @@ ApiResult<GetUserResponse> GetUser(Call& call, const GetUserRequest&) {
 
 ApiResult<UpdateUserAttributesResponse> UpdateUserAttributes(Call& call, const UpdateUserAttributesRequest& request) {
   SYMBOLON_TRY(const SharedClient client, ClientOf(call));
-  SYMBOLON_TRY(auto sent, ChangeAttributes(call, SignedIn(call).user, client.get(), ToValues(request.UserAttributes)));
+  SYMBOLON_TRY(auto sent,
+               ChangeAttributes(call, SignedIn(call).user.Copy(), client.get(), ToValues(request.UserAttributes)));
   UpdateUserAttributesResponse response;
   if (!sent.empty()) response.CodeDeliveryDetailsList = std::move(sent);
   return response;
@@ -60,14 +61,14 @@ ApiResult<DeleteUserAttributesResponse> DeleteUserAttributes(Call& call, const D
   SYMBOLON_TRY(const SharedClient client, ClientOf(call));
   auth::AttributeValues deletions;
   for (const std::string& name : request.UserAttributeNames) deletions[name].clear();
-  SYMBOLON_TRY_VOID(ChangeAttributes(call, SignedIn(call).user, client.get(), deletions));
+  SYMBOLON_TRY_VOID(ChangeAttributes(call, SignedIn(call).user.Copy(), client.get(), deletions));
   return DeleteUserAttributesResponse{};
 }
 
 ApiResult<GetUserAttributeVerificationCodeResponse> GetUserAttributeVerificationCode(
     Call& call, const GetUserAttributeVerificationCodeRequest& request) {
   SYMBOLON_TRY_VOID(RequireVerifiable(request.AttributeName));
-  User user = SignedIn(call).user;
+  User user = SignedIn(call).user.Copy();
   const pb::UserRecord before = user.record;
   // A value that waits for its verification comes before the present one.
   Channel channel{.attribute = request.AttributeName, .value = {}};
@@ -90,7 +91,7 @@ ApiResult<GetUserAttributeVerificationCodeResponse> GetUserAttributeVerification
 
 ApiResult<VerifyUserAttributeResponse> VerifyUserAttribute(Call& call, const VerifyUserAttributeRequest& request) {
   SYMBOLON_TRY_VOID(RequireVerifiable(request.AttributeName));
-  User user = SignedIn(call).user;
+  User user = SignedIn(call).user.Copy();
   const pb::UserRecord before = user.record;
   const auto code = auth::RedeemCode(call.tx(), call.env(), user.key, &user.record, kVerifyAttribute,
                                      request.AttributeName, request.Code);
@@ -111,12 +112,12 @@ ApiResult<VerifyUserAttributeResponse> VerifyUserAttribute(Call& call, const Ver
 }
 
 ApiResult<DeleteUserResponse> DeleteUser(Call& call, const DeleteUserRequest&) {
-  directory::DeleteUser(call.tx(), call.pool(), SignedIn(call).user);
+  directory::DeleteUser(call.tx(), call.pool(), SignedIn(call).user.Copy());
   return DeleteUserResponse{};
 }
 
 ApiResult<ChangePasswordResponse> ChangePassword(Call& call, const ChangePasswordRequest& request) {
-  User user = SignedIn(call).user;
+  User user = SignedIn(call).user.Copy();
   const pb::UserRecord before = user.record;
   if (user.record.status() == pb::RESET_REQUIRED)
     return Fail(ErrorCode::kPasswordResetRequiredException, "Password reset required for the user");

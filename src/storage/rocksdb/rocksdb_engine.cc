@@ -284,6 +284,9 @@ rocksdb::Options DatabaseOptions(const RocksDbOptions& from, const std::shared_p
   options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(buffers_bytes, cache);
   options.write_buffer_size = buffers_bytes / 2;
   options.max_write_buffer_number = 3;
+  // Most facts that are asked for were never said: what is in no buffer costs a bit test, not a search.
+  options.memtable_whole_key_filtering = true;
+  options.memtable_prefix_bloom_size_ratio = 0.02;
   options.max_open_files = 512;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
