@@ -158,9 +158,9 @@ Bytes UserKeyOf(const Transaction& tx, const pb::PoolRecord& pool, std::string_v
 }
 
 std::optional<User> GetUser(Transaction& tx, BytesView user_key) {
-  auto record = tx.Get<UserKind>(user_key);
-  if (!record) return std::nullopt;
-  return User{.key = Bytes(user_key), .record = *std::move(record)};
+  const auto shared = ShareUser(tx, user_key);
+  if (!shared) return std::nullopt;
+  return shared->Copy();
 }
 
 std::optional<SharedUser> ShareUser(Transaction& tx, BytesView user_key) {
