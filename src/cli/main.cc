@@ -4,12 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/control.h"
 #include "cli/lab.h"
 #include "cli/replication_status.h"
+#include "cli/replication_watch.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {
@@ -34,6 +36,9 @@ struct Commands {
   LabPrograms programs;
   std::string region;
   std::vector<std::string> operations;
+  bool watch = false;
+  double watch_interval_s = 1;
+  std::optional<int> watch_times;
   std::function<CliResult<void>()> run;
 
   void AddDir(CLI::App* command) {
@@ -85,10 +90,18 @@ struct Commands {
     status->add_option("--operations", operations, "Ask these nodes instead")
         ->type_name("HOST:PORT,...")
         ->delimiter(',');
+    CLI::Option* watched = status->add_flag("--watch", watch, "Show it until Ctrl-C, in place on a terminal");
+    status->add_option("--every", watch_interval_s, "Seconds between two looks of --watch (1)")
+        ->needs(watched)
+        ->check(CLI::Range(0.1, 3600.0));
+    status->add_option("--times", watch_times, "End --watch after so many looks")
+        ->needs(watched)
+        ->check(CLI::PositiveNumber);
     status->callback([this] { run = [this] { return ShowReplication(); }; });
   }
 
   CliResult<void> ShowReplication() const {
+    using std::chrono::milliseconds;
     std::vector<OperationsAddress> nodes;
     for (const std::string& text : operations) {
       SYMBOLON_TRY(OperationsAddress node, ParseOperationsAddress(text));
@@ -97,7 +110,11 @@ struct Commands {
     if (nodes.empty()) {
       SYMBOLON_TRY(nodes, OperationsOfLab(flags.dir));
     }
-    SYMBOLON_TRY(const std::string table, ReplicationStatus(nodes));
+    if (watch) {
+      const milliseconds interval(static_cast<milliseconds::rep>(watch_interval_s * 1'000));
+      return WatchReplication({.nodes = std::move(nodes), .interval = interval, .times = watch_times}, SystemClock());
+    }
+    SYMBOLON_TRY(const std::string table, ReplicationStatus(nodes, SystemClock().Now()));
     fmt::print("{}", table);
     return {};
   }

@@ -1,5 +1,6 @@
 #include "cli/replication_status.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,6 +22,15 @@ constexpr std::string_view kPath = "/replication";
 constexpr std::chrono::seconds kTimeout(2);
 constexpr int kHttpOk = 200;
 
+struct Copy {
+  std::int64_t records = 0;
+  std::int64_t record_count = 0;
+  std::int64_t bytes = 0;
+  std::int64_t byte_count = 0;
+  double bytes_per_second = 0;
+  std::optional<double> remaining_s;
+};
+
 // One Region's share in a pool: what it says itself, and what the pool's primary says of it.
 struct Share {
   std::string role;
@@ -29,6 +39,13 @@ struct Share {
   std::optional<std::int64_t> sequence;
   std::optional<std::int64_t> lag_entries;
   std::optional<double> lag_s;
+  // Unix time at which the primary last heard of it.
+  std::optional<double> last_contact_s;
+  bool connected = false;
+  std::optional<Copy> copy;
+  // Of a primary: "sync, falls back"; empty for async.
+  std::string durability;
+  std::string problem;
 };
 using Shares = std::map<std::string, Share>;          // by Region
 using SharesOfPools = std::map<std::string, Shares>;  // by pool
@@ -56,13 +73,46 @@ const json::array* Array(const json::object& object, std::string_view member) {
   return value == nullptr ? nullptr : value->if_array();
 }
 
+bool Flag(const json::object& object, std::string_view member) {
+  const json::value* value = object.if_contains(member);
+  return value != nullptr && value->is_bool() && value->as_bool();
+}
+
+const json::object* Object(const json::object& object, std::string_view member) {
+  const json::value* value = object.if_contains(member);
+  return value == nullptr ? nullptr : value->if_object();
+}
+
 // The members are those of the DescribeReplication operation (model/symbolon.json).
+std::string DurabilityOf(const json::object& pool) {
+  const json::object* durability = Object(pool, "Durability");
+  if (durability == nullptr) return "";
+  const std::string mode = Text(*durability, "Mode");
+  if (mode == "BOUNDED") return fmt::format("bounded, {} s", Integer(*durability, "LagBoundSeconds").value_or(0));
+  if (mode == "SYNC") return Text(*durability, "Fallback") == "FALL_BACK" ? "sync, falls back" : "sync, refuses";
+  return "";
+}
+
+std::optional<Copy> CopyOf(const json::object& member) {
+  const json::object* copy = Object(member, "Copy");
+  if (copy == nullptr) return std::nullopt;
+  return Copy{.records = Integer(*copy, "Records").value_or(0),
+              .record_count = Integer(*copy, "RecordCount").value_or(0),
+              .bytes = Integer(*copy, "Bytes").value_or(0),
+              .byte_count = Integer(*copy, "ByteCount").value_or(0),
+              .bytes_per_second = Number(*copy, "BytesPerSecond").value_or(0),
+              .remaining_s = Number(*copy, "RemainingSeconds")};
+}
+
 void AddPool(const json::object& pool, SharesOfPools& pools) {
   Shares& shares = pools[Text(pool, "UserPoolId")];
   Share& own = shares[Text(pool, "Region")];
   own.role = Text(pool, "Role");
   own.epoch = Integer(pool, "Epoch");
   own.sequence = Integer(pool, "Sequence");
+  own.problem = Text(pool, "Problem");
+  const bool by_primary = own.role == "PRIMARY";
+  if (by_primary) own.durability = DurabilityOf(pool);
   const json::array* members = Array(pool, "Members");
   if (members == nullptr) return;
   for (const json::value& value : *members) {
@@ -71,9 +121,12 @@ void AddPool(const json::object& pool, SharesOfPools& pools) {
     Share& share = shares[Text(*member, "Region")];
     if (share.role.empty()) share.role = Text(*member, "Role");
     if (share.status.empty()) share.status = Text(*member, "Status");
-    if (own.role != "PRIMARY" || &share == &own) continue;
+    if (!share.copy || by_primary) share.copy = CopyOf(*member);
+    if (!by_primary || &share == &own) continue;
     share.lag_entries = Integer(*member, "LagEntries");
     share.lag_s = Number(*member, "LagSeconds");
+    share.last_contact_s = Number(*member, "LastContact");
+    share.connected = Flag(*member, "Connected");
     if (!share.sequence) share.sequence = Integer(*member, "AppliedSequence");
   }
 }
@@ -96,6 +149,46 @@ std::string Lag(const Share& share) {
   if (!share.lag_entries) return "-";
   const std::string entries = fmt::format("{} {}", *share.lag_entries, *share.lag_entries == 1 ? "entry" : "entries");
   return share.lag_s ? fmt::format("{}, {:.3f} s", entries, *share.lag_s) : entries;
+}
+
+std::string Contact(const Share& share, Timestamp now) {
+  if (!share.last_contact_s) return "-";
+  const double age_s = std::max(0.0, static_cast<double>(ToMicros(now)) / 1e6 - *share.last_contact_s);
+  return fmt::format("{}{:.1f} s ago", share.connected ? "" : "lost, ", age_s);
+}
+
+std::string Progress(const Copy& copy) {
+  constexpr double kMiB = 1024.0 * 1024.0;
+  const std::string left = copy.remaining_s ? fmt::format("{:.0f} s left", *copy.remaining_s) : "nothing came yet";
+  return fmt::format("copy: {} of {} records, {:.1f} of {:.1f} MiB, {:.1f} MiB/s, {}", copy.records, copy.record_count,
+                     static_cast<double>(copy.bytes) / kMiB, static_cast<double>(copy.byte_count) / kMiB,
+                     copy.bytes_per_second / kMiB, left);
+}
+
+struct Reading {
+  SharesOfPools pools;
+  // Of nodes that did not answer, or not so that it can be understood.
+  std::string silent;
+};
+
+Reading Read(const std::vector<ReplicationReport>& reports) {
+  Reading reading;
+  for (const ReplicationReport& report : reports) {
+    if (!report.json) {
+      reading.silent += report.json.error().message + "\n";
+    } else if (!AddReport(*report.json, reading.pools)) {
+      reading.silent +=
+          fmt::format("{}:{}{}: the answer is not understood\n", report.from.host, report.from.port, kPath);
+    }
+  }
+  return reading;
+}
+
+// The primary first.
+std::vector<std::pair<std::string, Share>> Rows(const Shares& shares) {
+  std::vector<std::pair<std::string, Share>> rows(shares.begin(), shares.end());
+  std::ranges::sort(rows, {}, [](const auto& row) { return std::pair(row.second.role != "PRIMARY", row.first); });
+  return rows;
 }
 
 }  // namespace
@@ -121,32 +214,49 @@ CliResult<std::vector<OperationsAddress>> OperationsOfLab(const std::filesystem:
   return nodes;
 }
 
-std::string ReplicationTable(const std::vector<ReplicationReport>& reports) {
-  constexpr std::string_view kRow = "{:<26} {:<16} {:<10} {:<9} {:>6} {:>10}  {}\n";
-  SharesOfPools pools;
-  std::string silent;
-  for (const ReplicationReport& report : reports) {
-    if (!report.json) {
-      silent += report.json.error().message + "\n";
-    } else if (!AddReport(*report.json, pools)) {
-      silent += fmt::format("{}:{}{}: the answer is not understood\n", report.from.host, report.from.port, kPath);
-    }
-  }
+std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Timestamp now) {
+  constexpr std::string_view kRow = "{:<26} {:<16} {:<10} {:<9} {:>6} {:>10}  {:<24} {}";
+  const auto add_line = [](std::string& table, std::string line) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    table += line + "\n";
+  };
+  const auto [pools, silent] = Read(reports);
   if (pools.empty()) return silent + "no pools\n";
-  std::string table = fmt::format(fmt::runtime(kRow), "POOL", "REGION", "ROLE", "STATUS", "EPOCH", "SEQUENCE", "LAG");
+  std::string table;
+  add_line(table,
+           fmt::format(fmt::runtime(kRow), "POOL", "REGION", "ROLE", "STATUS", "EPOCH", "SEQUENCE", "LAG", "CONTACT"));
   for (const auto& [pool, shares] : pools) {
-    std::vector<std::pair<std::string, Share>> rows(shares.begin(), shares.end());
-    std::ranges::sort(rows, {}, [](const auto& row) { return std::pair(row.second.role != "PRIMARY", row.first); });
-    for (const auto& [region, share] : rows) {
+    for (const auto& [region, share] : Rows(shares)) {
       const bool primary = share.role == "PRIMARY";
-      table += fmt::format(fmt::runtime(kRow), pool, region, share.role, share.status.empty() ? "-" : share.status,
-                           OrDash(share.epoch), OrDash(share.sequence), primary ? "" : Lag(share));
+      add_line(table,
+               fmt::format(fmt::runtime(kRow), pool, region, share.role, share.status.empty() ? "-" : share.status,
+                           OrDash(share.epoch), OrDash(share.sequence), primary ? share.durability : Lag(share),
+                           primary ? "" : Contact(share, now)));
+      if (share.copy) add_line(table, "  " + Progress(*share.copy));
+      if (!share.problem.empty()) add_line(table, "  " + share.problem);
     }
   }
   return table + silent;
 }
 
-CliResult<std::string> ReplicationStatus(const std::vector<OperationsAddress>& nodes) {
+std::string ReplicationLines(const std::vector<ReplicationReport>& reports, Timestamp now) {
+  const std::string time = fmt::format("{:%FT%TZ}", std::chrono::floor<std::chrono::seconds>(now));
+  const auto [pools, silent] = Read(reports);
+  std::string lines;
+  for (const auto& [pool, shares] : pools) {
+    for (const auto& [region, share] : Rows(shares)) {
+      if (share.role == "PRIMARY") continue;
+      lines += fmt::format("{} {} {} {} sequence {}, lag {}, contact {}{}{}\n", time, pool, region, share.status,
+                           OrDash(share.sequence), Lag(share), Contact(share, now),
+                           share.copy ? ", " + Progress(*share.copy) : "",
+                           share.problem.empty() ? "" : ": " + share.problem);
+    }
+  }
+  if (pools.empty()) lines += time + " no pools\n";
+  return lines + silent;
+}
+
+std::vector<ReplicationReport> AskNodes(const std::vector<OperationsAddress>& nodes) {
   std::vector<ReplicationReport> reports;
   for (const OperationsAddress& node : nodes) {
     const CliResult<HttpAnswer> answer = HttpGet(node.host, node.port, kPath, kTimeout);
@@ -160,7 +270,12 @@ CliResult<std::string> ReplicationStatus(const std::vector<OperationsAddress>& n
     }
     reports.push_back({node, std::move(text)});
   }
-  const std::string table = ReplicationTable(reports);
+  return reports;
+}
+
+CliResult<std::string> ReplicationStatus(const std::vector<OperationsAddress>& nodes, Timestamp now) {
+  const std::vector<ReplicationReport> reports = AskNodes(nodes);
+  const std::string table = ReplicationTable(reports, now);
   if (std::ranges::none_of(reports, [](const ReplicationReport& report) { return report.json.has_value(); })) {
     return Fail("no node answered:\n" + table);
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "cli/failure.h"
 
 namespace symbolon::cli {
@@ -29,9 +30,13 @@ struct ReplicationReport {
 };
 
 // A table for people; pure. Nodes that did not answer, or not so that it can be understood, are named below it.
-std::string ReplicationTable(const std::vector<ReplicationReport>& reports);
+std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Timestamp now);
+// The same for a log: a line with the time for each secondary.
+std::string ReplicationLines(const std::vector<ReplicationReport>& reports, Timestamp now);
 
-// Asks every node, one after the other, and blocks for at most two seconds for each. Fails when none answered.
-CliResult<std::string> ReplicationStatus(const std::vector<OperationsAddress>& nodes);
+// Asks every node, one after the other, and blocks for at most two seconds for each.
+std::vector<ReplicationReport> AskNodes(const std::vector<OperationsAddress>& nodes);
+// The table of what they answer. Fails when none answered.
+CliResult<std::string> ReplicationStatus(const std::vector<OperationsAddress>& nodes, Timestamp now);
 
 }  // namespace symbolon::cli

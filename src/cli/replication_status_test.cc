@@ -9,19 +9,22 @@ namespace {
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
+const Timestamp kNow = FromSeconds(1'800'000'000);
 constexpr const char* kPrimary = R"({"Pools":[{"UserPoolId":"eu-central-1_AbC123xyz","Region":"eu-central-1",
   "Role":"PRIMARY","Epoch":1,"Sequence":42,"Members":[
     {"Region":"eu-central-1","Status":"ACTIVE","Role":"PRIMARY"},
-    {"Region":"us-east-1","Status":"ACTIVE","Role":"SECONDARY","AppliedSequence":40,"LagEntries":2,"LagSeconds":0.25}]}]})";
+    {"Region":"us-east-1","Status":"ACTIVE","Role":"SECONDARY","AppliedSequence":40,"LagEntries":2,
+     "LagSeconds":0.25,"LastContact":1799999999.5,"Connected":true}]}]})";
 constexpr const char* kSecondary = R"({"Pools":[{"UserPoolId":"eu-central-1_AbC123xyz","Region":"us-east-1",
   "Role":"SECONDARY","Epoch":1,"Sequence":41,"Members":[
     {"Region":"eu-central-1","Status":"ACTIVE","Role":"PRIMARY"},
     {"Region":"us-east-1","Status":"ACTIVE","Role":"SECONDARY"}]}]})";
 
 TEST(ReplicationStatusTest, EachRegionTellsItsPositionAndThePrimaryTellsTheLag) {
-  const std::string table = ReplicationTable({{{"127.0.0.1", 2}, kSecondary}, {{"127.0.0.1", 1}, kPrimary}});
+  const std::string table = ReplicationTable({{{"127.0.0.1", 2}, kSecondary}, {{"127.0.0.1", 1}, kPrimary}}, kNow);
   EXPECT_THAT(table, ContainsRegex("eu-central-1_AbC123xyz +eu-central-1 +PRIMARY +ACTIVE +1 +42"));
-  EXPECT_THAT(table, ContainsRegex("eu-central-1_AbC123xyz +us-east-1 +SECONDARY +ACTIVE +1 +41 +2 entries, 0.250 s"));
+  EXPECT_THAT(table, ContainsRegex(
+                         "eu-central-1_AbC123xyz +us-east-1 +SECONDARY +ACTIVE +1 +41 +2 entries, 0.250 s +0.5 s ago"));
   EXPECT_LT(table.find(" PRIMARY"), table.find(" SECONDARY"));
 }
 
@@ -33,11 +36,32 @@ TEST(ReplicationStatusTest, LostPrimaryIsShownWithWhatIsStillKnown) {
   EXPECT_THAT(table, HasSubstr("Connection refused"));
 }
 
+constexpr const char* kCopying = R"({"Pools":[{"UserPoolId":"eu-central-1_AbC123xyz","Region":"eu-central-1",
+  "Role":"PRIMARY","Epoch":1,"Sequence":42,"Durability":{"Mode":"SYNC","Fallback":"FALL_BACK"},"Members":[
+    {"Region":"us-east-1","Status":"CREATING","Role":"SECONDARY","LagEntries":42,"Connected":true,"LastContact":1799999990,
+     "Copy":{"Records":250,"RecordCount":1000,"Bytes":1048576,"ByteCount":4194304,"BytesPerSecond":524288,
+             "RemainingSeconds":6}}]}]})";
+
+TEST(ReplicationStatusTest, CopyUnderWayIsShownWithItsPace) {
+  const std::string table = ReplicationTable({{{"h", 1}, kCopying}}, kNow);
+  EXPECT_THAT(table, HasSubstr("copy: 250 of 1000 records, 1.0 of 4.0 MiB, 0.5 MiB/s, 6 s left"));
+  EXPECT_THAT(table, ContainsRegex("PRIMARY .*sync, falls back\n"));
+  EXPECT_THAT(table, ContainsRegex("42 entries +10.0 s ago\n"));
+}
+
+TEST(ReplicationStatusTest, LinesHaveTheTimeAndASecondaryEach) {
+  EXPECT_EQ(
+      ReplicationLines({{{"h", 1}, kPrimary}, {{"h", 2}, kSecondary}}, kNow),
+      "2027-01-15T08:00:00Z eu-central-1_AbC123xyz us-east-1 ACTIVE sequence 41, lag 2 entries, 0.250 s, contact 0.5 s "
+      "ago\n");
+}
+
 TEST(ReplicationStatusTest, WhatIsNotUnderstoodIsSaid) {
   for (const char* answer : {"", "[]", "{}", "<html>"}) {
-    EXPECT_THAT(ReplicationTable({{{"h", 1}, answer}}), HasSubstr("h:1/replication: the answer is not understood"));
+    EXPECT_THAT(ReplicationTable({{{"h", 1}, answer}}, kNow),
+                HasSubstr("h:1/replication: the answer is not understood"));
   }
-  EXPECT_EQ(ReplicationTable({{{"h", 1}, R"({"Pools":[]})"}}), "no pools\n");
+  EXPECT_EQ(ReplicationTable({{{"h", 1}, R"({"Pools":[]})"}}, kNow), "no pools\n");
 }
 
 TEST(ReplicationStatusTest, AddressesAreHostAndPort) {
@@ -49,7 +73,7 @@ TEST(ReplicationStatusTest, AddressesAreHostAndPort) {
 }
 
 TEST(ReplicationStatusTest, NobodyAnsweringIsAFailure) {
-  EXPECT_THAT(ReplicationStatus({{"127.0.0.1", 1}}).error().message, HasSubstr("no node answered"));
+  EXPECT_THAT(ReplicationStatus({{"127.0.0.1", 1}}, kNow).error().message, HasSubstr("no node answered"));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "model/cognito_handlers.h"
 #include "model/cognito_operations.h"
 #include "model/own_operations.h"
+#include "replication/position.h"
 #include "wire/parse.h"
 #include "wire/serialise.h"
 
@@ -148,8 +149,8 @@ asio::awaitable<http::Response> Pipeline::Handle(http::Request request) {
                                services_.clock.SinceBoot() - started, exchange.unknown_members);
   http::Response response = result ? Success(*result, request_id) : Failure(result.error(), request_id);
   if (exchange.position) {
-    response.headers.Set("x-symbolon-position",
-                         fmt::format("{}:{}", exchange.position->epoch().counter(), exchange.position->sequence()));
+    response.headers.Set(std::string(replication::kPositionHeader),
+                         replication::FormatPosition(exchange.pool, *exchange.position));
   }
   co_return response;
 }

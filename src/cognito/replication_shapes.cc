@@ -1,57 +1,121 @@
 #include "cognito/replication_shapes.h"
 
+#include "replication/position.h"
+
 namespace symbolon::cognito {
 namespace {
 
 using replication::Role;
+namespace own = model::own;
 
 double Seconds(std::chrono::microseconds time) { return std::chrono::duration<double>(time).count(); }
 
-model::own::ReplicationMemberType DescribeMember(const replication::MemberStatus& member) {
-  model::own::ReplicationMemberType shown;
+own::ReplicaStatusType StatusOf(replication::pb::MemberState state) {
+  return own::ParseReplicaStatusType(replication::MemberStateName(state)).value_or(own::ReplicaStatusType::kCreating);
+}
+
+std::string PositionOf(const PoolId& pool, const storage::pb::Head& head) {
+  storage::pb::Position position;
+  *position.mutable_epoch() = head.epoch();
+  position.set_sequence(head.sequence());
+  return replication::FormatPosition(pool, position);
+}
+
+own::CopyProgressType DescribeCopy(const replication::CopyProgress& copy) {
+  own::CopyProgressType shown;
+  shown.Records = static_cast<std::int64_t>(copy.records);
+  shown.RecordCount = static_cast<std::int64_t>(copy.record_count);
+  shown.Bytes = static_cast<std::int64_t>(copy.bytes);
+  shown.ByteCount = static_cast<std::int64_t>(copy.byte_count);
+  shown.BytesPerSecond = copy.bytes_per_second;
+  if (copy.remaining) shown.RemainingSeconds = Seconds(*copy.remaining);
+  return shown;
+}
+
+own::DurabilityType DescribeDurability(const replication::DurabilitySetting& setting) {
+  own::DurabilityType shown;
+  shown.Mode = own::DurabilityModeType::kAsync;
+  if (setting.mode == replication::pb::BOUNDED) {
+    shown.Mode = own::DurabilityModeType::kBounded;
+    shown.LagBoundSeconds = static_cast<int>(setting.lag_bound_seconds);
+  }
+  if (setting.mode == replication::pb::SYNC) {
+    shown.Mode = own::DurabilityModeType::kSync;
+    shown.Fallback = setting.falls_back ? own::DurabilityFallbackType::kFallBack : own::DurabilityFallbackType::kRefuse;
+  }
+  return shown;
+}
+
+own::ReplicationMemberType DescribeMember(const PoolId& pool, const replication::MemberStatus& member) {
+  own::ReplicationMemberType shown;
   shown.Region = member.region.value();
-  shown.Role = model::own::ReplicaRoleType::kSecondary;
-  shown.Status = model::own::ParseReplicaStatusType(replication::MemberStateName(member.state))
-                     .value_or(model::own::ReplicaStatusType::kCreating);
-  if (member.acknowledged) shown.AppliedSequence = static_cast<std::int64_t>(member.acknowledged->sequence());
+  shown.Role = own::ReplicaRoleType::kSecondary;
+  shown.Status = StatusOf(member.state);
+  shown.Connected = member.connected;
+  if (member.acknowledged) {
+    shown.AppliedSequence = static_cast<std::int64_t>(member.acknowledged->sequence());
+    shown.AppliedPosition = PositionOf(pool, *member.acknowledged);
+  }
   shown.LagEntries = static_cast<std::int64_t>(member.lag_entries);
   if (member.lag_time) shown.LagSeconds = Seconds(*member.lag_time);
   shown.LastContact = member.last_contact;
+  if (member.copy) shown.Copy = DescribeCopy(*member.copy);
   return shown;
 }
 
 // What a secondary knows of the primary and of itself.
 void DescribeSecondary(const replication::ReplicationStatus& status, const Region& here,
-                       std::vector<model::own::ReplicationMemberType>& members) {
-  model::own::ReplicationMemberType primary;
+                       std::vector<own::ReplicationMemberType>& members) {
+  own::ReplicationMemberType primary;
   primary.Region = status.primary.value();
-  primary.Role = model::own::ReplicaRoleType::kPrimary;
-  primary.Status = model::own::ReplicaStatusType::kActive;
-  if (status.primary_head) primary.AppliedSequence = static_cast<std::int64_t>(status.primary_head->sequence());
+  primary.Role = own::ReplicaRoleType::kPrimary;
+  primary.Status = own::ReplicaStatusType::kActive;
+  primary.Connected = status.primary_connected;
+  if (status.primary_head) {
+    primary.AppliedSequence = static_cast<std::int64_t>(status.primary_head->sequence());
+    primary.AppliedPosition = PositionOf(status.pool, *status.primary_head);
+  }
   primary.LastContact = status.primary_last_contact;
   members.push_back(std::move(primary));
-  model::own::ReplicationMemberType own;
-  own.Region = here.value();
-  own.Role = model::own::ReplicaRoleType::kSecondary;
-  own.Status = model::own::ParseReplicaStatusType(replication::MemberStateName(status.role.state))
-                   .value_or(model::own::ReplicaStatusType::kCreating);
-  if (status.head) own.AppliedSequence = static_cast<std::int64_t>(status.head->sequence());
-  members.push_back(std::move(own));
+
+  own::ReplicationMemberType self;
+  self.Region = here.value();
+  self.Role = own::ReplicaRoleType::kSecondary;
+  self.Status = StatusOf(status.role.state);
+  const std::uint64_t applied = status.head ? status.head->sequence() : 0;
+  if (status.head) {
+    self.AppliedSequence = static_cast<std::int64_t>(applied);
+    self.AppliedPosition = PositionOf(status.pool, *status.head);
+  }
+  if (status.primary_head) {
+    const std::uint64_t heard = status.primary_head->sequence();
+    self.LagEntries = static_cast<std::int64_t>(heard - std::min(heard, applied));
+  }
+  if (status.copy) self.Copy = DescribeCopy(*status.copy);
+  members.push_back(std::move(self));
 }
 
 }  // namespace
 
-model::own::DescribeReplicationResponse DescribeReplicationOf(const replication::ReplicationStatus& status,
-                                                              const Region& here) {
-  model::own::DescribeReplicationResponse shown;
+own::DescribeReplicationResponse DescribeReplicationOf(const replication::ReplicationStatus& status,
+                                                       const Region& here) {
+  own::DescribeReplicationResponse shown;
   shown.UserPoolId = status.pool.value();
   shown.Region = here.value();
   const bool is_primary = status.role.kind == Role::Kind::kPrimary;
-  shown.Role = is_primary ? model::own::ReplicaRoleType::kPrimary : model::own::ReplicaRoleType::kSecondary;
+  shown.Role = is_primary ? own::ReplicaRoleType::kPrimary : own::ReplicaRoleType::kSecondary;
+  if (!status.primary.empty()) shown.PrimaryRegion = status.primary.value();
   shown.Epoch = static_cast<std::int64_t>(status.epoch_counter);
-  if (status.head) shown.Sequence = static_cast<std::int64_t>(status.head->sequence());
+  if (status.head) {
+    shown.Sequence = static_cast<std::int64_t>(status.head->sequence());
+    shown.Position = PositionOf(status.pool, *status.head);
+  }
+  shown.Durability = DescribeDurability(status.durability);
   if (!is_primary) DescribeSecondary(status, here, shown.Members);
-  for (const replication::MemberStatus& member : status.members) shown.Members.push_back(DescribeMember(member));
+  for (const replication::MemberStatus& member : status.members) {
+    shown.Members.push_back(DescribeMember(status.pool, member));
+  }
+  if (!status.problem.empty()) shown.Problem = status.problem;
   return shown;
 }
 

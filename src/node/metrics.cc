@@ -152,18 +152,62 @@ class Metrics::Impl {
     }
     families.push_back(epoch.Take());
     families.push_back(sequence.Take());
+    AddReplicas(readings, families);
+    AddCopies(readings, families);
+    AddPeers(readings, families);
+  }
+
+  static void AddReplicas(const Readings& readings, std::vector<MetricFamily>& families) {
     ReadFamily entries =
         Gauge("symbolon_replication_lag_entries", "Entries of the pool's directory log that the Region still lacks");
     ReadFamily seconds =
         Gauge("symbolon_replication_lag_seconds",
               "Age of the oldest entry that the Region still lacks; 0 if none, absent during its first copy");
-    for (const auto& lag : readings.replication_lags) {
-      const Labels labels = {{"pool", lag.pool.value()}, {"region", lag.region.value()}};
-      entries.Add(static_cast<double>(lag.entries), labels);
-      if (lag.time) seconds.Add(Seconds(*lag.time), labels);
+    ReadFamily sequence = Gauge("symbolon_replication_acknowledged_sequence",
+                                "Sequence of the newest entry that the Region holds durably, as it told");
+    for (const auto& replica : readings.replicas) {
+      const Labels labels = {{"pool", replica.pool.value()}, {"region", replica.region.value()}};
+      entries.Add(static_cast<double>(replica.lag_entries), labels);
+      if (replica.lag_time) seconds.Add(Seconds(*replica.lag_time), labels);
+      if (replica.acknowledged_sequence) sequence.Add(static_cast<double>(*replica.acknowledged_sequence), labels);
     }
     families.push_back(entries.Take());
     families.push_back(seconds.Take());
+    families.push_back(sequence.Take());
+  }
+
+  static void AddCopies(const Readings& readings, std::vector<MetricFamily>& families) {
+    ReadFamily records = Gauge("symbolon_replication_copy_records", "Records of a copy under way that have arrived");
+    ReadFamily record_count = Gauge("symbolon_replication_copy_records_expected", "Records of a copy under way, about");
+    ReadFamily bytes = Gauge("symbolon_replication_copy_bytes", "Octets of a copy under way that have arrived");
+    ReadFamily byte_count = Gauge("symbolon_replication_copy_bytes_expected", "Octets of a copy under way, about");
+    ReadFamily remaining =
+        Gauge("symbolon_replication_copy_remaining_seconds", "Time that a copy under way will still take, about");
+    for (const auto& copy : readings.copies) {
+      const Labels labels = {{"pool", copy.pool.value()}, {"region", copy.region.value()}};
+      records.Add(static_cast<double>(copy.records), labels);
+      record_count.Add(static_cast<double>(copy.record_count), labels);
+      bytes.Add(static_cast<double>(copy.bytes), labels);
+      byte_count.Add(static_cast<double>(copy.byte_count), labels);
+      if (copy.remaining) remaining.Add(Seconds(*copy.remaining), labels);
+    }
+    for (ReadFamily* family : {&records, &record_count, &bytes, &byte_count, &remaining}) {
+      families.push_back(family->Take());
+    }
+  }
+
+  static void AddPeers(const Readings& readings, std::vector<MetricFamily>& families) {
+    ReadFamily connected =
+        Gauge("symbolon_replication_connected", "1 while this Region's connection to the Region is up");
+    ReadFamily contact = Gauge("symbolon_replication_last_contact_timestamp_seconds",
+                               "When anything came from the Region, on this Region's clock");
+    for (const auto& peer : readings.peers) {
+      const Labels labels = {{"region", peer.region.value()}};
+      connected.Add(peer.connected ? 1 : 0, labels);
+      if (peer.last_contact) contact.Add(static_cast<double>(ToMicros(*peer.last_contact)) / 1e6, labels);
+    }
+    families.push_back(connected.Take());
+    families.push_back(contact.Take());
   }
 
   static void AddHttp(const http::ServerCounters& counters, std::vector<MetricFamily>& families) {

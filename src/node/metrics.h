@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "http/server.h"
 
@@ -38,16 +39,35 @@ class Metrics {
       std::uint64_t epoch;
       std::uint64_t sequence;
     };
-    struct ReplicationLag {
+    struct Replica {
       PoolId pool;
-      // The replica that lags.
       Region region;
-      std::uint64_t entries;
+      std::uint64_t lag_entries = 0;
       // nullopt: it takes its first copy.
-      std::optional<std::chrono::nanoseconds> time;
+      std::optional<std::chrono::nanoseconds> lag_time;
+      std::optional<std::uint64_t> acknowledged_sequence;
+    };
+    // A copy of a pool that this Region sends or takes.
+    struct Copy {
+      PoolId pool;
+      // The replica.
+      Region region;
+      std::uint64_t records = 0;
+      std::uint64_t record_count = 0;
+      std::uint64_t bytes = 0;
+      std::uint64_t byte_count = 0;
+      std::optional<std::chrono::nanoseconds> remaining;
+    };
+    struct Peer {
+      Region region;
+      bool connected = false;
+      std::optional<Timestamp> last_contact;
     };
     std::vector<LogPosition> log_positions;
-    std::vector<ReplicationLag> replication_lags;
+    // Of the pools whose primary this Region is.
+    std::vector<Replica> replicas;
+    std::vector<Copy> copies;
+    std::vector<Peer> peers;
     // Token signatures since the start.
     std::uint64_t signatures = 0;
     bool ready = false;

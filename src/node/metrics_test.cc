@@ -12,6 +12,7 @@ namespace symbolon::node {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Every kind of thing once.
 void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
@@ -22,10 +23,20 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
     readings.ready = true;
     readings.signatures += 2;
     readings.log_positions.push_back({PoolId("eu-central-1_A"), 2, 17});
-    readings.replication_lags.push_back(
-        {PoolId("eu-central-1_A"), Region("us-east-1"), 5, std::chrono::milliseconds(250)});
-    // It takes its first copy.
-    readings.replication_lags.push_back({PoolId("eu-central-1_A"), Region("sa-east-1"), 7, std::nullopt});
+    readings.replicas.push_back({.pool = PoolId("eu-central-1_A"),
+                                 .region = Region("us-east-1"),
+                                 .lag_entries = 5,
+                                 .lag_time = std::chrono::milliseconds(250),
+                                 .acknowledged_sequence = 12});
+    readings.replicas.push_back({.pool = PoolId("eu-central-1_A"), .region = Region("ap-south-1"), .lag_entries = 17});
+    readings.copies.push_back({.pool = PoolId("eu-central-1_A"),
+                               .region = Region("ap-south-1"),
+                               .records = 3,
+                               .record_count = 9,
+                               .bytes = 300,
+                               .byte_count = 900,
+                               .remaining = std::chrono::seconds(4)});
+    readings.peers.push_back({.region = Region("us-east-1"), .connected = true, .last_contact = FromSeconds(1'000)});
   });
 }
 
@@ -66,12 +77,18 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_log_sequence{pool=\"eu-central-1_A\"} 17\n",
            "symbolon_replication_lag_entries{pool=\"eu-central-1_A\",region=\"us-east-1\"} 5\n",
            "symbolon_replication_lag_seconds{pool=\"eu-central-1_A\",region=\"us-east-1\"} 0.25\n",
+           "symbolon_replication_acknowledged_sequence{pool=\"eu-central-1_A\",region=\"us-east-1\"} 12\n",
+           "symbolon_replication_lag_entries{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 17\n",
+           "symbolon_replication_copy_records{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 3\n",
+           "symbolon_replication_copy_bytes_expected{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 900\n",
+           "symbolon_replication_copy_remaining_seconds{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 4\n",
+           "symbolon_replication_connected{region=\"us-east-1\"} 1\n",
+           "symbolon_replication_last_contact_timestamp_seconds{region=\"us-east-1\"} 1000\n",
            "symbolon_http_timeouts_total{phase=\"body\"} 4\n",
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }
-  EXPECT_THAT(text, HasSubstr("symbolon_replication_lag_entries{pool=\"eu-central-1_A\",region=\"sa-east-1\"} 7\n"));
-  EXPECT_THAT(text, Not(HasSubstr("symbolon_replication_lag_seconds{pool=\"eu-central-1_A\",region=\"sa-east-1\"}")));
+  EXPECT_THAT(text, Not(HasSubstr("symbolon_replication_lag_seconds{pool=\"eu-central-1_A\",region=\"ap-south-1\"}")));
 }
 
 TEST(Metrics, CountedOnManyThreads_NothingIsLost) {

@@ -117,7 +117,7 @@ class Service::Parts {
         blocking_(kBlockingThreads, kBlockingQueue) {
     metrics.AddSource([this](Metrics::Readings& readings) {
       readings.signatures += signer_.signature_count();
-      ReadLags(readings);
+      ReadReplication(readings);
     });
   }
 
@@ -269,13 +269,31 @@ class Service::Parts {
                                     });
   }
 
-  void ReadLags(Metrics::Readings& readings) {
+  void ReadReplication(Metrics::Readings& readings) {
     if (!replicator_) return;
+    const auto add_copy = [&](const PoolId& pool, const Region& region, const replication::CopyProgress& copy) {
+      readings.copies.push_back({.pool = pool,
+                                 .region = region,
+                                 .records = copy.records,
+                                 .record_count = copy.record_count,
+                                 .bytes = copy.bytes,
+                                 .byte_count = copy.byte_count,
+                                 .remaining = copy.remaining});
+    };
     for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
+      if (status.copy) add_copy(status.pool, config_.region, *status.copy);
       for (const replication::MemberStatus& member : status.members) {
-        readings.replication_lags.push_back(
-            {.pool = status.pool, .region = member.region, .entries = member.lag_entries, .time = member.lag_time});
+        if (member.copy) add_copy(status.pool, member.region, *member.copy);
+        Metrics::Readings::Replica& replica = readings.replicas.emplace_back();
+        replica.pool = status.pool;
+        replica.region = member.region;
+        replica.lag_entries = member.lag_entries;
+        replica.lag_time = member.lag_time;
+        if (member.acknowledged) replica.acknowledged_sequence = member.acknowledged->sequence();
       }
+    }
+    for (const replication::PeerStatus& peer : replicator_->Peers()) {
+      readings.peers.push_back({.region = peer.region, .connected = peer.dialled, .last_contact = peer.last_contact});
     }
   }
 

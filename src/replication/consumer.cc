@@ -96,10 +96,15 @@ Consumer::Step Consumer::MaybeOpen(Instant now) {
     *open.mutable_head() = **std::move(head);
     *open.mutable_history() = *std::move(history);
   }
+  staged_records_ = 0;
+  staged_bytes_ = 0;
   if (*staging) {
     *open.mutable_staging_head() = (*staging)->head;
     open.set_staging_cursor((*staging)->cursor);
-    copy_records_ = (*staging)->records;
+    staged_records_ = (*staging)->records;
+    staged_bytes_ = (*staging)->size_bytes;
+    open.set_staging_records(staged_records_);
+    open.set_staging_bytes(staged_bytes_);
   }
   return step;
 }
@@ -169,9 +174,9 @@ Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
       problem_ = Problem::kNone;
       copy_head_ = outcome.copy().head();
       copy_history_ = outcome.copy().history();
-      copy_record_count_ = outcome.copy().record_count();
       begin_staging_ = !outcome.copy().resumes();
-      if (begin_staging_) copy_records_ = 0;
+      copy_meter_.Begin(begin_staging_ ? 0 : staged_records_, begin_staging_ ? 0 : staged_bytes_,
+                        outcome.copy().record_count(), outcome.copy().size_bytes(), now.since_boot);
       primary_head_ = copy_head_;
       Proceed(step);
       break;
@@ -270,8 +275,10 @@ void Consumer::Proceed(Step& step) {
     pieces_.pop_front();
     queued_bytes_ -= piece.ByteSizeLong();
     WriteStaging write;
+    call_bytes_ = 0;
     write.records.reserve(static_cast<std::size_t>(piece.records_size()));
     for (pb::CopyRecord& record : *piece.mutable_records()) {
+      call_bytes_ += record.key().size() + record.value().size();
       write.records.push_back({std::move(*record.mutable_key()), std::move(*record.mutable_value())});
     }
     call_items_ = write.records.size();
@@ -330,7 +337,7 @@ Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::
       backoff_.Reset();
       break;
     case Call::kWriteStaging:
-      copy_records_ += call_items_;
+      copy_meter_.Add(call_items_, call_bytes_);
       backoff_.Reset();
       if (current) {
         pb::CopyAck& ack = *step.frames.emplace_back().mutable_copy_ack();

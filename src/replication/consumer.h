@@ -15,6 +15,7 @@
 
 #include "base/ids.h"
 #include "replication/backoff.h"
+#include "replication/copy_meter.h"
 #include "replication/link.pb.h"
 #include "replication/options.h"
 #include "replication/status.h"
@@ -98,8 +99,8 @@ class Consumer {
   const std::optional<storage::pb::Head>& primary_head() const { return primary_head_; }
   // The supplier said that this Region has to drop the pool, as this member. Answered once.
   std::optional<std::uint64_t> TakeToldToDrop() { return std::exchange(told_to_drop_, std::nullopt); }
-  std::uint64_t copy_records() const { return copy_records_; }
-  std::uint64_t copy_record_count() const { return copy_record_count_; }
+  // While kCopying.
+  CopyProgress copy_progress(Instant now) const { return copy_meter_.Progress(now.since_boot); }
 
  private:
   Step MaybeOpen(Instant now);
@@ -130,7 +131,7 @@ class Consumer {
   enum class Call { kNone, kApply, kBeginStaging, kWriteStaging, kFlip, kDrop };
   Call call_ = Call::kNone;
   std::uint64_t call_stream_ = 0;
-  std::size_t call_bytes_ = 0;
+  std::uint64_t call_bytes_ = 0;
   std::size_t call_items_ = 0;
   Bytes call_cursor_;
 
@@ -141,8 +142,10 @@ class Consumer {
   bool begin_staging_ = false;
   storage::pb::Head copy_head_;
   storage::pb::History copy_history_;
-  std::uint64_t copy_records_ = 0;
-  std::uint64_t copy_record_count_ = 0;
+  // What of a copy was here when the pool was opened.
+  std::uint64_t staged_records_ = 0;
+  std::uint64_t staged_bytes_ = 0;
+  CopyMeter copy_meter_;
 
   std::optional<storage::pb::Head> primary_head_;
   std::optional<std::uint64_t> told_to_drop_;

@@ -60,7 +60,7 @@ MemberStatus Machine::StatusOf(const PoolId&, Pool& pool, const pb::Member& memb
   status.acknowledged = supplier.acknowledged();
   if (status.acknowledged) status.lag_entries = head - std::min(head, status.acknowledged->sequence());
   if (const auto known = pool.head ? supplier.LagTime(*pool.head, now.wall) : std::nullopt) status.lag_time = known;
-  if (supplier.pinned()) status.copy = CopyProgress{supplier.copy_records_sent(), supplier.copy_record_count()};
+  if (supplier.pinned()) status.copy = supplier.copy_progress(now);
   return status;
 }
 
@@ -72,6 +72,7 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
     status.role = RoleOf(*pool.role, own_);
     status.primary = Region(pool.role->primary());
     status.epoch_counter = pool.role->epoch_counter();
+    status.durability = DurabilityOf(*pool.role);
     if (IsPrimary(pool)) {
       for (const pb::Member& member : pool.role->members()) status.members.push_back(StatusOf(id, pool, member, now));
     }
@@ -82,12 +83,13 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   status.primary_head = pool.consumer->primary_head();
   status.problem = Describe(pool.consumer->problem());
   if (pool.consumer->state() == Consumer::State::kCopying) {
-    status.copy = CopyProgress{pool.consumer->copy_records(), pool.consumer->copy_record_count()};
+    status.copy = pool.consumer->copy_progress(now);
   }
   const auto peer = peers_.find(pool.consumer_peer);
   if (peer == peers_.end()) {
     status.problem = "the primary's Region is not in this Region's topology";
   } else {
+    status.primary_connected = pool.consumer->connected();
     status.primary_last_contact = peer->second.last_contact;
     if (status.problem.empty() && !status.streaming && !pool.consumer->connected())
       status.problem = "no connection to the primary";

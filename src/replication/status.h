@@ -14,10 +14,16 @@
 
 namespace symbolon::replication {
 
+// What of a copy is durable at the replica, and how much there is in all, which may be an estimate.
 struct CopyProgress {
   std::uint64_t records = 0;
-  // Of all; may be an estimate.
   std::uint64_t record_count = 0;
+  // Of keys and values.
+  std::uint64_t bytes = 0;
+  std::uint64_t byte_count = 0;
+  // Since it began or went on; 0 and nullopt: nothing has come since.
+  double bytes_per_second = 0;
+  std::optional<std::chrono::milliseconds> remaining;
 };
 
 // One secondary, as the primary sees it.
@@ -45,6 +51,7 @@ struct ReplicationStatus {
   Role role;
   Region primary;
   std::uint64_t epoch_counter = 0;
+  DurabilitySetting durability;
   // On the primary what is committed, on a secondary what is applied; nullopt: a first copy is under way.
   std::optional<storage::pb::Head> head;
   // The primary's list.
@@ -53,6 +60,7 @@ struct ReplicationStatus {
   // Of a secondary: whether it has the primary's stream, what it heard last, and why it has not ("" if it has).
   bool streaming = false;
   std::optional<storage::pb::Head> primary_head;
+  bool primary_connected = false;
   std::optional<Timestamp> primary_last_contact;
   std::optional<CopyProgress> copy;
   std::string problem;

@@ -105,12 +105,14 @@ void Supplier::AnswerCopy(const pb::Open& open, bool may_copy, Instant now) {
   const bool resumes = open.has_staging_head() && SameHead(open.staging_head(), copy_->head());
   if (resumes) ++counters_.copies_resumed;
   copy_cursor_ = resumes ? open.staging_cursor() : Bytes();
-  if (!resumes) copy_records_sent_ = 0;
+  copy_meter_.Begin(resumes ? open.staging_records() : 0, resumes ? open.staging_bytes() : 0, copy_->record_count(),
+                    copy_->size_bytes(), now.since_boot);
   copy_progress_at_ = now.since_boot;
   pb::Outcome::Copy& copy = *outcome.mutable_copy();
   *copy.mutable_head() = copy_->head();
   *copy.mutable_history() = copy_->history();
   copy.set_record_count(copy_->record_count());
+  copy.set_size_bytes(copy_->size_bytes());
   copy.set_resumes(resumes);
   Answer(std::move(outcome), State::kCopying);
 }
@@ -172,7 +174,10 @@ void Supplier::OnCopyAck(const pb::CopyAck& ack, Instant now) {
   const auto known = std::ranges::find(sent_, ack.cursor(), &Sent::cursor);
   if (known == sent_.end()) return Finish(pb::PROTOCOL);
   const auto end = std::next(known);
-  for (auto piece = sent_.begin(); piece != end; ++piece) window_.Give(piece->size_bytes);
+  for (auto piece = sent_.begin(); piece != end; ++piece) {
+    window_.Give(piece->size_bytes);
+    copy_meter_.Add(piece->records, piece->record_bytes);
+  }
   sent_.erase(sent_.begin(), end);
   copy_progress_at_ = now.since_boot;
 }
@@ -276,17 +281,18 @@ std::optional<pb::Frame> Supplier::NextPiece(Instant now) {
     state_ = State::kFlipping;
     return frame;
   }
-  std::size_t size_bytes = kOverheadBytes;
+  Sent sent{.records = records->size()};
   for (storage::Record& record : *records) {
-    size_bytes += record.id.size() + record.value.size() + kOverheadBytes;
+    sent.record_bytes += record.id.size() + record.value.size();
     pb::CopyRecord& out = *piece.add_records();
     out.set_key(std::move(record.id));
     out.set_value(std::move(record.value));
   }
   copy_cursor_ = piece.records().rbegin()->key();
-  copy_records_sent_ += static_cast<std::uint64_t>(piece.records_size());
-  window_.Take(size_bytes);
-  sent_.push_back(Sent{.cursor = copy_cursor_, .size_bytes = size_bytes});
+  sent.cursor = copy_cursor_;
+  sent.size_bytes = sent.record_bytes + (sent.records + 1) * kOverheadBytes;
+  window_.Take(sent.size_bytes);
+  sent_.push_back(std::move(sent));
   return frame;
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/ids.h"
+#include "replication/copy_meter.h"
 #include "replication/link.pb.h"
 #include "replication/options.h"
 #include "replication/role.pb.h"
@@ -63,13 +64,15 @@ class Supplier {
   bool pinned() const { return copy_ != nullptr; }
   // Age, on this Region's clock, of the oldest entry up to `head` that is not acknowledged. nullopt: no longer known.
   std::optional<std::chrono::microseconds> LagTime(const storage::pb::Head& head, Timestamp now);
-  std::uint64_t copy_records_sent() const { return copy_records_sent_; }
-  std::uint64_t copy_record_count() const { return copy_ == nullptr ? 0 : copy_->record_count(); }
+  // While pinned().
+  CopyProgress copy_progress(Instant now) const { return copy_meter_.Progress(now.since_boot); }
 
  private:
   struct Sent {
     std::uint64_t last_sequence = 0;  // of a batch
-    Bytes cursor;                     // of a piece
+    Bytes cursor;                     // of a piece, as the next two
+    std::uint64_t records = 0;
+    std::uint64_t record_bytes = 0;
     std::size_t size_bytes = 0;
   };
 
@@ -100,7 +103,7 @@ class Supplier {
 
   std::unique_ptr<storage::CopySource> copy_;
   Bytes copy_cursor_;
-  std::uint64_t copy_records_sent_ = 0;
+  CopyMeter copy_meter_;
   std::chrono::nanoseconds copy_progress_at_{};
 
   // Commit time of the entry with this sequence, the oldest not acknowledged.

@@ -30,6 +30,7 @@ class LocalCopySource final : public CopySource {
   const pb::Head& head() const override { return head_; }
   const pb::History& history() const override { return history_; }
   std::uint64_t record_count() const override { return record_count_; }
+  std::uint64_t size_bytes() const override { return size_bytes_; }
 
   StoreResult<std::vector<Record>> Next(BytesView cursor, std::size_t limit_bytes) override {
     const auto stored = view_.engine->Iterate(records_, keys::PrefixEnd(records_), Caching::kPassBy);
@@ -49,15 +50,18 @@ class LocalCopySource final : public CopySource {
 
   StoreResult<void> Count(Engine& engine) {
     const auto stored = view_.engine->Iterate(records_, keys::PrefixEnd(records_));
-    std::uint64_t size_bytes = 0;
+    std::uint64_t stored_bytes = 0;
     for (; stored->Valid() && record_count_ < kCountedRecordsMax; stored->Next()) {
-      size_bytes += stored->key().size() + stored->value().size();
+      stored_bytes += stored->key().size() + stored->value().size();
       ++record_count_;
     }
     SYMBOLON_TRY_VOID(stored->status());
+    size_bytes_ = stored_bytes - record_count_ * records_.size();
     if (stored->Valid()) {
       const std::uint64_t total_bytes = engine.EstimateBytes(records_, keys::PrefixEnd(records_));
-      record_count_ = std::max(record_count_, total_bytes / (size_bytes / record_count_));
+      const std::uint64_t counted = record_count_;
+      record_count_ = std::max(counted, total_bytes / (stored_bytes / counted));
+      size_bytes_ = record_count_ * (size_bytes_ / counted);
     }
     return {};
   }
@@ -68,6 +72,7 @@ class LocalCopySource final : public CopySource {
   pb::Head head_;
   pb::History history_;
   std::uint64_t record_count_ = 0;
+  std::uint64_t size_bytes_ = 0;
 };
 
 void DeleteGeneration(EngineBatch& batch, const PoolId& pool, std::uint64_t generation) {
@@ -102,7 +107,7 @@ StoreResult<std::optional<Store::Staging>> LocalStore::FindStaging(const PoolId&
   SYMBOLON_TRY(std::optional<pb::StagingState> state, ReadStaging(pool));
   if (!state) return std::nullopt;
   return Staging{std::move(*state->mutable_head()), std::move(*state->mutable_history()),
-                 std::move(*state->mutable_cursor()), state->records()};
+                 std::move(*state->mutable_cursor()), state->records(), state->size_bytes()};
 }
 
 StoreResult<void> LocalStore::BeginStaging(const PoolId& pool, const pb::Head& head, const pb::History& history) {
@@ -146,6 +151,7 @@ StoreResult<void> LocalStore::WriteStaging(const PoolId& pool, const std::vector
       return Err(StoreError{StoreErrorCode::kGap, "copied records do not ascend from the cursor"});
     }
     state->set_cursor(record.id);
+    state->set_size_bytes(state->size_bytes() + record.id.size() + record.value.size());
     batch.Put(keys::Record(pool, state->generation(), record.id), record.value);
   }
   state->set_records(state->records() + records.size());

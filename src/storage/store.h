@@ -192,6 +192,8 @@ class CopySource {
   virtual StoreResult<std::vector<Record>> Next(BytesView cursor, std::size_t limit_bytes) = 0;
   // All records, for progress; may be an estimate.
   virtual std::uint64_t record_count() const = 0;
+  // Of all keys and values, as Next() gives them.
+  virtual std::uint64_t size_bytes() const = 0;
 };
 
 // ---- notices ----
@@ -270,6 +272,7 @@ class Store {
     pb::History history;
     Bytes cursor;
     std::uint64_t records = 0;
+    std::uint64_t size_bytes = 0;
   };
   virtual StoreResult<std::optional<Staging>> FindStaging(const PoolId& pool) = 0;
   virtual StoreResult<void> BeginStaging(const PoolId& pool, const pb::Head& head, const pb::History& history) = 0;

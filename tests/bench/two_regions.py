@@ -51,7 +51,7 @@ def lag(options):
                 watching = looks.start(where, seconds=options.lag_seconds + 3, rate=LOOKS_PER_SECOND, core=None, record=where / 'seen',
                                        extract=f'symbolon_log_sequence{{pool="{pool}"}} ')
                 updating = updates.start(where, seconds=options.lag_seconds, rate=UPDATES_PER_SECOND, core=None, record=where / 'made',
-                                         extract='x-symbolon-position: 1:')
+                                         extract='x-symbolon-position: ')
                 made, seen = Load.finish(updating), Load.finish(watching)
             api.close()
         # The second Region's positions by time: the first look that shows an update bounds its lag.

@@ -212,9 +212,16 @@ test('roles, positions and lag are told by the operation and by the tool', async
     const { Members } = await describeReplication(lab, lab.primary.name, pool.Id);
     return Members.find((each) => each.Region === RegionName).LagEntries === 0;
   });
+  assert.ok(member.Connected);
+  assert.ok(Math.abs(member.LastContact - Date.now() / 1000) < 60);
+  assert.match(member.AppliedPosition, new RegExp(`^${member.AppliedSequence}@1\\.${lab.primary.name}\\.[0-9a-f]{32}/${pool.Id}$`));
+  assert.equal(theirs.PrimaryRegion, lab.primary.name);
+  assert.deepEqual(ours.Durability, { Mode: 'ASYNC' });
   const shown = await lab.symbolon('replication', 'status', '--dir', lab.dir);
   assert.match(shown, new RegExp(pool.Id));
   assert.match(shown, /PRIMARY[^]*SECONDARY/);
+  const watched = await lab.symbolon('replication', 'status', '--watch', '--every', '0.1', '--times', '3', '--dir', lab.dir);
+  assert.equal(watched.match(new RegExp(`${pool.Id} ${RegionName} ACTIVE sequence \\d+, lag `, 'g')).length, 3);
 });
 
 test('under a replica, the key may not go back to an AWS-owned one', async () => {

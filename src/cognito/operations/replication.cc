@@ -15,6 +15,7 @@ model::ApiResult<model::own::DescribeReplicationResponse> DescribeReplication(
   alone.role = replication::RoleOf(call.role(), here);
   alone.primary = Region(call.role().primary());
   alone.epoch_counter = call.role().epoch_counter();
+  alone.durability = replication::DurabilityOf(call.role());
   if (const auto head = call.tx().snapshot().Head(call.pool_id())) alone.head = *head;
   return DescribeReplicationOf(alone, here);
 }
