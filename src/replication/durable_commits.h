@@ -1,0 +1,65 @@
+// The one place at which changes of a pool's directory are committed for somebody who gets an answer: it commits, and
+// answers when the pool's durability allows (replication protocol §6).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "replication/durability_gate.h"
+#include "replication/roles.h"
+#include "storage/store.h"
+
+namespace symbolon::replication {
+
+enum class CommitErrorCode {
+  // The store's own answer: CommitError::store.
+  kStore,
+  // BOUNDED: the replicas lag too much. Nothing was written; may be tried again.
+  kBehind,
+  // SYNC: no replica is in reach. Nothing was written; may be tried again.
+  kOutOfReach,
+  // SYNC: written here, and not confirmed by a replica. The write stays if this Region does: its outcome is not known
+  // until one has it, or another Region has become primary.
+  kUnconfirmed,
+};
+
+struct CommitError {
+  CommitErrorCode code = CommitErrorCode::kStore;
+  std::optional<storage::StoreError> store;
+  // With kBehind; nullopt: no ACTIVE secondary is heard of.
+  std::optional<std::chrono::microseconds> lag;
+  // With kUnconfirmed.
+  std::optional<storage::pb::Position> position;
+};
+
+struct DurablyCommitted {
+  storage::Committed committed;
+  // SYNC: answered without a replica, as the pool's setting has it. The answer says so.
+  bool fell_back = false;
+};
+
+using DurableCommitResult = Result<DurablyCommitted, CommitError>;
+
+// Thread-safe.
+class DurableCommits {
+ public:
+  // `gate`: nullptr where there are no other Regions. Both outlive this object and what it was given.
+  DurableCommits(storage::Store& store, DurabilityGate* gate) : store_(store), gate_(gate) {}
+
+  // `role`: the pool's role record as the plan read it, which is in the commit's read set. Never blocks; `done` runs
+  // once, on any thread, also within the call. Changes of the role record itself do not wait: they are how a pool whose
+  // replicas are lost is helped. Nor do facts and regional settings.
+  void Submit(storage::Commit commit, const pb::RoleRecord& role,
+              std::move_only_function<void(DurableCommitResult)> done);
+
+ private:
+  void SubmitToStore(storage::Commit commit, const DurabilitySetting& setting,
+                     std::move_only_function<void(DurableCommitResult)> done);
+
+  storage::Store& store_;
+  DurabilityGate* const gate_;
+};
+
+}  // namespace symbolon::replication
