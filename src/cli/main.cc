@@ -10,6 +10,7 @@
 
 #include "cli/control.h"
 #include "cli/lab.h"
+#include "cli/replication_durability.h"
 #include "cli/replication_status.h"
 #include "cli/replication_watch.h"
 #include "cli/settings.h"
@@ -36,6 +37,9 @@ struct Commands {
   LabPrograms programs;
   std::string region;
   std::vector<std::string> operations;
+  DurabilityRequest durability;
+  bool refuse = false;
+  std::string endpoint;
   bool watch = false;
   double watch_interval_s = 1;
   std::optional<int> watch_times;
@@ -81,9 +85,47 @@ struct Commands {
     });
   }
 
-  void AddReplicationStatus(CLI::App& app) {
+  void AddReplicationDurability(CLI::App* replication) {
+    CLI::App* command = replication->add_subcommand("durability", "When the writes of a pool are answered");
+    command->add_option("POOL", durability.pool, "The pool's id")->required();
+    command
+        ->add_option("MODE", durability.mode,
+                     "async: when its primary has them; bounded: as long as an ACTIVE replica "
+                     "is less than --seconds behind; sync: when a replica has them too")
+        ->required()
+        ->check(CLI::IsMember({"async", "bounded", "sync"}));
+    command->add_option("--seconds", durability.lag_bound_seconds, "The bound of bounded")->check(CLI::Range(1, 3600));
+    CLI::Option* fallback =
+        command->add_flag("--fallback", durability.falls_back, "sync with no replica in reach: go on, and say so");
+    command->add_flag("--refuse", refuse, "sync with no replica in reach: refuse (default)")->excludes(fallback);
+    CLI::Option* dir = command->add_option("--dir", flags.dir, "The lab's folder")->type_name("DIR");
+    dir->capture_default_str();
+    command
+        ->add_option("--endpoint", endpoint,
+                     "Call this API instead, over plain HTTP, with AWS_ACCESS_KEY_ID, "
+                     "AWS_SECRET_ACCESS_KEY and AWS_REGION")
+        ->type_name("HOST:PORT");
+    command->callback([this] { run = [this] { return ChangeDurability(); }; });
+  }
+
+  CliResult<void> ChangeDurability() const {
+    if (!endpoint.empty()) {
+      SYMBOLON_TRY(const ApiAccess access, AccessFromEnvironment(endpoint));
+      return SetDurability(access, durability, SystemClock());
+    }
+    SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
+    SYMBOLON_TRY(const ApiAccess access, PrimaryOfLab(settings, durability.pool));
+    return SetDurability(access, durability, SystemClock());
+  }
+
+  void AddReplication(CLI::App& app) {
     CLI::App* replication = app.add_subcommand("replication", "What the Regions know of each other");
     replication->require_subcommand(1);
+    AddReplicationStatus(replication);
+    AddReplicationDurability(replication);
+  }
+
+  void AddReplicationStatus(CLI::App* replication) {
     CLI::App* status = replication->add_subcommand("status", "Roles, positions and lag of every pool");
     CLI::Option* dir = status->add_option("--dir", flags.dir, "Ask the nodes of this lab")->type_name("DIR");
     dir->capture_default_str();
@@ -128,7 +170,7 @@ struct Commands {
     AddLabVerb(lab, "start", "Start a Region that is down, and wait until it serves", true);
     AddLabVerb(lab, "status", "Say what runs", false);
     AddLabVerb(lab, "down", "End the lab from another terminal", false);
-    AddReplicationStatus(app);
+    AddReplication(app);
   }
 };
 

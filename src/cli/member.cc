@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "cli/files.h"
-#include "cli/http_get.h"
+#include "cli/http_client.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {

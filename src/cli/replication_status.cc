@@ -10,7 +10,7 @@
 #include <map>
 #include <optional>
 
-#include "cli/http_get.h"
+#include "cli/http_client.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {
@@ -212,6 +212,17 @@ CliResult<std::vector<OperationsAddress>> OperationsOfLab(const std::filesystem:
   std::vector<OperationsAddress> nodes;
   for (const LabRegion& region : settings.regions) nodes.push_back({std::string(kLoopback), region.operations_port});
   return nodes;
+}
+
+bool IsPrimary(const ReplicationReport& report, const std::string& pool) {
+  boost::system::error_code error;
+  const json::value parsed = report.json ? json::parse(*report.json, error) : json::value();
+  const json::array* pools = error || !parsed.is_object() ? nullptr : Array(parsed.get_object(), "Pools");
+  if (pools == nullptr) return false;
+  return std::ranges::any_of(*pools, [&](const json::value& value) {
+    const json::object* known = value.if_object();
+    return known != nullptr && Text(*known, "UserPoolId") == pool && Text(*known, "Role") == "PRIMARY";
+  });
 }
 
 std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Timestamp now) {

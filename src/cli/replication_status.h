@@ -29,6 +29,9 @@ struct ReplicationReport {
   CliResult<std::string> json;
 };
 
+// It says that its Region is the primary of the pool.
+bool IsPrimary(const ReplicationReport& report, const std::string& pool);
+
 // A table for people; pure. Nodes that did not answer, or not so that it can be understood, are named below it.
 std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Timestamp now);
 // The same for a log: a line with the time for each secondary.

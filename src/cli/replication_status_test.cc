@@ -30,7 +30,7 @@ TEST(ReplicationStatusTest, EachRegionTellsItsPositionAndThePrimaryTellsTheLag) 
 
 TEST(ReplicationStatusTest, LostPrimaryIsShownWithWhatIsStillKnown) {
   const std::string table = ReplicationTable(
-      {{{"127.0.0.1", 1}, Fail("127.0.0.1:1/replication: Connection refused")}, {{"127.0.0.1", 2}, kSecondary}});
+      {{{"127.0.0.1", 1}, Fail("127.0.0.1:1/replication: Connection refused")}, {{"127.0.0.1", 2}, kSecondary}}, kNow);
   EXPECT_THAT(table, ContainsRegex("eu-central-1 +PRIMARY +ACTIVE +- +-"));
   EXPECT_THAT(table, ContainsRegex("us-east-1 +SECONDARY +ACTIVE +1 +41 +-"));
   EXPECT_THAT(table, HasSubstr("Connection refused"));

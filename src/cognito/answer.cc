@@ -7,6 +7,7 @@
 namespace symbolon::cognito {
 namespace {
 
+constexpr int kServiceUnavailable = 503;
 constexpr const char* kJson = "application/x-amz-json-1.1";
 
 // A header value may not break its line; messages echo what clients sent.
@@ -36,6 +37,7 @@ http::Response Failure(const model::ApiError& error, const std::string& request_
                                       {"x-amzn-ErrorType", name + ":"},
                                       {"x-amzn-ErrorMessage", OneLine(error.message)}},
                           .body = boost::json::serialize(body)};
+  if (response.status == kServiceUnavailable) response.headers.Set("Retry-After", "1");
   AllowAnyOrigin(response);
   return response;
 }
@@ -46,7 +48,7 @@ http::Response Preflight() {
       .headers =
           {{"Access-Control-Allow-Headers",
             "cache-control,content-type,x-amz-target,x-amz-user-agent,authorization,x-amz-date,x-amz-security-token,"
-            "amz-sdk-request,amz-sdk-invocation-id,x-amz-content-sha256"},
+            "amz-sdk-request,amz-sdk-invocation-id,x-amz-content-sha256,x-symbolon-position"},
            {"Access-Control-Allow-Methods", "GET,POST,OPTIONS"},
            {"Access-Control-Max-Age", "172800"}},
       .body = {}};
@@ -57,7 +59,8 @@ http::Response Preflight() {
 void AllowAnyOrigin(http::Response& response) {
   response.headers.Set("Access-Control-Allow-Origin", "*");
   response.headers.Set("Access-Control-Expose-Headers",
-                       "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date,x-symbolon-position");
+                       "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date,Retry-After,x-symbolon-position,x-"
+                       "symbolon-durability");
 }
 
 }  // namespace symbolon::cognito

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "http/message.h"
 #include "model/api_error.h"
 
 namespace symbolon::cognito {
+
+// "fell-back": the write was answered before a replica confirmed it, although the pool asks for that.
+inline constexpr std::string_view kDurabilityHeader = "x-symbolon-durability";
 
 http::Response Success(std::string json, const std::string& request_id);
 http::Response Failure(const model::ApiError& error, const std::string& request_id);

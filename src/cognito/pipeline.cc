@@ -9,11 +9,11 @@
 #include "cognito/answer.h"
 #include "cognito/auth_errors.h"
 #include "cognito/pool_settings.h"
+#include "cognito/replication_waits.h"
 #include "http/await.h"
 #include "model/cognito_handlers.h"
 #include "model/cognito_operations.h"
 #include "model/own_operations.h"
-#include "replication/position.h"
 #include "wire/parse.h"
 #include "wire/serialise.h"
 
@@ -34,28 +34,9 @@ constexpr std::size_t kBodyLimitBytes = 64 * 1024;
 // A conflict means that another commit went through, so this many in a row mean heavy traffic on one record.
 constexpr int kAttemptsMax = 32;
 constexpr std::chrono::seconds kSigningKeyWait{10};
+constexpr const char* kFellBack = "fell-back";
 
 ApiError Internal() { return {ErrorCode::kInternalErrorException, "Something went wrong."}; }
-
-ApiError Translate(const storage::StoreError& error) {
-  using Code = storage::StoreErrorCode;
-  switch (error.code) {
-    case Code::kConflict:
-      return {ErrorCode::kTooManyRequestsException, "Rate exceeded"};
-    case Code::kFull:
-    case Code::kUnavailable:
-      return {ErrorCode::kServiceUnavailableException, "Changes cannot be stored at present."};
-    case Code::kNotWriter:
-      return {ErrorCode::kServiceUnavailableException, "The user pool's primary Region is changing."};
-    case Code::kExpired:
-      return {ErrorCode::kNotAuthorizedException, "Invalid session for the user, session is expired."};
-    case Code::kUnknownOutcome:
-    case Code::kGap:
-    case Code::kCorrupt:
-      return Internal();
-  }
-  return Internal();
-}
 
 ApiError Translate(const http::SigV4Error& error) {
   switch (error.code) {
@@ -112,7 +93,9 @@ struct Pipeline::Exchange {
   PoolId pool;
   Preparation preparation;
   std::shared_ptr<const keys::PoolKeys> new_pool_keys;
+  // Of the write.
   std::optional<storage::pb::Position> position;
+  bool fell_back = false;
 };
 
 // One attempt at its plan.
@@ -149,9 +132,9 @@ asio::awaitable<http::Response> Pipeline::Handle(http::Request request) {
                                services_.clock.SinceBoot() - started, exchange.unknown_members);
   http::Response response = result ? Success(*result, request_id) : Failure(result.error(), request_id);
   if (exchange.position) {
-    response.headers.Set(std::string(replication::kPositionHeader),
-                         replication::FormatPosition(exchange.pool, *exchange.position));
+    response.headers.Set(replication::kPositionHeader, replication::FormatPosition(exchange.pool, *exchange.position));
   }
+  if (exchange.fell_back) response.headers.Set(kDurabilityHeader, kFellBack);
   co_return response;
 }
 
@@ -183,20 +166,23 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
     co_return *std::move(answer);
   }
 
-  // 4. Whose pool, by its id, its client or its token.
+  // 4. What the caller has seen elsewhere is here.
+  SYMBOLON_CO_TRY_VOID(co_await AwaitPosition(services_, exchange.http));
+
+  // 5. Whose pool, by its id, its client or its token.
   SYMBOLON_CO_TRY_VOID(FindPool(exchange));
 
-  // 5. A secondary passes on what its members' states need.
+  // 6. A secondary passes on what its members' states need.
   if (Is(operation, COp::kUpdateUserPoolReplica)) {
     Attempt attempt;
     SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
     if (!IsPrimary(*attempt.role)) co_return co_await Forward(exchange);
   }
 
-  // 6. What the plan needs and has to be waited for.
+  // 7. What the plan needs and has to be waited for.
   SYMBOLON_CO_TRY_VOID(co_await Prepare(exchange));
 
-  // 7. Plan, commit, and again after a conflict.
+  // 8. Plan, commit, and again after a conflict.
   co_return co_await PlanAndCommit(exchange);
 }
 
@@ -398,17 +384,20 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
                                  exchange.pool.value(), call.role().primary()));
     }
 
-    auto committed = co_await http::AwaitCallback<storage::StoreResult<storage::Committed>>(
-        [&](auto done) { services_.store.Submit(tx.TakeCommit(), std::move(done)); });
+    auto committed = co_await http::AwaitCallback<replication::DurableCommitResult>(
+        [&](auto done) { services_.commits.Submit(tx.TakeCommit(), call.role(), std::move(done)); });
     if (committed) {
-      exchange.position = committed->position;
+      exchange.position = committed->committed.position;
+      exchange.fell_back = committed->fell_back;
       co_return answer;
     }
-    if (committed.error().code != storage::StoreErrorCode::kConflict) {
+    exchange.position = committed.error().position;
+    if (IsConflict(committed.error())) continue;
+    if (committed.error().store) {
       log::Error("{} in pool {} was not committed: {}", exchange.operation->name, exchange.pool.value(),
-                 committed.error().detail);
-      co_return Err(Translate(committed.error()));
+                 committed.error().store->detail);
     }
+    co_return Err(ToApiError(committed.error(), exchange.pool, services_.region.region));
   }
   co_return Fail(ErrorCode::kTooManyRequestsException, "Rate exceeded");
 }

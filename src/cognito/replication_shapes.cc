@@ -32,20 +32,6 @@ own::CopyProgressType DescribeCopy(const replication::CopyProgress& copy) {
   return shown;
 }
 
-own::DurabilityType DescribeDurability(const replication::DurabilitySetting& setting) {
-  own::DurabilityType shown;
-  shown.Mode = own::DurabilityModeType::kAsync;
-  if (setting.mode == replication::pb::BOUNDED) {
-    shown.Mode = own::DurabilityModeType::kBounded;
-    shown.LagBoundSeconds = static_cast<int>(setting.lag_bound_seconds);
-  }
-  if (setting.mode == replication::pb::SYNC) {
-    shown.Mode = own::DurabilityModeType::kSync;
-    shown.Fallback = setting.falls_back ? own::DurabilityFallbackType::kFallBack : own::DurabilityFallbackType::kRefuse;
-  }
-  return shown;
-}
-
 own::ReplicationMemberType DescribeMember(const PoolId& pool, const replication::MemberStatus& member) {
   own::ReplicationMemberType shown;
   shown.Region = member.region.value();
@@ -97,6 +83,20 @@ void DescribeSecondary(const replication::ReplicationStatus& status, const Regio
 
 }  // namespace
 
+own::DurabilityType DescribeDurability(const replication::DurabilitySetting& setting) {
+  own::DurabilityType shown;
+  shown.Mode = own::DurabilityModeType::kAsync;
+  if (setting.mode == replication::pb::BOUNDED) {
+    shown.Mode = own::DurabilityModeType::kBounded;
+    shown.LagBoundSeconds = static_cast<int>(setting.lag_bound_seconds);
+  }
+  if (setting.mode == replication::pb::SYNC) {
+    shown.Mode = own::DurabilityModeType::kSync;
+    shown.Fallback = setting.falls_back ? own::DurabilityFallbackType::kFallBack : own::DurabilityFallbackType::kRefuse;
+  }
+  return shown;
+}
+
 own::DescribeReplicationResponse DescribeReplicationOf(const replication::ReplicationStatus& status,
                                                        const Region& here) {
   own::DescribeReplicationResponse shown;
@@ -111,6 +111,8 @@ own::DescribeReplicationResponse DescribeReplicationOf(const replication::Replic
     shown.Position = PositionOf(status.pool, *status.head);
   }
   shown.Durability = DescribeDurability(status.durability);
+  if (is_primary && status.durability.mode != replication::pb::ASYNC)
+    shown.Durability->OutOfReach = status.out_of_reach;
   if (!is_primary) DescribeSecondary(status, here, shown.Members);
   for (const replication::MemberStatus& member : status.members) {
     shown.Members.push_back(DescribeMember(status.pool, member));

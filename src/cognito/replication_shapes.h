@@ -7,6 +7,8 @@
 namespace symbolon::cognito {
 
 // `here`: the Region that says so.
+model::own::DurabilityType DescribeDurability(const replication::DurabilitySetting& setting);
+
 model::own::DescribeReplicationResponse DescribeReplicationOf(const replication::ReplicationStatus& status,
                                                               const Region& here);
 

@@ -20,6 +20,8 @@
 #include "keys/key_service.h"
 #include "model/api_error.h"
 #include "model/operations.h"
+#include "replication/durable_commits.h"
+#include "replication/position_gate.h"
 #include "storage/store.h"
 #include "wire/request.h"
 
@@ -59,6 +61,11 @@ struct Services {
   ForwardMemberState forward_member_state;
   KeyServiceCall call_key_service;
   ReplicationStatusOf replication_status;
+  // By which every change is committed.
+  replication::DurableCommits& commits;
+  // Where requests wait for a position, and for how long; nullptr where there are no other Regions.
+  replication::PositionGate* positions = nullptr;
+  std::chrono::milliseconds position_wait{};
 };
 
 }  // namespace symbolon::cognito

@@ -122,7 +122,10 @@ Services ApiRegion::services() {
                                          auto done) { forward_member_state(pool, member, state, std::move(done)); },
           .call_key_service = [this](const auto& operation,
                                      const auto& request) { return call_key_service(operation, request); },
-          .replication_status = {}};
+          .replication_status = {},
+          .commits = commits_,
+          .positions = &positions_,
+          .position_wait = std::chrono::seconds(2)};
 }
 
 http::Request ApiRegion::Request(std::string_view operation, std::string_view body) const {

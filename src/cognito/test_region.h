@@ -64,6 +64,9 @@ class ApiRegion {
 
   Services services();
   directory::TestStore& store() { return store_; }
+  // As the replication machine would drive them.
+  replication::DurabilityGate& durability() { return durability_; }
+  replication::PositionGate& positions() { return positions_; }
   keys::local::LocalKeyProvider& key_service() { return *key_service_; }
   keys::Keyring& keyring() { return *keyring_; }
   const directory::RegionSettings& settings() const { return settings_; }
@@ -81,6 +84,9 @@ class ApiRegion {
   Clock& clock_;
   directory::RegionSettings settings_;
   directory::TestStore store_;
+  replication::DurabilityGate durability_{std::chrono::seconds(2)};
+  replication::DurableCommits commits_{store_.store(), &durability_};
+  replication::PositionGate positions_{store_.store()};
   TemporaryDirectory directory_;
   std::unique_ptr<keys::local::LocalKeyProvider> key_service_;
   std::optional<keys::Keyring> keyring_;

@@ -169,6 +169,8 @@ class ConfigParser {
     root.Table("replication", [&](TableReader& table) {
       ReplicationConfig& replication = config_.replication.emplace();
       replication.listen = ReadListen(table, "listen");
+      replication.position_wait = std::chrono::milliseconds(table.Number("position_wait_ms", 2000, 0, 30'000));
+      replication.durability_wait = std::chrono::milliseconds(table.Number("durability_wait_ms", 2000, 100, 30'000));
       if (table.Require("tls")) {
         table.Table("tls", [&](TableReader& tls) { replication.tls = ReadTls(tls, /*with_ca=*/true); });
       }

@@ -44,6 +44,10 @@ struct ApiConfig {
 struct ReplicationConfig {
   Endpoint listen;
   TlsFiles tls;
+  // So long a request waits for the position that it asks for.
+  std::chrono::milliseconds position_wait{2000};
+  // So long a write waits for what its pool's durability asks.
+  std::chrono::milliseconds durability_wait{2000};
 };
 
 // A Region of the topology, this one among them.

@@ -154,6 +154,7 @@ class Metrics::Impl {
     families.push_back(sequence.Take());
     AddReplicas(readings, families);
     AddCopies(readings, families);
+    AddDurability(readings, families);
     AddPeers(readings, families);
   }
 
@@ -194,6 +195,23 @@ class Metrics::Impl {
     for (ReadFamily* family : {&records, &record_count, &bytes, &byte_count, &remaining}) {
       families.push_back(family->Take());
     }
+  }
+
+  static void AddDurability(const Readings& readings, std::vector<MetricFamily>& families) {
+    ReadFamily out_of_reach =
+        Gauge("symbolon_durability_out_of_reach", "1 while no replica can confirm what the pool's durability asks for");
+    for (const auto& reach : readings.reaches) {
+      out_of_reach.Add(reach.out_of_reach ? 1 : 0, {{"pool", reach.pool.value()}});
+    }
+    families.push_back(out_of_reach.Take());
+    const Readings::DurabilityWrites& writes = readings.durability_writes;
+    families.push_back(
+        Counter("symbolon_durability_writes_total", "Writes that had to wait for replicas, by how that ended")
+            .Add(static_cast<double>(writes.confirmed), {{"outcome", "confirmed"}})
+            .Add(static_cast<double>(writes.fell_back), {{"outcome", "fell_back"}})
+            .Add(static_cast<double>(writes.unconfirmed), {{"outcome", "unconfirmed"}})
+            .Add(static_cast<double>(writes.refused), {{"outcome", "refused"}})
+            .Take());
   }
 
   static void AddPeers(const Readings& readings, std::vector<MetricFamily>& families) {

@@ -58,6 +58,18 @@ class Metrics {
       std::uint64_t byte_count = 0;
       std::optional<std::chrono::nanoseconds> remaining;
     };
+    // Of a pool whose writes wait for its replicas.
+    struct Reach {
+      PoolId pool;
+      bool out_of_reach = false;
+    };
+    // Since the start, of such pools.
+    struct DurabilityWrites {
+      std::uint64_t confirmed = 0;
+      std::uint64_t fell_back = 0;
+      std::uint64_t unconfirmed = 0;
+      std::uint64_t refused = 0;
+    };
     struct Peer {
       Region region;
       bool connected = false;
@@ -67,6 +79,8 @@ class Metrics {
     // Of the pools whose primary this Region is.
     std::vector<Replica> replicas;
     std::vector<Copy> copies;
+    std::vector<Reach> reaches;
+    DurabilityWrites durability_writes;
     std::vector<Peer> peers;
     // Token signatures since the start.
     std::uint64_t signatures = 0;

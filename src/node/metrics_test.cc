@@ -36,6 +36,8 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
                                .bytes = 300,
                                .byte_count = 900,
                                .remaining = std::chrono::seconds(4)});
+    readings.reaches.push_back({.pool = PoolId("eu-central-1_A"), .out_of_reach = true});
+    readings.durability_writes.fell_back = 6;
     readings.peers.push_back({.region = Region("us-east-1"), .connected = true, .last_contact = FromSeconds(1'000)});
   });
 }
@@ -82,6 +84,8 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_replication_copy_records{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 3\n",
            "symbolon_replication_copy_bytes_expected{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 900\n",
            "symbolon_replication_copy_remaining_seconds{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 4\n",
+           "symbolon_durability_out_of_reach{pool=\"eu-central-1_A\"} 1\n",
+           "symbolon_durability_writes_total{outcome=\"fell_back\"} 6\n",
            "symbolon_replication_connected{region=\"us-east-1\"} 1\n",
            "symbolon_replication_last_contact_timestamp_seconds{region=\"us-east-1\"} 1000\n",
            "symbolon_http_timeouts_total{phase=\"body\"} 4\n",

@@ -129,6 +129,9 @@ class Service::Parts {
     records_.Follow(store_);
     key_notices_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
     SYMBOLON_TRY_VOID(StartReplication());
+    commits_.emplace(store_, replicator_ ? &replicator_->durability_gate() : nullptr);
+    replication::PositionGate* const positions = replicator_ ? &replicator_->position_gate() : nullptr;
+    const auto position_wait = config_.replication ? config_.replication->position_wait : std::chrono::milliseconds(0);
     api_.emplace(
         cognito::Services{
             .store = store_,
@@ -151,7 +154,10 @@ class Service::Parts {
                   return kms_api::Serve(*key_calls_, operation, request);
                 },
             .replication_status = replicator_ ? [this](const PoolId& pool) { return replicator_->Status(pool); }
-                                              : cognito::ReplicationStatusOf()},
+                                              : cognito::ReplicationStatusOf(),
+            .commits = *commits_,
+            .positions = positions,
+            .position_wait = position_wait},
         oauth::Endpoints::Services{.store = store_,
                                    .keys = *keyring_,
                                    .routes = *routes_,
@@ -159,7 +165,9 @@ class Service::Parts {
                                    .region = settings_,
                                    .signer = signer_,
                                    .clock = clock_,
-                                   .random = random_});
+                                   .random = random_,
+                                   .positions = positions,
+                                   .position_wait = position_wait});
     StartHousekeeping();
     return {};
   }
@@ -243,7 +251,8 @@ class Service::Parts {
     SYMBOLON_TRY(options.ca_pem, ReadFile(tls.ca));
     SYMBOLON_TRY(options.certificate_pem, ReadFile(tls.certificate));
     SYMBOLON_TRY(options.key_pem, ReadFile(tls.key));
-    replicator_.emplace(store_, clock_, random_, std::move(peers), replication::Options(),
+    const replication::Options paces{.durability_wait_limit = config_.replication->durability_wait};
+    replicator_.emplace(store_, clock_, random_, std::move(peers), paces,
                         std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)),
                         [this](const Region& from, const replication::pb::ControlRequest& request) {
                           return AnswerKeyRequest(*provider_, from, request);
@@ -282,6 +291,8 @@ class Service::Parts {
     };
     for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
       if (status.copy) add_copy(status.pool, config_.region, *status.copy);
+      const bool waits = status.durability.mode != replication::pb::ASYNC && !status.members.empty();
+      if (waits) readings.reaches.push_back({.pool = status.pool, .out_of_reach = status.out_of_reach});
       for (const replication::MemberStatus& member : status.members) {
         if (member.copy) add_copy(status.pool, member.region, *member.copy);
         Metrics::Readings::Replica& replica = readings.replicas.emplace_back();
@@ -292,6 +303,11 @@ class Service::Parts {
         if (member.acknowledged) replica.acknowledged_sequence = member.acknowledged->sequence();
       }
     }
+    const auto writes = replicator_->durability_gate().counters();
+    readings.durability_writes = {.confirmed = writes.confirmed,
+                                  .fell_back = writes.fell_back,
+                                  .unconfirmed = writes.unconfirmed,
+                                  .refused = writes.refused};
     for (const replication::PeerStatus& peer : replicator_->Peers()) {
       readings.peers.push_back({.region = peer.region, .connected = peer.dialled, .last_contact = peer.last_contact});
     }
@@ -365,6 +381,7 @@ class Service::Parts {
   std::unique_ptr<directory::Routes> routes_;
   std::unique_ptr<storage::Subscription> key_notices_;
   std::optional<replication::Replicator> replicator_;
+  std::optional<replication::DurableCommits> commits_;
   std::optional<Api> api_;
   std::optional<Housekeeping> housekeeping_;
 };

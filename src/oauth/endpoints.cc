@@ -11,20 +11,27 @@
 #include "auth/signing_keys.h"
 #include "base/log.h"
 #include "directory/transaction.h"
+#include "http/await.h"
 #include "oauth/discovery.h"
 #include "oauth/form.h"
+#include "replication/position.h"
 #include "replication/roles.h"
 
 namespace symbolon::oauth {
 namespace {
 
+namespace asio = boost::asio;
 namespace json = boost::json;
+using replication::Passage;
 
 constexpr std::string_view kDomainPath = "/_domain/";
 constexpr std::string_view kWellKnownPath = "/.well-known/";
 constexpr std::size_t kScopesMax = 50;
 
-void AllowAnyOrigin(http::Response& response) { response.headers.Set("Access-Control-Allow-Origin", "*"); }
+void AllowAnyOrigin(http::Response& response) {
+  response.headers.Set("Access-Control-Allow-Origin", "*");
+  response.headers.Set("Access-Control-Expose-Headers", "Date,Retry-After");
+}
 
 http::Response NotFound() {
   return {.status = 404, .headers = {{"Content-Type", "application/json"}}, .body = R"({"message":"Not found."})"};
@@ -81,32 +88,59 @@ std::string HostOf(const http::Request& request) {
 
 }  // namespace
 
-std::optional<http::Response> Endpoints::Handle(const http::Request& request) {
+asio::awaitable<std::optional<http::Response>> Endpoints::Handle(const http::Request& request) {
   std::string_view path = request.path();
 
   if (const std::size_t well_known = path.find(kWellKnownPath);
       well_known != std::string_view::npos && well_known > 1) {
     const std::string_view document = path.substr(well_known + kWellKnownPath.size());
-    return WellKnown(request, PoolId(std::string(path.substr(1, well_known - 1))), document);
+    co_return WellKnown(request, PoolId(std::string(path.substr(1, well_known - 1))), document);
   }
 
   std::string domain;
   if (path.starts_with(kDomainPath)) {
     path.remove_prefix(kDomainPath.size());
     const std::size_t slash = path.find('/');
-    if (slash == std::string_view::npos) return NotFound();
+    if (slash == std::string_view::npos) co_return NotFound();
     domain = path.substr(0, slash);
     path.remove_prefix(slash);
   } else if (path.starts_with("/oauth2/")) {
     domain = HostOf(request);
   } else {
-    return std::nullopt;
+    co_return std::nullopt;
   }
+  // Before the domain is looked up: it may be among what is to come.
+  if (auto refusal = co_await AwaitPosition(request)) co_return refusal;
   auto pool = services_.routes.PoolOfDomain(domain);
   // "<prefix>.auth.<region>.…" names a prefix domain as well.
   if (!pool) pool = services_.routes.PoolOfDomain(domain.substr(0, domain.find('.')));
-  if (!pool || path != "/oauth2/token") return NotFound();
-  return Token(request, *pool);
+  if (!pool || path != "/oauth2/token") co_return NotFound();
+  co_return Token(request, *pool);
+}
+
+asio::awaitable<std::optional<http::Response>> Endpoints::AwaitPosition(const http::Request& request) {
+  const auto text = request.headers.Find(replication::kPositionHeader);
+  if (!text) co_return std::nullopt;
+  const auto wanted = replication::ParsePosition(*text);
+  if (!wanted) co_return TokenError("invalid_request", "x-symbolon-position is not a position.");
+  Passage passage = replication::FindPassage(services_.store, *wanted);
+  if (passage == Passage::kAhead && services_.positions != nullptr) {
+    const auto until = services_.clock.SinceBoot() + services_.position_wait;
+    passage = co_await http::AwaitCallback<Passage>(
+        [&](auto done) { services_.positions->Await(*wanted, until, std::move(done)); });
+  }
+  switch (passage) {
+    case Passage::kPassed:
+      co_return std::nullopt;
+    case Passage::kSetAside:
+      co_return TokenError("invalid_request", "The write at this position was set aside.");
+    case Passage::kAhead:
+      break;
+  }
+  http::Response behind = TokenError("temporarily_unavailable", "This Region does not have this position yet.");
+  behind.status = 503;
+  behind.headers.Set("Retry-After", "1");
+  co_return behind;
 }
 
 http::Response Endpoints::WellKnown(const http::Request& request, const PoolId& pool, std::string_view document) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "directory/routes.h"
 #include "http/message.h"
 #include "keys/key_service.h"
+#include "replication/position_gate.h"
 #include "storage/store.h"
 
 namespace symbolon::oauth {
@@ -28,16 +30,21 @@ class Endpoints {
     auth::TokenSigner& signer;
     Clock& clock;
     Random& random;
+    // Where requests wait for a position, and for how long; nullptr where there are no other Regions.
+    replication::PositionGate* positions = nullptr;
+    std::chrono::milliseconds position_wait{};
   };
 
   explicit Endpoints(Services services) : services_(services) {}
 
   // nullopt: the request is none of ours (another path). `<pool>/.well-known/…` on any host; `/oauth2/…` on a domain's
   // host, and under `/_domain/<domain>/…` on any host.
-  std::optional<http::Response> Handle(const http::Request& request);
+  boost::asio::awaitable<std::optional<http::Response>> Handle(const http::Request& request);
 
  private:
   http::Response WellKnown(const http::Request& request, const PoolId& pool, std::string_view document);
+  // nullopt: this Region has what the caller has seen elsewhere (replication protocol §7).
+  boost::asio::awaitable<std::optional<http::Response>> AwaitPosition(const http::Request& request);
   http::Response Token(const http::Request& request, const PoolId& pool);
 
   Services services_;

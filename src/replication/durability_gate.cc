@@ -51,22 +51,12 @@ const DurabilityGate::PoolReach* DurabilityGate::FindLocked(const PoolId& pool) 
 std::optional<DurabilityGate::Call> DurabilityGate::DecideLocked(Waiter& waiter, bool expired) {
   const PoolReach* reach = FindLocked(waiter.pool);
   if (!waiter.position) {
-    switch (waiter.setting.mode) {
-      case pb::BOUNDED: {
-        const auto lag = reach != nullptr ? reach->lag : std::nullopt;
-        if (lag && *lag < std::chrono::seconds(waiter.setting.lag_bound_seconds)) {
-          return AdmitLocked(waiter, {Admission::kAdmitted, lag});
-        }
-        if (expired) return AdmitLocked(waiter, {Admission::kBehind, lag});
-        return std::nullopt;
-      }
-      case pb::SYNC:
-        if (waiter.setting.falls_back || (reach != nullptr && reach->usable())) return AdmitLocked(waiter, {});
-        if (expired) return AdmitLocked(waiter, {Admission::kOutOfReach, std::nullopt});
-        return std::nullopt;
-      default:
-        return AdmitLocked(waiter, {});
-    }
+    // Who falls back commits first.
+    const bool sync = waiter.setting.mode == pb::SYNC;
+    if (Suffices(reach, waiter.setting) || (sync && waiter.setting.falls_back)) return AdmitLocked(waiter, {});
+    if (!expired) return std::nullopt;
+    if (sync) return AdmitLocked(waiter, {Admission::kOutOfReach, std::nullopt});
+    return AdmitLocked(waiter, {Admission::kBehind, reach != nullptr ? reach->lag : std::nullopt});
   }
   if (reach != nullptr && reach->epoch_counter >= waiter.position->epoch().counter()) {
     // A later epoch began without the writer being told: whether it holds the entry is not this gate's to know.
@@ -113,10 +103,20 @@ DurabilityGate::Calls DurabilityGate::TakeDecidedLocked(const PoolId& pool) {
   return calls;
 }
 
-bool DurabilityGate::IsOutOfReach(const PoolId& pool) const {
+bool DurabilityGate::Suffices(const PoolReach* reach, const DurabilitySetting& setting) {
+  switch (setting.mode) {
+    case pb::BOUNDED:
+      return reach != nullptr && reach->lag && *reach->lag < std::chrono::seconds(setting.lag_bound_seconds);
+    case pb::SYNC:
+      return reach != nullptr && reach->in_reach && reach->acknowledged >= reach->missed;
+    default:
+      return true;
+  }
+}
+
+bool DurabilityGate::IsOutOfReach(const PoolId& pool, const DurabilitySetting& setting) const {
   const std::lock_guard lock(mutex_);
-  const PoolReach* reach = FindLocked(pool);
-  return reach == nullptr || !reach->usable();
+  return !Suffices(FindLocked(pool), setting);
 }
 
 DurabilityGate::Counters DurabilityGate::counters() const {

@@ -52,8 +52,9 @@ class DurabilityGate {
   // After a commit of SYNC durability, with its position.
   void Confirm(const PoolId& pool, const DurabilitySetting& setting, const storage::pb::Position& position,
                std::move_only_function<void(Confirmation)> done);
-  // SYNC: writes go on without waiting for anybody, or are refused, because nobody is in reach.
-  bool IsOutOfReach(const PoolId& pool) const;
+  // Writes of the pool are refused, or go on without waiting for anybody: SYNC, nobody is in reach; BOUNDED, the lag is
+  // too much.
+  bool IsOutOfReach(const PoolId& pool, const DurabilitySetting& setting) const;
 
   struct Counters {
     std::uint64_t confirmed = 0;
@@ -86,7 +87,6 @@ class DurabilityGate {
   struct PoolReach : Reach {
     // A write waited in vain for the acknowledgement of this entry: nobody waits before it has come.
     std::uint64_t missed = 0;
-    bool usable() const { return in_reach && acknowledged >= missed; }
   };
   struct Waiter {
     PoolId pool;
@@ -102,6 +102,7 @@ class DurabilityGate {
   using Calls = std::vector<Call>;
 
   const PoolReach* FindLocked(const PoolId& pool) const;
+  static bool Suffices(const PoolReach* reach, const DurabilitySetting& setting);
   // What to tell the waiter, if it is decided.
   std::optional<Call> DecideLocked(Waiter& waiter, bool expired);
   Call AdmitLocked(Waiter& waiter, Admitted admitted);

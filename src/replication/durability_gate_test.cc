@@ -94,7 +94,7 @@ TEST_F(DurabilityGateTest, SyncSilentReplica_FirstWriteIsUnconfirmedAndLaterOnes
   const auto first = Confirm(kRefusing, 10);
   Pass(seconds(2));
   EXPECT_EQ(*first, Confirmation::kUnconfirmed);
-  EXPECT_TRUE(gate_->IsOutOfReach(kPool));
+  EXPECT_TRUE(gate_->IsOutOfReach(kPool, kRefusing));
   const auto later = Admit(kRefusing);
   Acknowledged(9);
   EXPECT_FALSE(*later);
@@ -102,7 +102,7 @@ TEST_F(DurabilityGateTest, SyncSilentReplica_FirstWriteIsUnconfirmedAndLaterOnes
   EXPECT_EQ(*later, Admission::kOutOfReach);
   // It has caught up with what was missed.
   Acknowledged(10);
-  EXPECT_FALSE(gate_->IsOutOfReach(kPool));
+  EXPECT_FALSE(gate_->IsOutOfReach(kPool, kRefusing));
   EXPECT_EQ(*Admit(kRefusing), Admission::kAdmitted);
 }
 
@@ -146,7 +146,9 @@ TEST_F(DurabilityGateTest, LaterEpoch_EarlierWriteIsNotConfirmedByIt) {
 TEST_F(DurabilityGateTest, Bounded_WritesWaitForTheLagToShrink) {
   Lags(milliseconds(4'999));
   EXPECT_EQ(*Admit(kBounded), Admission::kAdmitted);
+  EXPECT_FALSE(gate_->IsOutOfReach(kPool, kBounded));
   Lags(seconds(5));
+  EXPECT_TRUE(gate_->IsOutOfReach(kPool, kBounded));
   const auto waits = Admit(kBounded);
   EXPECT_FALSE(*waits);
   Lags(seconds(1));

@@ -29,7 +29,13 @@ void AddTo(News& news, const storage::Notice& notice) {
 
 Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options,
                  MachineHost& host)
-    : store_(store), random_(random), options_(options), host_(host), own_(store.region()) {
+    : store_(store),
+      random_(random),
+      options_(options),
+      host_(host),
+      own_(store.region()),
+      durability_gate_(options.durability_wait_limit),
+      position_gate_(store) {
   for (Region& region : peers) {
     SYMBOLON_CHECK(region != own_);
     Peer& peer = peers_.try_emplace(region, options_).first->second;
@@ -207,6 +213,7 @@ bool Machine::TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now) {
     use(*supplier->second);
     MarkReady(peer.region, id, Topic::kDirectory);
     MaybeMarkCopied(id, *pool, peer.region, now);
+    UpdateDurability(id, *pool, now);
   };
   switch (frame.body_case()) {
     case pb::Frame::kOpen:
@@ -299,6 +306,8 @@ std::optional<pb::Frame> Machine::NextFrame(LinkId link, Instant now) {
 
 void Machine::OnTick(Instant now) {
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
+  durability_gate_.OnTick(now);
+  position_gate_.OnTick(now);
   std::vector<PoolId> ids;
   ids.reserve(pools_.size());
   for (const auto& [id, pool] : pools_) ids.push_back(id);

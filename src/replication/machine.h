@@ -17,9 +17,11 @@
 #include "base/ids.h"
 #include "replication/backoff.h"
 #include "replication/consumer.h"
+#include "replication/durability_gate.h"
 #include "replication/fact_exchange.h"
 #include "replication/host.h"
 #include "replication/options.h"
+#include "replication/position_gate.h"
 #include "replication/roles.h"
 #include "replication/session.h"
 #include "replication/status.h"
@@ -86,6 +88,10 @@ class Machine {
   // Region.
   void ProposeMemberState(const Region& from, const PoolId& pool, const Region& region, pb::MemberState state,
                           ControlDone<void> done);
+
+  // Where writes and requests wait; thread-safe.
+  DurabilityGate& durability_gate() { return durability_gate_; }
+  PositionGate& position_gate() { return position_gate_; }
 
   // nullopt: the pool is not known here.
   std::optional<ReplicationStatus> Status(const PoolId& pool, Instant now);
@@ -212,6 +218,9 @@ class Machine {
   void MaybeDropDeleted(const PoolId& id, Pool& pool);
   void ChangeRole(const PoolId& id, RoleChange change, ControlDone<void> done, int attempt = 1);
 
+  // ---- durability (machine_durability.cc) ----
+  void UpdateDurability(const PoolId& id, Pool& pool, Instant now);
+
   // ---- status (machine_status.cc) ----
   ReplicationStatus StatusOf(const PoolId& id, Pool& pool, Instant now);
   MemberStatus StatusOf(const PoolId& id, Pool& pool, const pb::Member& member, Instant now);
@@ -229,6 +238,8 @@ class Machine {
   LinkId next_link_ = 1;
   std::chrono::nanoseconds trim_at_{};
   ReplicationCounters counters_;
+  DurabilityGate durability_gate_;
+  PositionGate position_gate_;
 };
 
 }  // namespace symbolon::replication

@@ -27,6 +27,7 @@ void Machine::OnPoolNews(const PoolId& id, const PoolNews& news, Instant now) {
   if (pool == nullptr) return;
   if (news.head) {
     pool->head = news.head;
+    position_gate_.OnHead(id, *news.head);
     for (auto& [region, supplier] : pool->suppliers) {
       supplier->OnHead(*news.head);
       MarkReady(region, id, Topic::kDirectory);
@@ -50,6 +51,7 @@ void Machine::LoadPool(const PoolId& id, Instant now) {
   pool.head = *head;
   if (*stored) pool.role = ParseRole(**stored);
   if (*stored && !pool.role) log::Error("replication: the role record of pool {} is not readable", id.value());
+  UpdateDurability(id, pool, now);
   OnRoles(id, pool, before, now);
   ForgetPoolIfGone(id);
 }
@@ -58,7 +60,10 @@ void Machine::ForgetPoolIfGone(const PoolId& id) {
   const auto found = pools_.find(id);
   if (found == pools_.end()) return;
   const Pool& pool = found->second;
-  if (!pool.head && !pool.consumer && pool.merges_under_way == 0 && !pool.dropping_deleted) pools_.erase(found);
+  if (!pool.head && !pool.consumer && pool.merges_under_way == 0 && !pool.dropping_deleted) {
+    durability_gate_.Forget(id);
+    pools_.erase(found);
+  }
 }
 
 bool Machine::IsPrimary(const Pool& pool) const { return pool.role && pool.role->primary() == own_.value(); }
@@ -121,6 +126,7 @@ void Machine::Announce(const PoolId& id, const Pool& pool, Peer& peer) {
 // ---- time ----
 
 void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
+  UpdateDurability(id, pool, now);
   for (auto& [region, supplier] : pool.suppliers) {
     supplier->OnTick(now);
     if (supplier->has_answer()) MarkReady(region, id, Topic::kDirectory);

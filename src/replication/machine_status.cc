@@ -73,6 +73,7 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
     status.primary = Region(pool.role->primary());
     status.epoch_counter = pool.role->epoch_counter();
     status.durability = DurabilityOf(*pool.role);
+    status.out_of_reach = IsPrimary(pool) && durability_gate_.IsOutOfReach(id, status.durability);
     if (IsPrimary(pool)) {
       for (const pb::Member& member : pool.role->members()) status.members.push_back(StatusOf(id, pool, member, now));
     }

@@ -41,6 +41,9 @@ struct Options {
   std::uint64_t kept_entries_max = 1'000'000;
   std::chrono::nanoseconds trim_interval = std::chrono::seconds(10);
 
+  // So long writes wait for what their pool's durability asks.
+  std::chrono::nanoseconds durability_wait_limit = std::chrono::seconds(2);
+
   // A change of the role record is planned so often before the conflict is answered.
   int role_change_attempts_max = 16;
 };

@@ -390,6 +390,9 @@ ReplicationCounters Replicator::Counters() {
   return driver_->Query([this] { return driver_->machine().Counters(); }).value_or(ReplicationCounters());
 }
 
+DurabilityGate& Replicator::durability_gate() { return driver_->machine().durability_gate(); }
+PositionGate& Replicator::position_gate() { return driver_->machine().position_gate(); }
+
 void Replicator::ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
                                     std::function<void(ControlResult<void>)> done) {
   driver_->Forward(pool, member, state, std::move(done));

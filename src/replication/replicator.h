@@ -43,6 +43,10 @@ class Replicator {
   std::vector<PeerStatus> Peers();
   ReplicationCounters Counters();
 
+  // Where writes and requests wait; they live as long as the replicator.
+  DurabilityGate& durability_gate();
+  PositionGate& position_gate();
+
   // Has the pool's primary change a member's state, wherever the primary is. `done` runs on any thread.
   void ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
                           std::function<void(ControlResult<void>)> done);

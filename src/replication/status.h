@@ -52,6 +52,9 @@ struct ReplicationStatus {
   Region primary;
   std::uint64_t epoch_counter = 0;
   DurabilitySetting durability;
+  // On the primary: nobody is in reach who could confirm a SYNC pool's writes, or the lag is more than a BOUNDED pool
+  // allows.
+  bool out_of_reach = false;
   // On the primary what is committed, on a secondary what is applied; nullopt: a first copy is under way.
   std::optional<storage::pb::Head> head;
   // The primary's list.

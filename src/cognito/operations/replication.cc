@@ -4,9 +4,40 @@
 #include "model/cognito_handlers.h"
 
 namespace symbolon::cognito::operations {
+namespace {
 
-model::ApiResult<model::own::DescribeReplicationResponse> DescribeReplication(
-    Call& call, const model::own::DescribeReplicationRequest&) {
+using model::ApiResult;
+using model::ErrorCode;
+using model::Fail;
+using namespace model::own;
+namespace rpb = replication::pb;
+
+ApiResult<replication::DurabilitySetting> SettingOf(const SetReplicationDurabilityRequest& request) {
+  replication::DurabilitySetting setting;
+  if (request.LagBoundSeconds.has_value() != (request.Mode == DurabilityModeType::kBounded)) {
+    return Fail(ErrorCode::kInvalidParameterException, "LagBoundSeconds is given with BOUNDED, and only with it.");
+  }
+  if (request.Fallback && request.Mode != DurabilityModeType::kSync) {
+    return Fail(ErrorCode::kInvalidParameterException, "Fallback is given with SYNC only.");
+  }
+  switch (request.Mode) {
+    case DurabilityModeType::kAsync:
+      break;
+    case DurabilityModeType::kBounded:
+      setting.mode = rpb::BOUNDED;
+      setting.lag_bound_seconds = static_cast<std::uint32_t>(*request.LagBoundSeconds);
+      break;
+    case DurabilityModeType::kSync:
+      setting.mode = rpb::SYNC;
+      setting.falls_back = request.Fallback == DurabilityFallbackType::kFallBack;
+      break;
+  }
+  return setting;
+}
+
+}  // namespace
+
+ApiResult<DescribeReplicationResponse> DescribeReplication(Call& call, const DescribeReplicationRequest&) {
   const Region& here = call.env().region().region;
   if (const auto status = call.replication_status()) return DescribeReplicationOf(*status, here);
   // No other Region: the store itself tells all that there is.
@@ -18,6 +49,22 @@ model::ApiResult<model::own::DescribeReplicationResponse> DescribeReplication(
   alone.durability = replication::DurabilityOf(call.role());
   if (const auto head = call.tx().snapshot().Head(call.pool_id())) alone.head = *head;
   return DescribeReplicationOf(alone, here);
+}
+
+ApiResult<SetReplicationDurabilityResponse> SetReplicationDurability(Call& call,
+                                                                     const SetReplicationDurabilityRequest& request) {
+  const auto setting = SettingOf(request);
+  if (!setting) return Err(setting.error());
+  const auto role = replication::SetDurability(call.role(), *setting);
+  if (!role) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                setting->mode == rpb::BOUNDED
+                    ? "BOUNDED needs a replica that is ACTIVE: without one, every write would be refused."
+                    : "SYNC needs a replica that is ACTIVE or INACTIVE: without one, no write could be confirmed.");
+  }
+  call.tx().PutClear(directory::RecordType::kRole, "", replication::SerializeRole(*role));
+  return SetReplicationDurabilityResponse{.UserPoolId = call.pool_id().value(),
+                                          .Durability = DescribeDurability(*setting)};
 }
 
 }  // namespace symbolon::cognito::operations

@@ -1,0 +1,27 @@
+// What the durability gate is told: how far the members that count have come (replication protocol §6).
+#include <algorithm>
+
+#include "replication/machine.h"
+
+namespace symbolon::replication {
+
+void Machine::UpdateDurability(const PoolId& id, Pool& pool, Instant now) {
+  const pb::Durability mode = pool.role ? pool.role->durability() : pb::ASYNC;
+  if (!IsPrimary(pool) || !pool.head || mode == pb::ASYNC) return durability_gate_.Forget(id);
+  DurabilityGate::Reach reach{.epoch_counter = pool.head->epoch().counter()};
+  for (const pb::Member& member : pool.role->members()) {
+    if (!CountsFor(mode, member)) continue;
+    const auto found = pool.suppliers.find(Region(member.region()));
+    if (found == pool.suppliers.end() || !found->second->acknowledged()) continue;
+    Supplier& supplier = *found->second;
+    // What it said when it was connected last is durable still.
+    reach.acknowledged = std::max(reach.acknowledged, supplier.acknowledged()->sequence());
+    reach.in_reach = reach.in_reach || supplier.following();
+    if (mode != pb::BOUNDED) continue;
+    const auto lag = supplier.LagTime(*pool.head, now.wall);
+    if (lag && (!reach.lag || *lag < *reach.lag)) reach.lag = lag;
+  }
+  durability_gate_.Update(id, reach);
+}
+
+}  // namespace symbolon::replication
