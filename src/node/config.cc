@@ -171,6 +171,12 @@ class ConfigParser {
       replication.listen = ReadListen(table, "listen");
       replication.position_wait = std::chrono::milliseconds(table.Number("position_wait_ms", 2000, 0, 30'000));
       replication.durability_wait = std::chrono::milliseconds(table.Number("durability_wait_ms", 2000, 100, 30'000));
+      const auto number = [&](std::string_view key, std::uint64_t otherwise, std::int64_t least, std::int64_t most) {
+        return static_cast<std::uint64_t>(table.Number(key, static_cast<std::int64_t>(otherwise), least, most));
+      };
+      replication.copy_mib_per_second = number("copy_mib_per_second", replication.copy_mib_per_second, 0, 100'000);
+      replication.log_entries_max = number("log_entries_max", replication.log_entries_max, 1'000, 1'000'000'000);
+      replication.log_mib_max = number("log_mib_max", replication.log_mib_max, 1, 1'000'000);
       if (table.Require("tls")) {
         table.Table("tls", [&](TableReader& tls) { replication.tls = ReadTls(tls, /*with_ca=*/true); });
       }

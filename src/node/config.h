@@ -48,6 +48,11 @@ struct ReplicationConfig {
   std::chrono::milliseconds position_wait{2000};
   // So long a write waits for what its pool's durability asks.
   std::chrono::milliseconds durability_wait{2000};
+  // At this pace pools are copied to new replicas; 0: as fast as it goes.
+  std::uint64_t copy_mib_per_second = 32;
+  // So much of a pool's log is kept for replicas that lag.
+  std::uint64_t log_entries_max = 1'000'000;
+  std::uint64_t log_mib_max = 1024;
 };
 
 // A Region of the topology, this one among them.

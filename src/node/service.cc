@@ -251,8 +251,13 @@ class Service::Parts {
     SYMBOLON_TRY(options.ca_pem, ReadFile(tls.ca));
     SYMBOLON_TRY(options.certificate_pem, ReadFile(tls.certificate));
     SYMBOLON_TRY(options.key_pem, ReadFile(tls.key));
-    const replication::Options paces{.durability_wait_limit = config_.replication->durability_wait};
-    replicator_.emplace(store_, clock_, random_, std::move(peers), paces,
+    replication::Options replication;
+    replication.durability_wait_limit = config_.replication->durability_wait;
+    replication.copy_bytes_per_second = config_.replication->copy_mib_per_second << 20;
+    replication.kept_entries_max = config_.replication->log_entries_max;
+    replication.kept_entries_min = std::min(replication.kept_entries_min, replication.kept_entries_max);
+    replication.kept_bytes_max = config_.replication->log_mib_max << 20;
+    replicator_.emplace(store_, clock_, random_, std::move(peers), replication,
                         std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)),
                         [this](const Region& from, const replication::pb::ControlRequest& request) {
                           return AnswerKeyRequest(*provider_, from, request);

@@ -34,6 +34,7 @@ Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peer
       options_(options),
       host_(host),
       own_(store.region()),
+      copy_pacer_(options.copy_bytes_per_second),
       durability_gate_(options.durability_wait_limit),
       position_gate_(store) {
   for (Region& region : peers) {

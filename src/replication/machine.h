@@ -21,6 +21,7 @@
 #include "replication/fact_exchange.h"
 #include "replication/host.h"
 #include "replication/options.h"
+#include "replication/pacer.h"
 #include "replication/position_gate.h"
 #include "replication/roles.h"
 #include "replication/session.h"
@@ -190,6 +191,8 @@ class Machine {
   void Announce(const PoolId& id, const Pool& pool, Peer& peer);
   void TickPool(const PoolId& id, Pool& pool, Instant now);
   void Trim(const PoolId& id, Pool& pool, Instant now);
+  // By number and by size.
+  std::uint64_t KeptEntriesMax(const PoolId& id, const Pool& pool) const;
 
   // ---- as secondary (machine_consumer.cc) ----
   void OnPoolState(Peer& peer, pb::PoolState state, Instant now);
@@ -238,6 +241,7 @@ class Machine {
   LinkId next_link_ = 1;
   std::chrono::nanoseconds trim_at_{};
   ReplicationCounters counters_;
+  Pacer copy_pacer_;
   DurabilityGate durability_gate_;
   PositionGate position_gate_;
 };

@@ -129,7 +129,8 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   UpdateDurability(id, pool, now);
   for (auto& [region, supplier] : pool.suppliers) {
     supplier->OnTick(now);
-    if (supplier->has_answer()) MarkReady(region, id, Topic::kDirectory);
+    // A copy that keeps its pace has given up its turn.
+    if (supplier->has_answer() || supplier->pinned()) MarkReady(region, id, Topic::kDirectory);
     MaybeMarkCopied(id, pool, region, now);
   }
   for (auto& [region, pull] : pool.fact_pulls) CarryOut(id, pool, peers_.at(region), pull.consumer->OnTick(now));
@@ -137,6 +138,20 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   MaybeDropDeleted(id, pool);
   ProceedWithDrop(id, pool, now);
   if (pool.consumer) CarryOut(id, pool, pool.consumer->OnTick(now), now);
+}
+
+std::uint64_t Machine::KeptEntriesMax(const PoolId& id, const Pool& pool) const {
+  const std::uint64_t kept_at_most = pool.head->sequence() - std::min(pool.head->sequence(), pool.trimmed_to);
+  if (kept_at_most < options_.kept_entries_min) return options_.kept_entries_max;
+  const auto size = store_.MeasureLog(id);
+  if (!size) {
+    log::Warning("replication: the log of pool {} cannot be measured: {}", id.value(), size.error().detail);
+    return options_.kept_entries_max;
+  }
+  if (size->bytes <= options_.kept_bytes_max) return options_.kept_entries_max;
+  // As if all were equally large.
+  const double share = static_cast<double>(options_.kept_bytes_max) / static_cast<double>(size->bytes);
+  return std::min(options_.kept_entries_max, static_cast<std::uint64_t>(share * static_cast<double>(size->entries)));
 }
 
 void Machine::Trim(const PoolId& id, Pool& pool, Instant now) {
@@ -160,7 +175,7 @@ void Machine::Trim(const PoolId& id, Pool& pool, Instant now) {
       if (!reachable || *reachable) first_kept = std::min(first_kept, *needed);
     }
   }
-  first_kept = std::max(first_kept, reaching_back(options_.kept_entries_max));
+  first_kept = std::max(first_kept, reaching_back(KeptEntriesMax(id, pool)));
   // What was trimmed before is not asked for again.
   if (first_kept <= std::max<std::uint64_t>(pool.trimmed_to, 1)) return;
   pool.trimmed_to = first_kept;

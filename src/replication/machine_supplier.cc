@@ -21,7 +21,7 @@ void Machine::OnOpen(Peer& peer, const pb::Open& open, Instant now) {
     return;
   }
   std::unique_ptr<Supplier>& supplier = pool->suppliers[peer.region];
-  if (!supplier) supplier = std::make_unique<Supplier>(store_, id, options_, peer.window, counters_);
+  if (!supplier) supplier = std::make_unique<Supplier>(store_, id, options_, peer.window, copy_pacer_, counters_);
   const pb::Member* member = pool->role ? FindMember(*pool->role, peer.region) : nullptr;
   const Region hint(pool->role ? pool->role->primary() : std::string());
   supplier->OnOpen(open, member, hint, pinned_copies() < static_cast<int>(options_.copies_max), now);

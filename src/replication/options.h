@@ -32,6 +32,9 @@ struct Options {
 
   // Copies that a supplier serves at a time; each pins a snapshot.
   std::size_t copies_max = 4;
+  // All copies that a supplier serves go at this pace together, so that its own users notice nothing; 0: as fast as
+  // they can.
+  std::uint64_t copy_bytes_per_second = 32 << 20;
   // A pinned snapshot is kept for so long after the copy's last progress.
   std::chrono::nanoseconds copy_pin_limit = std::chrono::minutes(10);
 
@@ -39,6 +42,8 @@ struct Options {
   std::uint64_t kept_entries_min = 10'000;
   // Entries that are kept for members that lag; past it they need a copy.
   std::uint64_t kept_entries_max = 1'000'000;
+  // The same by size, about.
+  std::uint64_t kept_bytes_max = 1 << 30;
   std::chrono::nanoseconds trim_interval = std::chrono::seconds(10);
 
   // So long writes wait for what their pool's durability asks.

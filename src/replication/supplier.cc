@@ -24,11 +24,12 @@ bool OwnsLastEpoch(const storage::Store& store, const storage::pb::History& hist
 
 }  // namespace
 
-Supplier::Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window,
+Supplier::Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window, Pacer& copy_pacer,
                    ReplicationCounters& counters)
     : store_(store),
       pool_(std::move(pool)),
       options_(options),
+      copy_pacer_(copy_pacer),
       counters_(counters),
       window_(options.pool_window_bytes, &link_window) {}
 
@@ -230,7 +231,7 @@ std::optional<pb::Frame> Supplier::Next(Instant now) {
     case State::kFollowing:
       return NextBatch(now);
     case State::kCopying:
-      return NextPiece(now);
+      return copy_pacer_.Open(now.since_boot) ? NextPiece(now) : std::nullopt;
     case State::kIdle:
     case State::kAnswering:
     case State::kFlipping:
@@ -292,6 +293,7 @@ std::optional<pb::Frame> Supplier::NextPiece(Instant now) {
   sent.cursor = copy_cursor_;
   sent.size_bytes = sent.record_bytes + (sent.records + 1) * kOverheadBytes;
   window_.Take(sent.size_bytes);
+  copy_pacer_.Take(sent.size_bytes);
   sent_.push_back(std::move(sent));
   return frame;
 }

@@ -16,6 +16,7 @@
 #include "replication/copy_meter.h"
 #include "replication/link.pb.h"
 #include "replication/options.h"
+#include "replication/pacer.h"
 #include "replication/role.pb.h"
 #include "replication/status.h"
 #include "replication/window.h"
@@ -28,7 +29,7 @@ class Supplier {
   enum class State { kIdle, kAnswering, kFollowing, kCopying, kFlipping, kEnding };
 
   // All references outlive this object.
-  Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window,
+  Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window, Pacer& copy_pacer,
            ReplicationCounters& counters);
 
   // Answers with the next frame. `member`: the consumer's row, nullptr if it has none; `may_copy`: another pin is
@@ -87,6 +88,8 @@ class Supplier {
   storage::Store& store_;
   const PoolId pool_;
   const Options& options_;
+  // Shared by all copies.
+  Pacer& copy_pacer_;
   ReplicationCounters& counters_;
 
   State state_ = State::kIdle;

@@ -132,6 +132,15 @@ void LocalStore::Apply(AppliedEntries entries, ApplyCallback done) {
   committer_.Apply(std::move(entries), std::move(done));
 }
 
+StoreResult<Store::LogSize> LocalStore::MeasureLog(const PoolId& pool) {
+  SYMBOLON_TRY(const std::optional<pb::PoolState> state, core_.PoolState(pool));
+  if (!state) return LogSize();
+  const Bytes first = keys::LogEntry(pool, state->generation(), state->first_kept_sequence());
+  const Bytes end = keys::PrefixEnd(keys::LogEntries(pool, state->generation()));
+  return LogSize{.bytes = core_.engine().EstimateBytes(first, end),
+                 .entries = state->head().sequence() + 1 - state->first_kept_sequence()};
+}
+
 StoreResult<void> LocalStore::TrimLog(const PoolId& pool, std::uint64_t first_kept_sequence) {
   std::lock_guard lock(core_.write_mutex());
   SYMBOLON_TRY(std::optional<pb::PoolState> state, core_.PoolState(pool));

@@ -52,6 +52,7 @@ class LocalStore final : public Store {
                                                  std::size_t limit_bytes) override;
   StoreResult<std::optional<Bytes>> DigestAt(const PoolId& pool, std::uint64_t sequence) override;
   void Apply(AppliedEntries entries, ApplyCallback done) override;
+  StoreResult<LogSize> MeasureLog(const PoolId& pool) override;
   StoreResult<void> TrimLog(const PoolId& pool, std::uint64_t first_kept_sequence) override;
 
   StoreResult<std::vector<pb::FactEntry>> ReadFacts(const PoolId& pool, const Region& region, BytesView incarnation,

@@ -246,6 +246,13 @@ class Store {
   // whose digests agree are skipped; a gap, a digest that does not chain or an epoch that goes backwards is kGap and
   // changes nothing. A pool without a log here starts with sequence 1. A change whose body was erased deletes its key.
   virtual void Apply(AppliedEntries entries, ApplyCallback done) = 0;
+  struct LogSize {
+    // About.
+    std::uint64_t bytes = 0;
+    std::uint64_t entries = 0;
+  };
+  // Of the entries that are kept.
+  virtual StoreResult<LogSize> MeasureLog(const PoolId& pool) = 0;
   // Drops entries below `first_kept_sequence`; the digest before it stays.
   virtual StoreResult<void> TrimLog(const PoolId& pool, std::uint64_t first_kept_sequence) = 0;
 

@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
     } else {
       std::puts(
           "symbolon_sim [--seed N] [--count N] [-v] [--plant BUG]\n"
-          "Runs the simulation of seed N (and the following ones); -v prints what happens. BUG 1 to 4 plants a bug\n"
+          "Runs the simulation of seed N (and the following ones); -v prints what happens. BUG 1 to 5 plants a bug\n"
           "that has to be found (tests/simulation/region.h).");
       return argument == "--help" ? 0 : 2;
     }

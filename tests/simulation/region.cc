@@ -26,6 +26,9 @@ replication::Options SmallOptions() {
   options.copy_pin_limit = std::chrono::seconds(3);
   options.kept_entries_min = 4;
   options.kept_entries_max = 40;
+  options.kept_bytes_max = 12'000;
+  options.copy_bytes_per_second = 40'000;
+  options.durability_wait_limit = std::chrono::milliseconds(800);
   options.trim_interval = std::chrono::milliseconds(700);
   return options;
 }
@@ -118,6 +121,7 @@ void SimRegion::Start() {
     Post(dice_.Micros(0, 500), [this] { machine_->OnNews(std::exchange(news_, {}), Now()); });
   });
   machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), peers_, SmallOptions(), *this);
+  commits_.emplace(*store_, &machine_->durability_gate());
   machine_->Start(Now());
   Settle();
   if (up()) Post(kTick, [this] { Tick(); });
@@ -159,6 +163,8 @@ void SimRegion::Post(nanoseconds delay, std::move_only_function<void()> event) {
 
 void SimRegion::Tick() {
   machine_->OnTick(Now());
+  // Writes that were held up may have gone on.
+  KickCommitter();
   Post(kTick, [this] { Tick(); });
 }
 
@@ -212,6 +218,17 @@ void SimRegion::ForgetNewestFact() {
 void SimRegion::Commit(storage::Commit commit,
                        std::move_only_function<void(storage::StoreResult<storage::Committed>)> done) {
   store_->Submit(std::move(commit), [this, life = life_, done = std::move(done)](auto result) mutable {
+    if (life != life_) return;
+    Post(dice_.Micros(0, 200),
+         [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
+  });
+  KickCommitter();
+}
+
+void SimRegion::CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
+                              std::move_only_function<void(replication::DurableCommitResult)> done) {
+  const auto asked = plant_ == Plant::kAnswerWithoutReplica ? replication::NewRoleRecord(name_) : role;
+  commits_->Submit(std::move(commit), asked, [this, life = life_, done = std::move(done)](auto result) mutable {
     if (life != life_) return;
     Post(dice_.Micros(0, 200),
          [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "network.h"
+#include "replication/durable_commits.h"
 #include "replication/machine.h"
 #include "scheduler.h"
 #include "storage/local_store.h"
@@ -28,6 +29,8 @@ enum class Plant {
   kForgetFactAtRestart,
   // A supplier's frames lose an entry from their middle, unnoticed by the connection.
   kSkipEntry,
+  // A write is answered when it is durable in the primary, whatever the pool's durability asks.
+  kAnswerWithoutReplica,
 };
 
 class SimRegion final : public replication::MachineHost {
@@ -55,6 +58,9 @@ class SimRegion final : public replication::MachineHost {
   void Post(nanoseconds delay, std::move_only_function<void()> event);
   // Commits, and tells if the process lived to hear of it.
   void Commit(storage::Commit commit, std::move_only_function<void(storage::StoreResult<storage::Committed>)> done);
+  // The same as the APIs commit: answered when the pool's durability allows.
+  void CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
+                     std::move_only_function<void(replication::DurableCommitResult)> done);
   std::function<void()> on_crash;
   // Called with each change of the store; on the process's own time.
   std::function<void(const storage::Notice&)> on_notice;
@@ -114,6 +120,8 @@ class SimRegion final : public replication::MachineHost {
 
   std::unique_ptr<storage::LocalStore> store_;
   std::unique_ptr<storage::Subscription> subscription_;
+  // Outlives the machine, whose gate lets writers go when it dies.
+  std::optional<replication::DurableCommits> commits_;
   std::unique_ptr<replication::Machine> machine_;
   std::set<replication::LinkId> links_;
   std::deque<BlockingWork> blocking_;

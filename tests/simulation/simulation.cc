@@ -150,6 +150,15 @@ void Simulation::CheckAcknowledgements() {
   }
 }
 
+void Simulation::CheckSurvives(const PoolModel& pool, std::uint64_t sequence) {
+  // No Region's position ever goes back (CheckRegion), so where it was seen it stays.
+  for (const Region& name : names_) {
+    const auto seen = seen_.find({name, pool.id});
+    if (name != pool.primary && seen != seen_.end() && seen->second >= sequence) return;
+  }
+  Fail("pool {}: {} was answered as SYNC has it, and is nowhere but in the primary", pool.id.value(), sequence);
+}
+
 void Simulation::CheckLater() {
   scheduler_.After(std::chrono::milliseconds(250), [this] {
     CheckAcknowledgements();

@@ -25,6 +25,11 @@ struct Result {
   std::uint64_t crashes = 0;
   std::uint64_t commits = 0;
   std::uint64_t facts = 0;
+  // Writes of pools that are not ASYNC.
+  std::uint64_t confirmed = 0;
+  std::uint64_t fell_back = 0;
+  std::uint64_t unconfirmed = 0;
+  std::uint64_t held = 0;
 };
 
 class Simulation {
@@ -41,6 +46,7 @@ class Simulation {
   void WriteFact(PoolModel& pool, SimRegion& region);
   void ChangeMembers(PoolModel& pool);
   void ProposeState(PoolModel& pool);
+  void SetDurability(PoolModel& pool);
   void DeletePool(PoolModel& pool);
   void CutLater();
   void Heal();
@@ -56,6 +62,8 @@ class Simulation {
   void Restart(SimRegion& region);
   void CheckRegion(SimRegion& region);
   void CheckAcknowledgements();
+  // A write that is answered as durable elsewhere is.
+  void CheckSurvives(const PoolModel& pool, std::uint64_t sequence);
   void CheckLater();
   // Empty: everything is everywhere where it has to be, and nowhere else.
   std::string NotConverged();

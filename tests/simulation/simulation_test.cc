@@ -16,6 +16,10 @@ TEST(SimulationTest, EveryPromiseHoldsUnderEverySeed) {
     sum.crashes += result.crashes;
     sum.commits += result.commits;
     sum.facts += result.facts;
+    sum.confirmed += result.confirmed;
+    sum.fell_back += result.fell_back;
+    sum.unconfirmed += result.unconfirmed;
+    sum.held += result.held;
     sum.counters.copies_resumed += result.counters.copies_resumed;
     sum.counters.copies_taken += result.counters.copies_taken;
     sum.counters.copies_failed += result.counters.copies_failed;
@@ -25,6 +29,10 @@ TEST(SimulationTest, EveryPromiseHoldsUnderEverySeed) {
   EXPECT_GT(sum.crashes, kSeeds);
   EXPECT_GT(sum.commits, kSeeds * 20);
   EXPECT_GT(sum.facts, kSeeds * 10);
+  EXPECT_GT(sum.confirmed, kSeeds);
+  EXPECT_GT(sum.fell_back, kSeeds / 4);
+  EXPECT_GT(sum.unconfirmed, kSeeds / 10);
+  EXPECT_GT(sum.held, kSeeds / 4);
   EXPECT_GT(sum.counters.copies_taken, kSeeds / 4);
   EXPECT_GT(sum.counters.copies_resumed, 0);
   EXPECT_GT(sum.counters.copies_failed, 0);
@@ -49,7 +57,7 @@ TEST_P(PlantedBugTest, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(Bugs, PlantedBugTest,
                          testing::Values(Plant::kApplyWithoutPosition, Plant::kAcknowledgeBeforeDurable,
-                                         Plant::kForgetFactAtRestart, Plant::kSkipEntry));
+                                         Plant::kForgetFactAtRestart, Plant::kSkipEntry, Plant::kAnswerWithoutReplica));
 
 }  // namespace
 }  // namespace symbolon::simulation

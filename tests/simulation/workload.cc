@@ -94,7 +94,8 @@ void Simulation::Act() {
     trace_.Say("{}: the clock jumps", region.name().value());
     return region.SetClockOffset(jump);
   }
-  if (what < 985 && region.up()) {
+  if (what >= 985) return SetDurability(pool);
+  if (region.up()) {
     trace_.Say("{} forgets expired facts", region.name().value());
     region.Post(nanoseconds(0), [&region] {
       // Fails when the disk does.
@@ -117,11 +118,22 @@ void Simulation::WriteDirectory(PoolModel& pool) {
     if (!dice_.Chance(0.25)) value = dice_.random().Octets(dice_.Between(0, 150));
     commit.directory.push_back({{storage::Space::kDirectory, pool.id, kRecordType, id}, std::move(value)});
   }
-  region.Commit(std::move(commit), [this, &pool](storage::StoreResult<storage::Committed> result) {
-    if (!result) return;
+  const auto mode = role->durability();
+  region.CommitDurably(std::move(commit), *role, [this, &pool, mode](replication::DurableCommitResult result) {
+    if (!result) {
+      using Code = replication::CommitErrorCode;
+      if (result.error().code == Code::kUnconfirmed) ++result_.unconfirmed;
+      if (result.error().code == Code::kBehind || result.error().code == Code::kOutOfReach) ++result_.held;
+      return;
+    }
     ++result_.commits;
-    pool.acknowledged = std::max(pool.acknowledged, result->position->sequence());
-    trace_.Say("acknowledged: {} at {}", pool.id.value(), result->position->sequence());
+    const std::uint64_t sequence = result->committed.position->sequence();
+    pool.acknowledged = std::max(pool.acknowledged, sequence);
+    trace_.Say("acknowledged: {} at {}{}", pool.id.value(), sequence, result->fell_back ? ", fell back" : "");
+    if (mode == replication::pb::SYNC) {
+      ++(result->fell_back ? result_.fell_back : result_.confirmed);
+      if (!result->fell_back) CheckSurvives(pool, sequence);
+    }
     if (pool.head() < pool.acknowledged)
       Fail("pool {}: {} was acknowledged and is not in the log", pool.id.value(), pool.acknowledged);
   });
@@ -202,6 +214,18 @@ void Simulation::ProposeState(PoolModel& pool) {
           trace_.Say("{}'s proposal: {}", from.value(), result ? "done" : result.error().detail);
         });
   });
+}
+
+void Simulation::SetDurability(PoolModel& pool) {
+  const replication::DurabilitySetting settings[] = {
+      {},
+      {.mode = replication::pb::SYNC},
+      {.mode = replication::pb::SYNC, .falls_back = true},
+      {.mode = replication::pb::BOUNDED, .lag_bound_seconds = 1},
+  };
+  const replication::DurabilitySetting setting = settings[dice_.Below(std::size(settings))];
+  trace_.Say("durability of {}: {}", pool.id.value(), replication::DurabilityName(setting.mode));
+  ChangeRole(pool, [&](RoleRecord role) { return replication::SetDurability(std::move(role), setting); });
 }
 
 void Simulation::DeletePool(PoolModel& pool) {

@@ -115,6 +115,8 @@ class TestRegion {
     }
   }
 
+  // Take effect with the next start.
+  Options& options() { return options_; }
   storage::LocalStore& store() { return *store_; }
   Replicator& replicator() { return *replicator_; }
 
@@ -258,6 +260,49 @@ TEST_F(ReplicatorTest, NewMemberTakesACopyThenFollows) {
   EXPECT_EQ(secondary->problem, "");
   EXPECT_EQ(secondary->head->sequence(), primary->head->sequence());
   EXPECT_EQ(away_.replicator().Counters().copies_taken, 1);
+}
+
+class ShortLogTest : public ReplicatorTest {
+ protected:
+  // The secondary is away while the log is trimmed past where it stood, as `shorten` has it.
+  void ComeBackTooLate(const std::function<void(Options&)>& shorten) {
+    home_.options().trim_interval = std::chrono::milliseconds(20);
+    home_.options().kept_entries_min = 5;
+    home_.options().copy_bytes_per_second = 1 << 20;
+    shorten(home_.options());
+    Restart(home_);
+    MakePool(500);
+    AddAway();
+    ASSERT_TRUE(AwaitState(pb::INACTIVE));
+    ASSERT_TRUE(AwaitEqualHeads());
+    const std::uint64_t stood_at = HeadAt(away_)->sequence();
+    away_.Stop();
+    for (std::size_t user = 0; user < 100; ++user) Write(user, Bytes(200, 'y'));
+    ASSERT_TRUE(bell_.Await([&] { return !home_.store().ReadLog(kPool, stood_at + 1, 1); }));
+
+    away_.Start();
+    Connect();
+    // Until all is there, what was there is served.
+    ASSERT_TRUE(bell_.Await([&] {
+      const auto snapshot = away_.store().MakeSnapshot();
+      const auto head = *snapshot->Head(kPool);
+      const auto user = *snapshot->Get(UserKey(7));
+      EXPECT_TRUE(head && user);
+      if (!head || !user) return true;
+      EXPECT_EQ(*user, head->sequence() == stood_at ? Bytes(100, 'x') : Bytes(200, 'y'));
+      return head->digest() == HeadAt(home_)->digest();
+    }));
+    EXPECT_EQ(away_.replicator().Counters().copies_taken, 1);
+    EXPECT_EQ(DirectoryAt(away_), DirectoryAt(home_));
+  }
+};
+
+TEST_F(ShortLogTest, ReplicaAwayForMoreEntriesThanAreKept_TakesANewCopyByItself) {
+  ComeBackTooLate([](Options& options) { options.kept_entries_max = 20; });
+}
+
+TEST_F(ShortLogTest, ReplicaAwayForMoreOctetsThanAreKept_TakesANewCopyByItself) {
+  ComeBackTooLate([](Options& options) { options.kept_bytes_max = 8 << 10; });
 }
 
 TEST_F(ReplicatorTest, FactsGoBothWays) {

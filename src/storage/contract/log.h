@@ -118,7 +118,12 @@ TEST_P(StoreContract, ALargeTrimLeavesTheRest) {
   for (int i = 0; i < 1500; ++i) store().Submit(DirectoryCommit({{DirectoryKey("a"), "v"}}), [](auto) {});
   MustCommit(DirectoryCommit({{DirectoryKey("a"), "last"}}));
   ASSERT_EQ(HeadNow().sequence(), 1502u);
+  EXPECT_EQ(store().MeasureLog(kTestPool)->entries, 1502u);
+  const std::uint64_t whole_bytes = store().MeasureLog(kTestPool)->bytes;
+  EXPECT_GT(whole_bytes, 1502u * 50);
   ASSERT_TRUE(store().TrimLog(kTestPool, 1500));
+  EXPECT_EQ(store().MeasureLog(kTestPool)->entries, 3u);
+  EXPECT_LT(store().MeasureLog(kTestPool)->bytes, whole_bytes / 10);
   EXPECT_EQ(ReadVerifiedLog(store(), kTestPool, 1500).size(), 3u);
   EXPECT_EQ(CodeOf(store().ReadLog(kTestPool, 1499, 1000)), StoreErrorCode::kGap);
 }
