@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "cli/certificates.h"
 #include "cli/files.h"
+#include "cli/router.h"
 
 namespace symbolon::cli {
 namespace {
@@ -52,48 +53,21 @@ std::string NodeConfiguration(const LabSettings& settings, std::size_t region) {
   return text;
 }
 
-std::string RouterConfiguration(const LabSettings& settings) {
-  // Detection: two failed probes, one every 150 ms, or the first request that finds nobody listening. That request is
-  // sent again to the next server (after at most "timeout connect"); one that may have been processed is never repeated
-  // here, because only the client knows whether it can be. A Region that is back is preferred again after two good
-  // probes. Sessions of a server that is marked down are not cut: it would hit the very request that is about to be
-  // sent again.
-  std::string text = fmt::format(R"(# Written by `symbolon lab up` at every start; changes here are lost.
-global
-    maxconn 4096
-    hard-stop-after 5s
-
-defaults
-    mode http
-    option redispatch 1
-    retries 3
-    retry-on conn-failure
-    timeout connect 250ms
-    timeout client 60s
-    timeout server 30s
-    timeout http-request 10s
-    timeout http-keep-alive 60s
-    timeout check 500ms
-
-frontend router
-    bind {}:{}
-    monitor-uri {}
-    default_backend regions
-
-backend regions
-    option httpchk
-    http-check send meth GET uri {} ver HTTP/1.1 hdr Host router hdr Connection close
-    http-check expect status 200
-    default-server check inter 150ms fastinter 100ms downinter 150ms fall 2 rise 2
-    default-server observe layer4 error-limit 1 on-error mark-down
-)",
-                                 kLoopback, settings.router_port, kRouterProbePath, kReadyPath);
+CliResult<std::string> LabRouterConfiguration(const LabSettings& settings) {
+  RouterSettings router{.bind = fmt::format("{}:{}", kLoopback, settings.router_port),
+                        .certificate = {},
+                        .server_ca = {},
+                        .servers = {},
+                        .probe_interval = std::chrono::milliseconds(150),
+                        .fall = 2,
+                        .rise = 2};
   for (const LabRegion& region : settings.regions) {
-    const bool preferred = &region == &settings.regions.front();
-    text += fmt::format("    server {} {}:{} port {}{}\n", region.name.value(), kLoopback, region.api_port,
-                        region.operations_port, preferred ? "" : " backup");
+    router.servers.push_back({.region = region.name,
+                              .host = std::string(kLoopback),
+                              .api_port = region.api_port,
+                              .operations_port = region.operations_port});
   }
-  return text;
+  return RouterConfiguration(router, "Written by `symbolon lab up` at every start; changes here are lost.");
 }
 
 std::filesystem::path NodeConfigurationFile(const std::filesystem::path& dir, const Region& region) {
@@ -117,7 +91,8 @@ CliResult<void> WriteLab(const LabSettings& settings) {
     SYMBOLON_TRY_VOID(MakeRootKey(RootKeyFile(settings.dir, name)));
     SYMBOLON_TRY_VOID(WriteFile(NodeConfigurationFile(settings.dir, name), NodeConfiguration(settings, i)));
   }
-  return WriteFile(RouterConfigurationFile(settings.dir), RouterConfiguration(settings));
+  SYMBOLON_TRY(const std::string router, LabRouterConfiguration(settings));
+  return WriteFile(RouterConfigurationFile(settings.dir), router);
 }
 
 }  // namespace symbolon::cli

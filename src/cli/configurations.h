@@ -5,20 +5,16 @@
 #include <string>
 #include <string_view>
 
+#include "cli/failure.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {
 
-// On a node's operations port: 200 when it serves.
-inline constexpr std::string_view kReadyPath = "/health/ready";
-// On the router itself: 200 when it runs, whatever stands behind it.
-inline constexpr std::string_view kRouterProbePath = "/_router/alive";
-
 // Of symbolond, for the Region `settings.regions[region]`.
 std::string NodeConfiguration(const LabSettings& settings, std::size_t region);
 
-// Of HAProxy 2.6.
-std::string RouterConfiguration(const LabSettings& settings);
+// Of the router before the lab's Regions (router.h).
+CliResult<std::string> LabRouterConfiguration(const LabSettings& settings);
 
 std::filesystem::path NodeConfigurationFile(const std::filesystem::path& dir, const Region& region);
 std::filesystem::path RouterConfigurationFile(const std::filesystem::path& dir);

@@ -30,10 +30,10 @@ TEST(ConfigurationsTest, NodeKnowsItselfAndEveryRegion) {
 }
 
 TEST(ConfigurationsTest, RouterPrefersTheFirstRegion) {
-  const std::string text = RouterConfiguration(Settings("/nowhere/lab"));
+  const std::string text = LabRouterConfiguration(Settings("/nowhere/lab")).value();
   EXPECT_THAT(text, HasSubstr("bind 127.0.0.1:9400\n"));
-  EXPECT_THAT(text, HasSubstr("server eu-central-1 127.0.0.1:9410 port 9411\n"));
-  EXPECT_THAT(text, HasSubstr("server us-east-1 127.0.0.1:9420 port 9421 backup\n"));
+  EXPECT_THAT(text, HasSubstr("default_backend eu-central-1\n"));
+  EXPECT_THAT(text, HasSubstr("server us-east-1 127.0.0.1:9420 track us-east-1/us-east-1 backup\n"));
 }
 
 TEST(ConfigurationsTest, KeysAndCertificatesOutliveASecondStart) {

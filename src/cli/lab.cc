@@ -20,6 +20,7 @@
 #include "cli/files.h"
 #include "cli/member.h"
 #include "cli/ports.h"
+#include "cli/router.h"
 #include "cli/welcome.h"
 
 namespace symbolon::cli {

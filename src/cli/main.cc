@@ -13,6 +13,7 @@
 #include "cli/replication_durability.h"
 #include "cli/replication_status.h"
 #include "cli/replication_watch.h"
+#include "cli/router.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {
@@ -43,6 +44,9 @@ struct Commands {
   bool watch = false;
   double watch_interval_s = 1;
   std::optional<int> watch_times;
+  RouterSettings router;
+  std::vector<std::string> servers;
+  int probe_interval_ms = static_cast<int>(router.probe_interval.count());
   std::function<CliResult<void>()> run;
 
   void AddDir(CLI::App* command) {
@@ -118,6 +122,45 @@ struct Commands {
     return SetDurability(access, durability, SystemClock());
   }
 
+  void AddRouterConfig(CLI::App& app) {
+    CLI::App* command =
+        app.add_subcommand("router-config", "Write HAProxy's configuration for a topology to standard output");
+    command->add_option("--server", servers, "A node; the first one's Region is preferred")
+        ->type_name("REGION=HOST:API_PORT/OPERATIONS_PORT")
+        ->required();
+    command->add_option("--bind", router.bind, "What clients connect to")
+        ->type_name("[ADDRESS]:PORT")
+        ->capture_default_str();
+    command
+        ->add_option("--certificate", router.certificate, "PEM with the router's certificate and key; without it: HTTP")
+        ->type_name("FILE");
+    command
+        ->add_option("--server-ca", router.server_ca, "Who signs the nodes' certificates; without it they speak HTTP")
+        ->type_name("FILE");
+    command->add_option("--probe-interval-ms", probe_interval_ms, "Time between probes of a node")
+        ->check(CLI::Range(50, 60'000))
+        ->capture_default_str();
+    command->add_option("--fall", router.fall, "So many failed probes, and a node is lost")
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str();
+    command->add_option("--rise", router.rise, "So many good probes, and it is back")
+        ->check(CLI::Range(1, 1'000))
+        ->capture_default_str();
+    command->footer("docs/router.md tells what it does, and how to do the same with DNS.");
+    command->callback([this] {
+      run = [this]() -> CliResult<void> {
+        router.probe_interval = std::chrono::milliseconds(probe_interval_ms);
+        for (const std::string& text : servers) {
+          SYMBOLON_TRY(RouterServer server, ParseRouterServer(text));
+          router.servers.push_back(std::move(server));
+        }
+        SYMBOLON_TRY(const std::string text, RouterConfiguration(router, "Written by `symbolon router-config`."));
+        fmt::print("{}", text);
+        return {};
+      };
+    });
+  }
+
   void AddReplication(CLI::App& app) {
     CLI::App* replication = app.add_subcommand("replication", "What the Regions know of each other");
     replication->require_subcommand(1);
@@ -171,11 +214,12 @@ struct Commands {
     AddLabVerb(lab, "status", "Say what runs", false);
     AddLabVerb(lab, "down", "End the lab from another terminal", false);
     AddReplication(app);
+    AddRouterConfig(app);
   }
 };
 
 int Main(int argc, char** argv) {
-  CLI::App app("symbolon: run a lab of Symbolon, an identity service that survives the loss of a Region", "symbolon");
+  CLI::App app("symbolon: the tool of Symbolon, an identity service that survives the loss of a Region", "symbolon");
   app.set_version_flag("--version", std::string(kVersion));
   app.require_subcommand(1);
   Commands commands;

@@ -1,0 +1,98 @@
+#include "cli/router.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "base/temporary_directory.h"
+
+namespace symbolon::cli {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+RouterSettings ThreeNodes() {
+  RouterSettings settings;
+  for (const char* text : {"eu-central-1=10.0.0.4:9410/9411", "us-east-1=[fd00::7]:9410/9411",
+                           "eu-central-1=node2.example.com:443/9411"}) {
+    settings.servers.push_back(ParseRouterServer(text).value());
+  }
+  return settings;
+}
+
+TEST(RouterTest, ServersAreParsed) {
+  const RouterServer server = ParseRouterServer("us-east-1=[fd00::7]:9410/9411").value();
+  EXPECT_EQ(server, (RouterServer{Region("us-east-1"), "[fd00::7]", 9410, 9411}));
+  EXPECT_EQ(ParseRouterServer("a=b.example.com:1/65535")->operations_port, 65'535);
+}
+
+TEST(RouterTest, WhatIsNoServerIsRefused) {
+  for (const char* text :
+       {"",          "=",         "/",         "a=b",       "a=b:1",       "a=b:1/",       "a=b/2",
+        "=b:1/2",    "a=:1/2",    "a=b:0/2",   "a=b:1/0",   "a=b:65536/2", "a=b:1/2x",     "a=b c:1/2",
+        "a\n=b:1/2", "a=b\n:1/2", "a=b:1/2/3", "a b=c:1/2", "a=[b:1/2",    "a=fd00::7:1/2"}) {
+    EXPECT_FALSE(ParseRouterServer(text)) << text;
+  }
+  EXPECT_FALSE(ParseRouterServer("a=" + std::string(300, 'b') + ":1/2"));
+}
+
+TEST(RouterTest, AllNodesOfTheFirstLivingRegionServeAndTheOthersStandBy) {
+  const std::string text = RouterConfiguration(ThreeNodes(), "test").value();
+  EXPECT_THAT(text, HasSubstr("    use_backend eu-central-1 if { srv_is_up(eu-central-1/eu-central-1-1) }\n"
+                              "    use_backend eu-central-1 if { srv_is_up(eu-central-1/eu-central-1-2) }\n"
+                              "    use_backend us-east-1 if { srv_is_up(us-east-1/us-east-1) }\n"
+                              "    default_backend eu-central-1\n"));
+  EXPECT_THAT(text, AllOf(HasSubstr("server eu-central-1-1 10.0.0.4:9410 check port 9411"),
+                          HasSubstr("server eu-central-1-2 node2.example.com:443 check port 9411"),
+                          HasSubstr("server us-east-1 [fd00::7]:9410 check port 9411"),
+                          HasSubstr("server us-east-1 [fd00::7]:9410 track us-east-1/us-east-1 backup"),
+                          HasSubstr("inter 1000ms"), HasSubstr("fall 3 rise 10"), Not(HasSubstr("ssl"))));
+}
+
+TEST(RouterTest, TlsIsSpokenOnBothSidesWhenAskedFor) {
+  RouterSettings settings = ThreeNodes();
+  settings.certificate = "/etc/router.pem";
+  settings.server_ca = "/etc/ca.pem";
+  EXPECT_THAT(RouterConfiguration(settings, "test").value(),
+              AllOf(HasSubstr("bind :9400 ssl crt /etc/router.pem\n"),
+                    HasSubstr("on-error mark-down ssl verify required ca-file /etc/ca.pem no-check-ssl\n"),
+                    HasSubstr("backup ssl verify required ca-file /etc/ca.pem no-check-ssl\n")));
+}
+
+TEST(RouterTest, WhatCannotBeARouterIsRefused) {
+  EXPECT_FALSE(RouterConfiguration(RouterSettings(), "test"));
+  RouterSettings settings = ThreeNodes();
+  settings.servers.push_back(settings.servers.front());
+  EXPECT_FALSE(RouterConfiguration(settings, "test"));
+  settings = ThreeNodes();
+  settings.bind = ":1\n    evil";
+  EXPECT_FALSE(RouterConfiguration(settings, "test"));
+  settings = ThreeNodes();
+  settings.certificate = "/etc/two words.pem";
+  EXPECT_FALSE(RouterConfiguration(settings, "test"));
+  settings = ThreeNodes();
+  while (settings.servers.size() <= kRouterServersMax) {
+    RouterServer another = settings.servers.front();
+    another.api_port = static_cast<std::uint16_t>(1'000 + settings.servers.size());
+    settings.servers.push_back(another);
+  }
+  EXPECT_FALSE(RouterConfiguration(settings, "test"));
+}
+
+TEST(RouterTest, HaproxyTakesIt) {
+  if (std::system("/usr/sbin/haproxy -v >/dev/null 2>&1") != 0) GTEST_SKIP() << "haproxy is not installed";
+  const TemporaryDirectory folder;
+  const std::filesystem::path file = folder.path() / "haproxy.cfg";
+  RouterSettings settings = ThreeNodes();
+  // Names are looked up when it is read.
+  settings.servers.back().host = "localhost";
+  std::ofstream(file) << RouterConfiguration(settings, "test").value();
+  EXPECT_EQ(std::system(("/usr/sbin/haproxy -c -q -f " + file.string()).c_str()), 0);
+}
+
+}  // namespace
+}  // namespace symbolon::cli
