@@ -78,6 +78,15 @@ class Lab:
     def start(self, region):
         subprocess.run([BIN / 'symbolon', 'lab', 'start', region, '--dir', self.dir], check=True, stdout=subprocess.DEVNULL)
 
+    def restart_with(self, region, table, setting):
+        """Starts the Region again with one more setting, until the next `up`."""
+        config = self.config(region)
+        text = config.read_text()
+        assert f'\n[{table}]\n' in text
+        config.write_text(text.replace(f'\n[{table}]\n', f'\n[{table}]\n{setting}\n', 1))
+        self.kill(region)
+        self.start(region)
+
     # ---- pools in both Regions ----
 
     def replicable_pool(self, api, **settings):

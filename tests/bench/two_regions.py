@@ -190,6 +190,8 @@ def million(options):
 def _copy(lab, pool, client, users):
     lab.up()
     try:
+        # As fast as it goes.
+        lab.restart_with(lab.first, 'replication', 'copy_mib_per_second = 0')
         api = lab.api(lab.first)
         begin = time.monotonic()
         with machine.Steal() as steal:
@@ -203,5 +205,5 @@ def _copy(lab, pool, client, users):
     finally:
         lab.down()
     worst = max(peaks.values())
-    return Figure(work=f'first copy of {users:,} users', measured=f'{seconds:.1f} s, {worst:.0f} MiB at most', reach='<= 300 MiB', met=worst <= 300,
+    return Figure(work=f'first copy of {users:,} users, no throttle', measured=f'{seconds:.1f} s, {worst:.0f} MiB at most', reach='<= 300 MiB', met=worst <= 300,
                   details={'seconds': seconds, 'users_per_second': users / seconds, 'peak_mib': peaks, 'steal': steal.share})
