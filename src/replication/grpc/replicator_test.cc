@@ -292,7 +292,8 @@ class ShortLogTest : public ReplicatorTest {
       EXPECT_EQ(*user, head->sequence() == stood_at ? Bytes(100, 'x') : Bytes(200, 'y'));
       return head->digest() == HeadAt(home_)->digest();
     }));
-    EXPECT_EQ(away_.replicator().Counters().copies_taken, 1);
+    // The store shows the copy a moment before it is counted.
+    EXPECT_TRUE(bell_.Await([&] { return away_.replicator().Counters().copies_taken == 1; }));
     EXPECT_EQ(DirectoryAt(away_), DirectoryAt(home_));
   }
 };
