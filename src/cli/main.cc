@@ -10,6 +10,7 @@
 
 #include "cli/control.h"
 #include "cli/lab.h"
+#include "cli/promotion.h"
 #include "cli/replication_durability.h"
 #include "cli/replication_status.h"
 #include "cli/replication_watch.h"
@@ -47,6 +48,8 @@ struct Commands {
   RouterSettings router;
   std::vector<std::string> servers;
   int probe_interval_ms = static_cast<int>(router.probe_interval.count());
+  PromotionFlags promotion;
+  SuffixFlags suffix;
   std::function<CliResult<void>()> run;
 
   void AddDir(CLI::App* command) {
@@ -183,6 +186,37 @@ struct Commands {
         ->needs(watched)
         ->check(CLI::PositiveNumber);
     status->callback([this] { run = [this] { return ShowReplication(); }; });
+    AddReplicationPromote(replication);
+    AddReplicationSuffix(replication);
+  }
+
+  void AddReplicationSuffix(CLI::App* replication) {
+    CLI::App* command = replication->add_subcommand(
+        "suffix", "What a Region keeps of a pool that the surviving history does not have (a JSON object per line)");
+    command->add_option("POOL", suffix.pool, "The pool's id")->required();
+    command->add_option("NAME", suffix.name, "One of the suffixes: its changes are listed");
+    command->add_option("--region", suffix.region, "The Region that keeps it")->required();
+    command->add_flag("--values", suffix.values, "With the opened records, as Base64");
+    command->add_option("--dir", suffix.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+    command->callback([this] { run = [this] { return ShowSuffixes(suffix); }; });
+  }
+
+  void AddReplicationPromote(CLI::App* replication) {
+    CLI::App* promote = replication->add_subcommand("promote", "Make another Region the primary of a pool");
+    CLI::Option* pool = promote->add_option("POOL", promotion.pool, "The pool's id");
+    promote->add_option("--all-of", promotion.all_of, "All pools whose primary is this Region")->excludes(pool);
+    promote->add_option("--to", promotion.to, "The new primary")->required();
+    CLI::Option* force = promote->add_flag("--force", promotion.force,
+                                           "Without the primary, which is lost: its last writes may be set aside");
+    promote->add_flag("--accept-loss", promotion.accept_loss, "Also where writes may be lost that two Regions had")
+        ->needs(force);
+    promote->add_option("--dir", promotion.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+    promote->callback([this] {
+      run = [this]() -> CliResult<void> {
+        if (promotion.pool.empty() == promotion.all_of.empty()) return Fail("name a POOL, or a Region with --all-of");
+        return Promote(promotion);
+      };
+    });
   }
 
   CliResult<void> ShowReplication() const {

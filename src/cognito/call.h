@@ -19,8 +19,10 @@
 #include "directory/routes.h"
 #include "directory/transaction.h"
 #include "directory/users.h"
+#include "replication/promotion.h"
 #include "replication/roles.h"
 #include "replication/status.h"
+#include "replication/suffix_file.h"
 
 namespace symbolon::cognito {
 
@@ -55,6 +57,26 @@ struct Preparation {
   std::vector<Region> key_regions;
   // For SetUserPoolSigningAlgorithm: two fresh keys of the asked algorithm.
   std::vector<crypto::SigningKey> signing_keys;
+  // For PromoteUserPoolReplica: what came of it.
+  std::optional<replication::Promoted> promoted;
+  // For ListReplicationSuffixes: those of the pool.
+  std::vector<replication::SuffixFolder::File> suffixes;
+  // For DescribeReplicationSuffix, as it was sealed.
+  struct SuffixPage {
+    struct Change {
+      // 0: the file holds a whole directory, not entries.
+      std::uint64_t sequence = 0;
+      Timestamp commit_time;
+      // type (2 octets, big-endian) ‖ id
+      Bytes key;
+      // nullopt: deleted.
+      std::optional<Bytes> value;
+    };
+    replication::SuffixFolder::File file;
+    std::vector<Change> changes;
+    std::optional<std::uint64_t> next;
+  };
+  std::optional<SuffixPage> suffix_page;
 };
 
 // The pools of this Region, for ListUserPools. Consistent per pool, not across pools.

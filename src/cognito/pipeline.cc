@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "auth/tokens.h"
@@ -35,8 +36,14 @@ constexpr std::size_t kBodyLimitBytes = 64 * 1024;
 constexpr int kAttemptsMax = 32;
 constexpr std::chrono::seconds kSigningKeyWait{10};
 constexpr const char* kFellBack = "fell-back";
+constexpr int kSuffixPageDefault = 100;
 
 ApiError Internal() { return {ErrorCode::kInternalErrorException, "Something went wrong."}; }
+
+// Clients try again after this.
+tl::unexpected<ApiError> PrimaryChanges() {
+  return Fail(ErrorCode::kServiceUnavailableException, "The user pool's primary Region is changing.");
+}
 
 ApiError Translate(const http::SigV4Error& error) {
   switch (error.code) {
@@ -96,6 +103,8 @@ struct Pipeline::Exchange {
   // Of the write.
   std::optional<storage::pb::Position> position;
   bool fell_back = false;
+  // A change of the directory has waited at the write gate.
+  bool waited = false;
 };
 
 // One attempt at its plan.
@@ -237,7 +246,8 @@ ApiResult<void> Pipeline::CheckPlace(const Exchange& exchange, const replication
         ErrorCode::kOperationNotEnabledException,
         fmt::format(
             "{} is not available in Region {}, which has a replica of user pool {}: {} The primary Region is {}.",
-            exchange.operation->name, services_.region.region.value(), exchange.pool.value(), why, role.primary()));
+            exchange.operation->name, services_.region.region.value(), exchange.pool.value(), why,
+            replication::LeaderOf(role).value()));
   };
   switch (exchange.operation->where) {
     case Where::kAnyReplica:
@@ -291,9 +301,14 @@ ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
 }
 
 asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
+  if (Is(*exchange.operation, OwnOp::kPromoteUserPoolReplica)) co_return co_await Promote(exchange);
   std::function<ApiResult<void>()> work;
   if (Is(*exchange.operation, COp::kCreateUserPool)) {
     work = [&] { return PrepareNewPool(exchange); };
+  } else if (Is(*exchange.operation, OwnOp::kListReplicationSuffixes)) {
+    work = [&] { return PrepareSuffixes(exchange); };
+  } else if (Is(*exchange.operation, OwnOp::kDescribeReplicationSuffix)) {
+    work = [&] { return PrepareSuffixPage(exchange); };
   } else if (Is(*exchange.operation, OwnOp::kSetUserPoolSigningAlgorithm)) {
     // Keys are for a pool that may have them.
     Attempt attempt;
@@ -319,6 +334,84 @@ asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
   auto done = co_await http::RunBlocking(services_.blocking, [&] { return work(); });
   if (!done) co_return Fail(ErrorCode::kTooManyRequestsException, "Rate exceeded");
   co_return *std::move(done);
+}
+
+asio::awaitable<ApiResult<void>> Pipeline::Promote(Exchange& exchange) {
+  const auto& request = exchange.request->As<model::own::PromoteUserPoolReplicaRequest>();
+  // Roles are those of a pool that exists; its keys need not open here.
+  Attempt attempt;
+  SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
+  PromotionRequest promotion{.pool = exchange.pool,
+                             .to = Region(request.RegionName),
+                             .force = request.Force.value_or(false),
+                             .accept_loss = request.AcceptLoss.value_or(false)};
+  if (promotion.accept_loss && !promotion.force) {
+    co_return Fail(ErrorCode::kInvalidParameterException, "AcceptLoss goes with Force only.");
+  }
+  if (promotion.force && promotion.to != services_.region.region) {
+    co_return Fail(
+        ErrorCode::kInvalidParameterException,
+        "A Region takes over by force at its own word: send the request to the Region that RegionName names.");
+  }
+  if (!services_.promote) {
+    co_return Fail(ErrorCode::kResourceNotFoundException,
+                   fmt::format("The user pool has no replica in Region {}.", request.RegionName));
+  }
+  log::Info("{} asks for {} as primary of pool {}{}", exchange.caller.access_key_id.value_or(""), request.RegionName,
+            exchange.pool.value(), promotion.force ? ", by force" : "");
+  auto promoted = co_await http::AwaitCallback<ApiResult<replication::Promoted>>(
+      [&](auto done) { services_.promote(promotion, std::move(done)); });
+  if (!promoted) co_return Err(promoted.error());
+  exchange.preparation.promoted = *std::move(promoted);
+  co_return ApiResult<void>();
+}
+
+ApiResult<void> Pipeline::PrepareSuffixes(Exchange& exchange) {
+  if (services_.suffixes == nullptr) return {};
+  auto files = services_.suffixes->List();
+  if (!files) {
+    log::Error("suffixes cannot be listed: {}", files.error().detail);
+    return Err(Internal());
+  }
+  std::erase_if(*files, [&](const auto& file) { return file.header.pool() != exchange.pool.value(); });
+  exchange.preparation.suffixes = *std::move(files);
+  return {};
+}
+
+ApiResult<void> Pipeline::PrepareSuffixPage(Exchange& exchange) {
+  const auto& request = exchange.request->As<model::own::DescribeReplicationSuffixRequest>();
+  SYMBOLON_TRY_VOID(PrepareSuffixes(exchange));
+  const auto file =
+      std::ranges::find(exchange.preparation.suffixes, request.Name, &replication::SuffixFolder::File::name);
+  if (file == exchange.preparation.suffixes.end()) {
+    return Fail(ErrorCode::kResourceNotFoundException, "The user pool has no such suffix in this Region.");
+  }
+  log::Warning("{} opens the suffix {}{}", exchange.caller.access_key_id.value_or(""), request.Name,
+               request.IncludeValues.value_or(false) ? ", with values" : "");
+  Preparation::SuffixPage page{.file = *file, .changes = {}, .next = {}};
+  const auto first = static_cast<std::uint64_t>(request.First.value_or(0));
+  const auto limit = static_cast<std::uint64_t>(request.MaxResults.value_or(kSuffixPageDefault));
+  std::uint64_t index = 0;
+  const auto add = [&](Preparation::SuffixPage::Change change) {
+    if (index >= first && index < first + limit) page.changes.push_back(std::move(change));
+    if (index == first + limit) page.next = index;
+    ++index;
+  };
+  const auto read = services_.suffixes->Read(request.Name, [&](const replication::pb::SuffixItem& item) {
+    for (const storage::pb::LogChange& change : item.entry().changes()) {
+      add({.sequence = item.entry().sequence(),
+           .commit_time = FromMicros(item.entry().commit_time_micros()),
+           .key = change.key(),
+           .value = change.has_value() ? std::optional<Bytes>(change.value()) : std::nullopt});
+    }
+    if (item.has_record()) add({.commit_time = {}, .key = item.record().key(), .value = item.record().value()});
+  });
+  if (!read) {
+    log::Error("a suffix cannot be read: {}", read.error().detail);
+    return Err(Internal());
+  }
+  exchange.preparation.suffix_page = std::move(page);
+  return {};
 }
 
 ApiResult<void> Pipeline::PrepareNewPool(Exchange& exchange) {
@@ -354,7 +447,12 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
 
   for (int attempts = 0; attempts < kAttemptsMax; ++attempts) {
     Attempt attempt;
-    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
+    if (auto opened = Open(exchange, attempt); !opened) {
+      // It is for the new primary now. This answer may be retried; the next one says where to go.
+      if (exchange.waited && opened.error().code == ErrorCode::kOperationNotEnabledException)
+        co_return PrimaryChanges();
+      co_return Err(std::move(opened).error());
+    }
     directory::Transaction& tx = *attempt.tx;
     Call& call = attempt.call.emplace(tx, env);
     call.caller_ = exchange.caller;
@@ -381,7 +479,17 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     if (tx.changes_directory() && !exchange.new_pool_keys && !call.is_primary()) {
       co_return Fail(ErrorCode::kOperationNotEnabledException,
                      fmt::format("{} would change user pool {}, whose primary Region is {}.", exchange.operation->name,
-                                 exchange.pool.value(), call.role().primary()));
+                                 exchange.pool.value(), replication::LeaderOf(call.role()).value()));
+    }
+
+    // While the primary is changing, or is not sure that it is one, changes wait here, bounded, and are planned again.
+    replication::WriteGate* const gate = services_.write_gate;
+    if (gate != nullptr && tx.changes_directory() && !exchange.new_pool_keys && !gate->IsOpen(exchange.pool)) {
+      if (exchange.waited) co_return PrimaryChanges();
+      exchange.waited = true;
+      co_await http::AwaitCallback<bool>(
+          [&](auto done) { gate->Await(exchange.pool, [done]() mutable { done(true); }); });
+      continue;
     }
 
     auto committed = co_await http::AwaitCallback<replication::DurableCommitResult>(

@@ -27,7 +27,10 @@ class Pipeline final : private PoolCatalog {
   model::ApiResult<void> FindPool(Exchange& exchange);
   model::ApiResult<void> CheckPlace(const Exchange& exchange, const replication::pb::RoleRecord& role) const;
   boost::asio::awaitable<model::ApiResult<void>> Prepare(Exchange& exchange);
+  boost::asio::awaitable<model::ApiResult<void>> Promote(Exchange& exchange);
   model::ApiResult<void> PrepareNewPool(Exchange& exchange);
+  model::ApiResult<void> PrepareSuffixes(Exchange& exchange);
+  model::ApiResult<void> PrepareSuffixPage(Exchange& exchange);
   model::ApiResult<void> PrepareSigningKeys(std::vector<crypto::SigningKey>& keys, bool es256);
   boost::asio::awaitable<model::ApiResult<std::string>> PlanAndCommit(Exchange& exchange);
   // The access token's user exists, may sign in and has not signed out.

@@ -62,7 +62,8 @@ void DescribeSecondary(const replication::ReplicationStatus& status, const Regio
     primary.AppliedPosition = PositionOf(status.pool, *status.primary_head);
   }
   primary.LastContact = status.primary_last_contact;
-  members.push_back(std::move(primary));
+  // Empty: nobody is known to lead the pool.
+  if (!status.primary.empty()) members.push_back(std::move(primary));
 
   own::ReplicationMemberType self;
   self.Region = here.value();

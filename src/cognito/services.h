@@ -22,6 +22,7 @@
 #include "model/operations.h"
 #include "replication/durable_commits.h"
 #include "replication/position_gate.h"
+#include "replication/write_gate.h"
 #include "storage/store.h"
 #include "wire/request.h"
 
@@ -39,6 +40,16 @@ class Observer {
 // Asks the pool's primary to change a member's state. The callback may run on any thread.
 using ForwardMemberState = std::function<void(PoolId pool, Region member, replication::pb::MemberState state,
                                               std::function<void(model::ApiResult<void>)> done)>;
+
+// Makes a Region the pool's primary: `force` (this Region) or planned (any). The callback may run on any thread.
+struct PromotionRequest {
+  PoolId pool;
+  Region to;
+  bool force = false;
+  bool accept_loss = false;
+};
+using Promote = std::function<void(const PromotionRequest& request,
+                                   std::function<void(model::ApiResult<replication::Promoted>)> done)>;
 
 // Runs an operation of the key service (symbolon_kms_api). May block.
 using KeyServiceCall =
@@ -66,6 +77,10 @@ struct Services {
   // Where requests wait for a position, and for how long; nullptr where there are no other Regions.
   replication::PositionGate* positions = nullptr;
   std::chrono::milliseconds position_wait{};
+  // Empty and nullptr where there are no other Regions.
+  Promote promote;
+  replication::WriteGate* write_gate = nullptr;
+  const replication::SuffixFolder* suffixes = nullptr;
 };
 
 }  // namespace symbolon::cognito

@@ -153,6 +153,7 @@ class Metrics::Impl {
     families.push_back(epoch.Take());
     families.push_back(sequence.Take());
     AddReplicas(readings, families);
+    AddRoles(readings, families);
     AddCopies(readings, families);
     AddDurability(readings, families);
     AddPeers(readings, families);
@@ -175,6 +176,25 @@ class Metrics::Impl {
     families.push_back(entries.Take());
     families.push_back(seconds.Take());
     families.push_back(sequence.Take());
+  }
+
+  static void AddRoles(const Readings& readings, std::vector<MetricFamily>& families) {
+    ReadFamily admits = Gauge("symbolon_replication_admits_writes",
+                              "1 when this Region, as the pool's primary, admits changes of its directory");
+    for (const auto& admission : readings.admissions) {
+      admits.Add(admission.admits_writes ? 1 : 0, {{"pool", admission.pool.value()}});
+    }
+    families.push_back(admits.Take());
+    families.push_back(
+        Counter("symbolon_replication_role_changes_total", "Changes of pools' primaries, by what was done here")
+            .Add(static_cast<double>(readings.replication.hand_overs), {{"kind", "handed_over"}})
+            .Add(static_cast<double>(readings.replication.take_overs), {{"kind", "took_over"}})
+            .Add(static_cast<double>(readings.replication.step_downs), {{"kind", "stepped_down"}})
+            .Take());
+    families.push_back(Counter("symbolon_replication_suffixes_set_aside_total",
+                               "How often this Region kept in a file what the surviving history does not have")
+                           .Add(static_cast<double>(readings.replication.suffixes_set_aside))
+                           .Take());
   }
 
   static void AddCopies(const Readings& readings, std::vector<MetricFamily>& families) {

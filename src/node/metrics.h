@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "http/server.h"
+#include "replication/status.h"
 
 namespace symbolon::node {
 
@@ -82,6 +83,13 @@ class Metrics {
     std::vector<Reach> reaches;
     DurabilityWrites durability_writes;
     std::vector<Peer> peers;
+    struct Admission {
+      PoolId pool;
+      bool admits_writes;
+    };
+    std::vector<Admission> admissions;
+    // Since the start.
+    replication::ReplicationCounters replication;
     // Token signatures since the start.
     std::uint64_t signatures = 0;
     bool ready = false;

@@ -39,6 +39,7 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
     readings.reaches.push_back({.pool = PoolId("eu-central-1_A"), .out_of_reach = true});
     readings.durability_writes.fell_back = 6;
     readings.peers.push_back({.region = Region("us-east-1"), .connected = true, .last_contact = FromSeconds(1'000)});
+    readings.admissions.push_back({PoolId("eu-central-1_A"), true});
   });
 }
 

@@ -29,6 +29,7 @@
 #include "oauth/form.h"
 #include "replication/grpc/grpc_transport.h"
 #include "replication/replicator.h"
+#include "replication/suffix_file.h"
 #include "wire/serialise.h"
 
 namespace symbolon::node {
@@ -64,6 +65,26 @@ std::vector<AccessKeyConfig> CloneKeys(const std::vector<AccessKeyConfig>& keys)
   return clones;
 }
 
+model::ApiError TranslatePromotion(const replication::ControlError& error, const Region& to) {
+  using Code = replication::ControlErrorCode;
+  switch (error.code) {
+    case Code::kNotMember:
+      return {model::ErrorCode::kResourceNotFoundException,
+              fmt::format("The user pool has no replica in Region {}.", to.value())};
+    case Code::kWrongState:
+      return {model::ErrorCode::kInvalidParameterException,
+              fmt::format("The replica in Region {} is {}, which does not allow this.", to.value(), error.detail)};
+    case Code::kRefused:
+      return {model::ErrorCode::kOperationNotEnabledException,
+              fmt::format("The primary Region has not changed: {}.", error.detail)};
+    case Code::kNotPrimary:
+    case Code::kUnavailable:
+      return {model::ErrorCode::kServiceUnavailableException,
+              fmt::format("Whether the primary Region has changed is not known yet: {}.", error.detail)};
+  }
+  return {model::ErrorCode::kInternalErrorException, "Something went wrong."};
+}
+
 model::ApiError Translate(const replication::ControlError& error) {
   using Code = replication::ControlErrorCode;
   switch (error.code) {
@@ -85,6 +106,11 @@ Result<std::string, NodeError> ReadFile(const std::filesystem::path& file) {
   std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   if (!stream) return Err(NodeError{fmt::format("cannot read {}", file.string())});
   return text;
+}
+
+// What outlives the process, beside the store.
+std::filesystem::path FolderOf(const Config& config, std::string_view name) {
+  return (config.data_dir.empty() ? config.keys.root_key_file.parent_path() : config.data_dir) / name;
 }
 
 class RequestMetrics final : public cognito::Observer {
@@ -157,7 +183,12 @@ class Service::Parts {
                                               : cognito::ReplicationStatusOf(),
             .commits = *commits_,
             .positions = positions,
-            .position_wait = position_wait},
+            .position_wait = position_wait,
+            .promote = replicator_ ? [this](const cognito::PromotionRequest& request,
+                                            auto done) { Promote(request, std::move(done)); }
+                                   : cognito::Promote(),
+            .write_gate = replicator_ ? &replicator_->write_gate() : nullptr,
+            .suffixes = replicator_ ? &suffixes_ : nullptr},
         oauth::Endpoints::Services{.store = store_,
                                    .keys = *keyring_,
                                    .routes = *routes_,
@@ -212,8 +243,7 @@ class Service::Parts {
 
  private:
   Result<void, NodeError> OpenKeys() {
-    const std::filesystem::path folder =
-        config_.data_dir.empty() ? config_.keys.root_key_file.parent_path() / "keys" : config_.data_dir / "keys";
+    const std::filesystem::path folder = FolderOf(config_, "keys");
     auto provider = keys::local::LocalKeyProvider::Open({.directory = folder,
                                                          .root_key_file = config_.keys.root_key_file,
                                                          .region = config_.region,
@@ -258,8 +288,9 @@ class Service::Parts {
     replication.kept_entries_min = std::min(replication.kept_entries_min, replication.kept_entries_max);
     replication.kept_bytes_max = config_.replication->log_mib_max << 20;
     replicator_.emplace(store_, clock_, random_, std::move(peers), replication,
-                        std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)),
+                        std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)), suffixes_,
                         [this](const Region& from, const replication::pb::ControlRequest& request) {
+                          if (request.has_may_lead()) return MayLead(PoolId(request.may_lead()));
                           return AnswerKeyRequest(*provider_, from, request);
                         });
     if (auto started = replicator_->Start(); !started)
@@ -270,6 +301,29 @@ class Service::Parts {
   replication::ControlResult<Bytes> AskPeer(const Region& target, const replication::pb::ControlRequest& request) {
     if (replicator_) return replicator_->Ask(target, request);
     return Err(replication::ControlError{replication::ControlErrorCode::kNotMember, "no Region " + target.value()});
+  }
+
+  // A Region that cannot open the pool could not serve it.
+  replication::ControlResult<Bytes> MayLead(const PoolId& pool) {
+    const auto keys = keyring_->KeysOf(*store_.MakeSnapshot(), pool);
+    if (keys) return Bytes();
+    return Err(replication::ControlError{
+        replication::ControlErrorCode::kRefused,
+        fmt::format("Region {} cannot open the pool: {}", config_.region.value(), keys.error().message)});
+  }
+
+  void Promote(const cognito::PromotionRequest& request,
+               std::function<void(model::ApiResult<replication::Promoted>)> done) {
+    auto translated = [done = std::move(done),
+                       to = request.to](replication::ControlResult<replication::Promoted> result) {
+      if (result) return done(*std::move(result));
+      done(Err(TranslatePromotion(result.error(), to)));
+    };
+    if (request.force) {
+      replicator_->TakeOver(request.pool, request.accept_loss, std::move(translated));
+    } else {
+      replicator_->HandOver(request.pool, request.to, std::move(translated));
+    }
   }
 
   void ForwardMemberState(const PoolId& pool, const Region& member, replication::pb::MemberState state,
@@ -294,7 +348,9 @@ class Service::Parts {
                                  .byte_count = copy.byte_count,
                                  .remaining = copy.remaining});
     };
+    readings.replication = replicator_->Counters();
     for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
+      readings.admissions.push_back({status.pool, status.admits_writes});
       if (status.copy) add_copy(status.pool, config_.region, *status.copy);
       const bool waits = status.durability.mode != replication::pb::ASYNC && !status.members.empty();
       if (waits) readings.reaches.push_back({.pool = status.pool, .out_of_reach = status.out_of_reach});
@@ -377,6 +433,7 @@ class Service::Parts {
   directory::RecordCache records_;
   crypto::RsaReservoir rsa_keys_;
   http::BlockingPool blocking_;
+  replication::SuffixFolder suffixes_{FolderOf(config_, "set_aside"), keys::kWrappedKeysRecordType};
   std::unique_ptr<keys::local::LocalKeyProvider> provider_;
   mutable std::optional<keys::Keyring> keyring_;
   KeyLink key_link_{[this](const Region& target, const replication::pb::ControlRequest& request) {

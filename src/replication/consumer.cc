@@ -63,8 +63,23 @@ Consumer::Step Consumer::OnConnected(Instant now) {
 
 void Consumer::OnDisconnected() {
   connected_ = false;
-  if (state_ == State::kDropping || state_ == State::kDropped) return;
+  if (state_ == State::kDropping || state_ == State::kDropped || state_ == State::kSettingAside) return;
   StopStream(problem_, {});
+}
+
+Consumer::Step Consumer::Pause(Instant now) {
+  Step step;
+  if (state_ == State::kFollowing || state_ == State::kCopying || state_ == State::kOpening) {
+    Leave(step, pb::ROLE, Problem::kNone, now);
+  }
+  OnDisconnected();
+  return step;
+}
+
+Consumer::Step Consumer::Hurry(Instant now) {
+  retry_at_ = now.since_boot;
+  backoff_.Reset();
+  return MaybeOpen(now);
 }
 
 Consumer::Step Consumer::OnTick(Instant now) {
@@ -92,12 +107,13 @@ Consumer::Step Consumer::MaybeOpen(Instant now) {
   pb::Open& open = *step.frames.emplace_back().mutable_open();
   open.set_pool(pool_.value());
   open.set_stream(stream_);
-  if (*head) {
+  if (*head && (*head)->digest() != set_aside_digest_) {
     *open.mutable_head() = **std::move(head);
     *open.mutable_history() = *std::move(history);
   }
   staged_records_ = 0;
   staged_bytes_ = 0;
+  if (recovers_for_) *open.mutable_recovers_for() = *recovers_for_;
   if (*staging) {
     *open.mutable_staging_head() = (*staging)->head;
     open.set_staging_cursor((*staging)->cursor);
@@ -134,6 +150,11 @@ void Consumer::Leave(Step& step, pb::EndReason reason, Problem problem, Instant 
 Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
   Step step;
   if (outcome.stream() != stream_ || state_ != State::kOpening) return step;
+  const bool supplies = outcome.has_follow() || outcome.has_diverged() || outcome.has_copy();
+  if (supplies && floor_ && !recovers_for_ && storage::CompareEpochs(outcome.standing().epoch(), *floor_) < 0) {
+    Leave(step, pb::ROLE, Problem::kSupplierFenced, now);
+    return step;
+  }
   switch (outcome.outcome_case()) {
     case pb::Outcome::kRefused:
       if (outcome.refused() == pb::BEING_DELETED) told_to_drop_ = outcome.member_number();
@@ -147,11 +168,11 @@ Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
       break;
     case pb::Outcome::kDiverged:
       ++counters_.divergences;
-      log::Error(
-          "replication: pool {}: this Region holds entries after {} that the primary does not have; it goes on serving "
-          "them",
-          pool_.value(), outcome.diverged());
+      log::Warning("replication: pool {}: this Region holds entries after {} that the primary does not have",
+                   pool_.value(), outcome.diverged());
       StopStream(Problem::kDiverged, now);
+      state_ = State::kSettingAside;
+      StartCall(step, SetAside{outcome.diverged()});
       break;
     case pb::Outcome::kFollow:
       state_ = State::kFollowing;
@@ -227,7 +248,9 @@ Consumer::Step Consumer::OnCopyPiece(pb::CopyPiece piece, Instant now) {
 
 Consumer::Step Consumer::OnEnd(const pb::End& end, Instant now) {
   Step step;
-  if (end.stream() != stream_ || state_ == State::kIdle || state_ == State::kDropping) return step;
+  if (end.stream() != stream_ ||
+      (state_ != State::kOpening && state_ != State::kFollowing && state_ != State::kCopying))
+    return step;
   ++counters_.streams_ended;
   StopStream(ProblemOf(end.reason()), now);
   return step;
@@ -245,7 +268,8 @@ Consumer::Step Consumer::Drop(std::uint64_t member_number, Instant now) {
 
 void Consumer::StartCall(Step& step, StoreCall call) {
   call_stream_ = stream_;
-  static constexpr Call kCalls[] = {Call::kApply, Call::kBeginStaging, Call::kWriteStaging, Call::kFlip, Call::kDrop};
+  static constexpr Call kCalls[] = {Call::kApply, Call::kBeginStaging, Call::kWriteStaging,
+                                    Call::kFlip,  Call::kDrop,         Call::kSetAside};
   static_assert(std::size(kCalls) == std::variant_size_v<StoreCall>);
   call_ = kCalls[call.index()];
   step.call = std::move(call);
@@ -322,6 +346,8 @@ Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::
     return step;
   }
 
+  if (call == Call::kSetAside) return OnSetAside(result, now);
+
   const bool current = call_stream_ == stream_ && (state_ == State::kFollowing || state_ == State::kCopying);
   if (!result) {
     const bool gap = result.error().code == storage::StoreErrorCode::kGap;
@@ -355,6 +381,7 @@ Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::
       break;
     case Call::kBeginStaging:
     case Call::kDrop:
+    case Call::kSetAside:
     case Call::kNone:
       break;
   }
@@ -365,6 +392,21 @@ Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::
     std::ranges::move(opened.frames, std::back_inserter(step.frames));
   }
   return step;
+}
+
+Consumer::Step Consumer::OnSetAside(const storage::StoreResult<std::optional<storage::pb::Head>>& result, Instant now) {
+  state_ = State::kIdle;
+  const auto head = store_.MakeSnapshot()->Head(pool_);
+  if (!result || !head || !*head) {
+    log::Error("replication: pool {}: entries cannot be set aside, so they stay: {}", pool_.value(),
+               result ? "the store cannot be read" : result.error().detail);
+    StopStream(Problem::kStoreFails, now);
+    return {};
+  }
+  ++counters_.suffixes_set_aside;
+  set_aside_digest_ = (*head)->digest();
+  retry_at_ = now.since_boot;
+  return MaybeOpen(now);
 }
 
 }  // namespace symbolon::replication

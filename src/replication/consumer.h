@@ -1,5 +1,6 @@
 // The receiving side of one pool's directory: opens it at the primary, takes a copy when told so, applies entries, and
 // acknowledges what is durable. It resumes a copy at the cursor that the store kept, and drops the pool when it has to.
+// What it holds beyond the primary's history is set aside before the copy that replaces it is asked for.
 //
 // A pure state machine: its outputs are frames and at most one call to the store at a time, whose result is fed back.
 // It outlives connections. Not thread-safe.
@@ -36,8 +37,12 @@ struct WriteStaging {
 };
 struct FlipStaging {};
 struct DropPool {};
+// Keeps what is here beyond `fork` in the SuffixArchive.
+struct SetAside {
+  std::uint64_t fork;
+};
 
-using StoreCall = std::variant<ApplyEntries, BeginStaging, WriteStaging, FlipStaging, DropPool>;
+using StoreCall = std::variant<ApplyEntries, BeginStaging, WriteStaging, FlipStaging, DropPool, SetAside>;
 
 class Consumer {
  public:
@@ -46,6 +51,7 @@ class Consumer {
     kOpening,
     kFollowing,
     kCopying,
+    kSettingAside,
     // The store is emptied of the pool; afterwards this object is of no use any more.
     kDropping,
     kDropped,
@@ -61,6 +67,8 @@ class Consumer {
     kNotPrimary,
     // This Region knows a higher epoch than the supplier.
     kSupplierBehind,
+    // The supplier's epoch is lower than one that this Region promised.
+    kSupplierFenced,
     // This Region holds entries that the primary does not have.
     kDiverged,
     kGap,
@@ -81,6 +89,14 @@ class Consumer {
   Step OnConnected(Instant now);
   // The result of a call under way is still awaited.
   void OnDisconnected();
+  // Ends the stream, if there is one, until OnConnected.
+  Step Pause(Instant now);
+  // The supplier has more to offer than when it was last asked: no back-off.
+  Step Hurry(Instant now);
+  // From now on suppliers of lower epochs are not followed.
+  void SetFloor(storage::pb::Epoch epoch) { floor_ = std::move(epoch); }
+  // While set, the supplier is one that promised this epoch to this Region, which collects the longest log.
+  void SetRecovery(std::optional<storage::pb::Epoch> epoch) { recovers_for_ = std::move(epoch); }
   Step OnOutcome(const pb::Outcome& outcome, Instant now);
   Step OnBatch(pb::Batch batch, Instant now);
   Step OnCopyPiece(pb::CopyPiece piece, Instant now);
@@ -93,6 +109,8 @@ class Consumer {
 
   State state() const { return state_; }
   bool connected() const { return connected_; }
+  // A call to the store is under way.
+  bool busy() const { return call_ != Call::kNone; }
   Problem problem() const { return problem_; }
   std::uint64_t member_number() const { return member_number_; }
   // The primary's head as last heard on a stream.
@@ -104,6 +122,7 @@ class Consumer {
 
  private:
   Step MaybeOpen(Instant now);
+  Step OnSetAside(const storage::StoreResult<std::optional<storage::pb::Head>>& result, Instant now);
   // Starts the next call that the queues ask for, unless one is under way.
   void Proceed(Step& step);
   void StartCall(Step& step, StoreCall call);
@@ -128,7 +147,7 @@ class Consumer {
   std::chrono::nanoseconds retry_at_{};
 
   // The call under way; what it belongs to may be over when it ends.
-  enum class Call { kNone, kApply, kBeginStaging, kWriteStaging, kFlip, kDrop };
+  enum class Call { kNone, kApply, kBeginStaging, kWriteStaging, kFlip, kDrop, kSetAside };
   Call call_ = Call::kNone;
   std::uint64_t call_stream_ = 0;
   std::uint64_t call_bytes_ = 0;
@@ -147,6 +166,10 @@ class Consumer {
   std::uint64_t staged_bytes_ = 0;
   CopyMeter copy_meter_;
 
+  std::optional<storage::pb::Epoch> floor_;
+  std::optional<storage::pb::Epoch> recovers_for_;
+  // The head whose suffix is set aside: until it is replaced by a copy, this Region opens as if it had nothing.
+  Bytes set_aside_digest_;
   std::optional<storage::pb::Head> primary_head_;
   std::optional<std::uint64_t> told_to_drop_;
   std::uint64_t member_number_ = 0;

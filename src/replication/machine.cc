@@ -28,15 +28,17 @@ void AddTo(News& news, const storage::Notice& notice) {
 }
 
 Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options,
-                 MachineHost& host)
+                 MachineHost& host, SuffixArchive& archive)
     : store_(store),
       random_(random),
       options_(options),
       host_(host),
+      archive_(archive),
       own_(store.region()),
       copy_pacer_(options.copy_bytes_per_second),
       durability_gate_(options.durability_wait_limit),
-      position_gate_(store) {
+      position_gate_(store),
+      gate_(options.write_wait_limit) {
   for (Region& region : peers) {
     SYMBOLON_CHECK(region != own_);
     Peer& peer = peers_.try_emplace(region, options_).first->second;
@@ -48,6 +50,7 @@ void Machine::Start(Instant now) {
   started_at_ = now.since_boot;
   const auto snapshot = store_.MakeSnapshot();
   std::optional<PoolId> after;
+  starting_ = true;
   for (;;) {
     constexpr std::size_t kPage = 1'000;
     const auto page = snapshot->Pools(after, kPage);
@@ -59,6 +62,8 @@ void Machine::Start(Instant now) {
     if (page->size() < kPage) break;
     after = page->back();
   }
+  starting_ = false;
+  gate_.Open();
   trim_at_ = now.since_boot + options_.trim_interval;
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
 }
@@ -155,6 +160,7 @@ void Machine::OnFrame(LinkId link, pb::Frame frame, Instant now) {
       break;
   }
   peer.last_contact = now.wall;
+  peer.last_heard = now.since_boot;
   if (frame.has_hello() != !found.session->greeted()) return Break(found, "Hello out of place", now);
   if (frame.has_hello()) {
     if (!TakeHello(found, frame.hello(), now)) Break(found, "greeting not understood", now);
@@ -213,6 +219,7 @@ bool Machine::TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now) {
     if (supplier == pool->suppliers.end()) return;
     use(*supplier->second);
     MarkReady(peer.region, id, Topic::kDirectory);
+    ProceedWithHandover(id, *pool, now);
     MaybeMarkCopied(id, *pool, peer.region, now);
     UpdateDurability(id, *pool, now);
   };
@@ -235,6 +242,9 @@ bool Machine::TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now) {
     case pb::Frame::kDropped:
       OnDropped(peer, frame.dropped(), now);
       return true;
+    case pb::Frame::kPromiseRequest:
+      OnPromiseRequest(peer, frame.promise_request(), now);
+      return true;
     default:
       return false;
   }
@@ -251,7 +261,11 @@ bool Machine::TakeFromSupplier(Peer& peer, pb::Frame frame, Instant now) {
     case pb::Frame::kPools:
       for (pb::PoolState& state : *frame.mutable_pools()->mutable_pools()) OnPoolState(peer, std::move(state), now);
       return true;
+    case pb::Frame::kPromiseAnswer:
+      OnPromiseAnswer(peer, frame.promise_answer(), now);
+      return true;
     case pb::Frame::kOutcome:
+      Hear(PoolId(frame.outcome().pool()), peer.region, frame.outcome().standing(), now);
       with_consumer(frame.outcome().pool(),
                     [&](Consumer& consumer) { return consumer.OnOutcome(frame.outcome(), now); });
       return true;
@@ -309,6 +323,7 @@ void Machine::OnTick(Instant now) {
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
   durability_gate_.OnTick(now);
   position_gate_.OnTick(now);
+  gate_.OnTick(now);
   std::vector<PoolId> ids;
   ids.reserve(pools_.size());
   for (const auto& [id, pool] : pools_) ids.push_back(id);

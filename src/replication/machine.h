@@ -6,10 +6,12 @@
 // out what it asks of its host. So production and the simulator run the same code. Not thread-safe.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,10 +25,13 @@
 #include "replication/options.h"
 #include "replication/pacer.h"
 #include "replication/position_gate.h"
+#include "replication/promotion.h"
 #include "replication/roles.h"
 #include "replication/session.h"
+#include "replication/set_aside.h"
 #include "replication/status.h"
 #include "replication/supplier.h"
+#include "replication/write_gate.h"
 #include "storage/store.h"
 
 namespace symbolon::replication {
@@ -68,7 +73,8 @@ using ControlDone = std::move_only_function<void(ControlResult<T>)>;
 class Machine {
  public:
   // `peers`: the other Regions. All references outlive the machine.
-  Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options, MachineHost& host);
+  Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options, MachineHost& host,
+          SuffixArchive& archive);
 
   // Finds the pools of the store. Once, before everything else; notices of later changes must not be missed.
   void Start(Instant now);
@@ -93,6 +99,14 @@ class Machine {
   // Where writes and requests wait; thread-safe.
   DurabilityGate& durability_gate() { return durability_gate_; }
   PositionGate& position_gate() { return position_gate_; }
+  // Where this Region's own changes of directories have to wait; thread-safe.
+  WriteGate& write_gate() { return gate_; }
+  // Hands the pool over from this Region, its primary, to a secondary, without loss. `done` when that has begun its
+  // epoch. Nothing has changed after an error other than kUnavailable.
+  void HandOver(const Region& from, const PoolId& pool, const Region& to, ControlDone<Promoted> done, Instant now);
+  // Makes this Region the pool's primary, whatever the others say: what a Region that cannot be asked has beyond what
+  // is here will be set aside. With SYNC durability, at least all Regions but one must answer, unless `accept_loss`.
+  void TakeOver(const PoolId& pool, bool accept_loss, ControlDone<Promoted> done, Instant now);
 
   // nullopt: the pool is not known here.
   std::optional<ReplicationStatus> Status(const PoolId& pool, Instant now);
@@ -120,9 +134,12 @@ class Machine {
     // What is under way on `accepted`.
     Window window;
     std::optional<Timestamp> last_contact;
+    std::chrono::nanoseconds last_heard{};
     std::optional<std::chrono::microseconds> clock_difference;
     std::uint64_t connections_lost = 0;
   };
+
+  using PromiseDone = std::move_only_function<void(bool granted, Instant now)>;
 
   struct Pool {
     std::optional<storage::pb::Head> head;
@@ -156,6 +173,42 @@ class Machine {
       std::chrono::nanoseconds remove_at{};
     };
     std::map<Region, Leaver> leavers;
+
+    // The highest epoch that is promised here, durably: nothing of a lower one is written, applied or acknowledged.
+    std::optional<storage::pb::Epoch> promised;
+    // On their way, in order; while there are any, nothing is taken from another Region.
+    struct Promise {
+      storage::pb::Epoch epoch;
+      // By the Region that takes the epoch; otherwise heard of.
+      bool asked = false;
+      PromiseDone done;
+    };
+    std::deque<Promise> promises;
+    bool promise_submitted = false;
+
+    // Of a primary that has started again: who has not told it yet that there is no higher epoch.
+    struct Admission {
+      std::set<Region> silent;
+      std::chrono::nanoseconds alone_at;
+    };
+    std::optional<Admission> admission;
+
+    struct HandingOver {
+      Handover handover;
+      std::vector<ControlDone<Promoted>> done;
+      // Once it is committed.
+      Promoted promoted;
+    };
+    std::optional<HandingOver> handing_over;
+    struct TakingOver {
+      Takeover takeover;
+      bool accept_loss = false;
+      int attempt = 1;
+      ControlDone<Promoted> done;
+    };
+    std::optional<TakingOver> taking_over;
+    // The commit that begins an epoch is under way.
+    bool starting_epoch = false;
   };
 
   // ---- links (machine.cc) ----
@@ -214,6 +267,48 @@ class Machine {
   std::optional<pb::Frame> NextOf(Peer& peer, const Session::Ready& ready, Instant now);
   int pinned_copies() const;
 
+  // ---- who is primary (machine_promotion.cc) ----
+  pb::Standing StandingOf(const Pool& pool) const;
+  // This store opened the epoch at the pool's head.
+  bool OwnsEpoch(const Pool& pool) const;
+  // It did, and has promised no higher one.
+  bool Supplies(const Pool& pool) const;
+  // This Region may change the pool's directory now.
+  bool Admits(const Pool& pool) const;
+  // It is the primary, or is to become it, as far as its role record says.
+  bool LeadsByRecord(const Pool& pool) const;
+  // Whom to follow, as far as is known here; may be this Region; nullopt: nobody.
+  std::optional<Region> LeaderOf(const PoolId& id, const Pool& pool) const;
+  // The Region counts in matters of the pool: it is in the role record, or another that is names it as primary.
+  bool Trusts(const PoolId& id, const Pool& pool, const Region& region) const;
+  // What a peer knows; a primary that is behind steps down.
+  void Hear(const PoolId& id, const Region& region, const pb::Standing& standing, Instant now);
+
+  void UpdateGate(const PoolId& id, const Pool& pool);
+  void BeginAdmission(const PoolId& id, Pool& pool, Instant now);
+  void UpdateAdmission(const PoolId& id, Pool& pool, Instant now);
+
+  // Of a pool that is known here. `asked`: Pool::Promise.
+  void MakePromise(const PoolId& id, storage::pb::Epoch epoch, bool asked, PromiseDone done, Instant now);
+  void ProceedWithPromises(const PoolId& id, Instant now);
+  void OnPromised(const PoolId& id, bool granted, Instant now);
+  void OnPromiseRequest(Peer& peer, const pb::PromiseRequest& request, Instant now);
+  void OnPromiseAnswer(Peer& peer, const pb::PromiseAnswer& answer, Instant now);
+
+  ControlResult<Promoted> CurrentEpoch(const PoolId& id, const Pool& pool) const;
+  void ProceedWithHandover(const PoolId& id, Pool& pool, Instant now);
+  void CommitHandover(const PoolId& id, Pool& pool, std::uint64_t at_sequence, Instant now);
+  void EndHandover(const PoolId& id, Pool& pool, const ControlResult<Promoted>& result);
+  // The role record names this Region for the next epoch.
+  void MaybeAcceptHandover(const PoolId& id, Pool& pool, Instant now);
+  void StartEpoch(const PoolId& id, Pool& pool, std::uint64_t counter, Done<storage::Committed> done, Instant now);
+
+  void BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int attempt, std::uint64_t above,
+                     ControlDone<Promoted> done, Instant now);
+  void ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now);
+  void EndTakeover(const PoolId& id, Pool& pool, ControlResult<Promoted> result, Instant now);
+  std::optional<std::uint64_t> LastHeardOf(const PoolId& id, const Pool& pool, const Region& region) const;
+
   // ---- changes of the role record (machine_roles.cc) ----
   void OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now);
   void RemoveLeavers(const PoolId& id, Pool& pool, Instant now);
@@ -233,6 +328,7 @@ class Machine {
   Random& random_;
   const Options options_;
   MachineHost& host_;
+  SuffixArchive& archive_;
   const Region own_;
 
   std::map<Region, Peer> peers_;
@@ -240,10 +336,13 @@ class Machine {
   std::chrono::nanoseconds started_at_{};
   LinkId next_link_ = 1;
   std::chrono::nanoseconds trim_at_{};
+  // Pools that are found while it starts may have changed hands meanwhile.
+  bool starting_ = false;
   ReplicationCounters counters_;
   Pacer copy_pacer_;
   DurabilityGate durability_gate_;
   PositionGate position_gate_;
+  WriteGate gate_;
 };
 
 }  // namespace symbolon::replication

@@ -22,34 +22,49 @@ void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
   const bool member = state.has_receiver();
   const bool goes = by_primary && member && state.receiver().state() == pb::DELETING;
   const std::uint64_t member_number = state.receiver().number();
+  const pb::Standing standing = state.standing();
   if (state.has_head() || member) {
     peer.heard[id] = std::move(state);
   } else {
     peer.heard.erase(id);
   }
   Pool* pool = FindPool(id);
-  if (goes) return Drop(id, pools_[id], member_number, peer.region, now);
+  // Whoever holds a directory opens it first: it may hold what the primary does not.
+  if (goes && (pool == nullptr || !pool->head)) return Drop(id, pools_[id], member_number, peer.region, now);
   if (pool == nullptr && by_primary && member) pool = &pools_[id];
   if (pool == nullptr) return;
+  // A Region that takes itself for the primary of a pool that has gone on without it would not hear of that otherwise.
+  if (by_primary && pool->head && !(pool->role && RoleOf(*pool->role, peer.region).kind != Role::Kind::kNone)) {
+    Announce(id, *pool, peer);
+  }
+  Hear(id, peer.region, standing, now);
+  UpdateAdmission(id, *pool, now);
   UpdateFactPulls(id, *pool);
   UpdateConsumer(id, *pool, now);
+  ProceedWithHandover(id, *pool, now);
+  if (by_primary && pool->consumer && pool->consumer_peer == peer.region && pool->consumer->connected()) {
+    CarryOut(id, *pool, pool->consumer->Hurry(now), now);
+  }
 }
 
 void Machine::UpdateConsumer(const PoolId& id, Pool& pool, Instant now) {
   std::optional<Region> wanted;
-  if (pool.role) {
-    const Role role = RoleOf(*pool.role, own_);
-    if (role.kind == Role::Kind::kSecondary && role.state != pb::DELETING) wanted = Region(pool.role->primary());
-  } else if (!pool.head) {
-    for (const auto& [region, peer] : peers_) {
-      const auto heard = peer.heard.find(id);
-      if (heard == peer.heard.end() || heard->second.primary() != region.value()) continue;
-      if (heard->second.has_receiver() && heard->second.receiver().state() != pb::DELETING) wanted = region;
+  std::optional<storage::pb::Epoch> recovers_for;
+  if (pool.taking_over) {
+    const Takeover& takeover = pool.taking_over->takeover;
+    if (takeover.phase() == Takeover::Phase::kFetching) {
+      wanted = takeover.source();
+      recovers_for = takeover.epoch();
     }
+  } else if (pool.promises.empty() && !pool.drop_as_member) {
+    wanted = LeaderOf(id, pool);
+    if (wanted == own_) wanted.reset();
   }
-  if (pool.consumer && (!wanted || pool.consumer_peer != *wanted)) pool.consumer->OnDisconnected();
+  if (pool.consumer && (!wanted || pool.consumer_peer != *wanted)) CarryOut(id, pool, pool.consumer->Pause(now), now);
   if (!wanted || pool.drop_as_member) return;
   if (!pool.consumer) pool.consumer = std::make_unique<Consumer>(store_, random_, id, options_, counters_);
+  pool.consumer->SetRecovery(recovers_for);
+  if (pool.promised) pool.consumer->SetFloor(*pool.promised);
   pool.consumer_peer = *wanted;
   const auto peer = peers_.find(*wanted);
   if (peer == peers_.end() || !peer->second.dialled || !peer->second.dialled->greeted()) return;
@@ -58,11 +73,12 @@ void Machine::UpdateConsumer(const PoolId& id, Pool& pool, Instant now) {
 
 void Machine::Drop(const PoolId& id, Pool& pool, std::uint64_t member_number, const Region& peer, Instant now) {
   // Only the pool's own primary can send its replica away.
-  if (pool.role && pool.role->primary() != peer.value()) {
-    log::Error("replication: {} asks to drop pool {}, whose primary is {}: ignored", peer.value(), id.value(),
-               pool.role->primary());
+  if (pool.role && LeaderOf(id, pool) != peer) {
+    log::Error("replication: {} asks to drop pool {}, which it does not lead: ignored", peer.value(), id.value());
     return;
   }
+  // What it is about to lead it does not drop; its new epoch answers the peer.
+  if (pool.taking_over || pool.starting_epoch) return;
   if (!pool.consumer) pool.consumer = std::make_unique<Consumer>(store_, random_, id, options_, counters_);
   pool.consumer_peer = peer;
   pool.fact_pulls.clear();
@@ -125,6 +141,8 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
     } else if (auto* write = std::get_if<WriteStaging>(&*step.call)) {
       host_.RunBlocking([this, id, records = std::move(write->records)] { return store_.WriteStaging(id, records); },
                         done);
+    } else if (auto* aside = std::get_if<SetAside>(&*step.call)) {
+      host_.RunBlocking([this, id, fork = aside->fork] { return archive_.Keep(store_, id, fork); }, done);
     } else if (std::holds_alternative<FlipStaging>(*step.call)) {
       host_.RunBlocking([this, id] { return store_.FlipStaging(id); }, done);
     } else {
@@ -136,6 +154,18 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
     }
   }
   if (pool.consumer->state() == Consumer::State::kDropped) {
+    // Others that take themselves for the primary wait for the same.
+    for (auto& [region, other] : peers_) {
+      const auto heard = other.heard.find(id);
+      if (heard == other.heard.end() || region == pool.consumer_peer || !other.dialled || !other.dialled->greeted() ||
+          heard->second.primary() != region.value() || heard->second.receiver().state() != pb::DELETING) {
+        continue;
+      }
+      pb::Frame frame;
+      frame.mutable_dropped()->set_pool(id.value());
+      frame.mutable_dropped()->set_member_number(heard->second.receiver().number());
+      other.dialled->Push(std::move(frame));
+    }
     pool.consumer.reset();
     pool.drop_as_member.reset();
     // The Region may have been taken in again meanwhile.
@@ -154,6 +184,7 @@ void Machine::OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::opt
   Pool* pool = FindPool(id);
   SYMBOLON_CHECK(pool != nullptr && pool->consumer);
   CarryOut(id, *pool, pool->consumer->OnCallDone(std::move(result), now), now);
+  ProceedWithPromises(id, now);
 }
 
 void Machine::UpdateFactPulls(const PoolId& id, Pool& pool) {

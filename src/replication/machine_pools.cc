@@ -32,6 +32,7 @@ void Machine::OnPoolNews(const PoolId& id, const PoolNews& news, Instant now) {
       supplier->OnHead(*news.head);
       MarkReady(region, id, Topic::kDirectory);
     }
+    ProceedWithTakeover(id, *pool, now);
   }
   if (news.facts_grew) {
     for (const auto& [region, supplier] : pool->fact_suppliers) MarkReady(region, id, Topic::kFacts);
@@ -42,16 +43,19 @@ void Machine::LoadPool(const PoolId& id, Instant now) {
   const auto snapshot = store_.MakeSnapshot();
   const auto head = snapshot->Head(id);
   const auto stored = snapshot->Get(RoleKey(id));
-  if (!head || !stored) {
+  auto promised = snapshot->Promised(id);
+  if (!head || !stored || !promised) {
     log::Error("replication: pool {} cannot be read", id.value());
     return;
   }
   Pool& pool = pools_[id];
   const std::optional<pb::RoleRecord> before = std::exchange(pool.role, std::nullopt);
   pool.head = *head;
+  pool.promised = *std::move(promised);
   if (*stored) pool.role = ParseRole(**stored);
   if (*stored && !pool.role) log::Error("replication: the role record of pool {} is not readable", id.value());
   UpdateDurability(id, pool, now);
+  if (starting_) BeginAdmission(id, pool, now);
   OnRoles(id, pool, before, now);
   ForgetPoolIfGone(id);
 }
@@ -60,10 +64,13 @@ void Machine::ForgetPoolIfGone(const PoolId& id) {
   const auto found = pools_.find(id);
   if (found == pools_.end()) return;
   const Pool& pool = found->second;
-  if (!pool.head && !pool.consumer && pool.merges_under_way == 0 && !pool.dropping_deleted) {
-    durability_gate_.Forget(id);
-    pools_.erase(found);
+  if (pool.head || pool.consumer || pool.merges_under_way > 0 || pool.dropping_deleted || !pool.promises.empty() ||
+      pool.handing_over || pool.taking_over || pool.starting_epoch) {
+    return;
   }
+  gate_.Set(id, true);
+  durability_gate_.Forget(id);
+  pools_.erase(found);
 }
 
 bool Machine::IsPrimary(const Pool& pool) const { return pool.role && pool.role->primary() == own_.value(); }
@@ -76,7 +83,7 @@ bool Machine::Shares(const Pool& pool, const Region& region) {
 
 void Machine::OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::RoleRecord>& before, Instant now) {
   for (auto& [region, supplier] : pool.suppliers) {
-    if (IsPrimary(pool) && FindMember(*pool.role, region) != nullptr) continue;
+    if (Supplies(pool) && pool.role && FindMember(*pool.role, region) != nullptr) continue;
     supplier->OnRoleLost();
     MarkReady(region, id, Topic::kDirectory);
   }
@@ -96,17 +103,21 @@ void Machine::OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::Role
   if (pool.role) {
     const pb::Member* self = FindMember(*pool.role, own_);
     if (self != nullptr && self->state() == pb::DELETING) {
-      return Drop(id, pool, self->number(), Region(pool.role->primary()), now);
+      return Drop(id, pool, self->number(), LeaderOf(id, pool).value_or(Region()), now);
     }
   }
+  UpdateGate(id, pool);
   UpdateFactPulls(id, pool);
   UpdateConsumer(id, pool, now);
+  MaybeAcceptHandover(id, pool, now);
+  ProceedWithHandover(id, pool, now);
 }
 
 pb::PoolState Machine::StateFor(const PoolId& id, const Pool& pool, const Region& peer) const {
   pb::PoolState state;
   state.set_pool(id.value());
   if (pool.head) *state.mutable_head() = *pool.head;
+  *state.mutable_standing() = StandingOf(pool);
   if (!pool.role) return state;
   state.set_primary(pool.role->primary());
   if (const pb::Member* member = FindMember(*pool.role, peer)) {
@@ -134,6 +145,11 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
     MaybeMarkCopied(id, pool, region, now);
   }
   for (auto& [region, pull] : pool.fact_pulls) CarryOut(id, pool, peers_.at(region), pull.consumer->OnTick(now));
+  UpdateAdmission(id, pool, now);
+  MaybeAcceptHandover(id, pool, now);
+  ProceedWithPromises(id, now);
+  ProceedWithHandover(id, pool, now);
+  ProceedWithTakeover(id, pool, now);
   RemoveLeavers(id, pool, now);
   MaybeDropDeleted(id, pool);
   ProceedWithDrop(id, pool, now);
@@ -156,12 +172,14 @@ std::uint64_t Machine::KeptEntriesMax(const PoolId& id, const Pool& pool) const 
 
 void Machine::Trim(const PoolId& id, Pool& pool, Instant now) {
   if (!pool.head) return;
+  // What a fenced Region has may have to be set aside.
+  if (OwnsEpoch(pool) && !Supplies(pool)) return;
   const std::uint64_t head = pool.head->sequence();
   const auto reaching_back = [head](std::uint64_t entries) { return head >= entries ? head - entries + 1 : 1; };
   std::uint64_t first_kept = reaching_back(options_.kept_entries_min);
-  if (IsPrimary(pool)) {
+  if (Supplies(pool) && pool.role) {
     for (const pb::Member& member : pool.role->members()) {
-      if (member.state() == pb::DELETING) continue;
+      if (member.state() == pb::DELETING || member.region() == own_.value()) continue;
       const auto found = pool.suppliers.find(Region(member.region()));
       if (found == pool.suppliers.end() || !found->second->heard()) {
         // Nobody knows yet what it has. A copy that has not begun needs no entries.

@@ -30,7 +30,7 @@ void Machine::OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now) {
 }
 
 void Machine::RemoveLeavers(const PoolId& id, Pool& pool, Instant now) {
-  if (pool.leavers.empty() || !IsPrimary(pool)) return;
+  if (pool.leavers.empty() || !Admits(pool)) return;
   std::erase_if(pool.leavers, [&](const auto& leaver) {
     const pb::Member* member = FindMember(*pool.role, leaver.first);
     // Done; or an echo of an earlier membership.
@@ -55,7 +55,7 @@ void Machine::RemoveLeavers(const PoolId& id, Pool& pool, Instant now) {
 }
 
 void Machine::MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& region, Instant now) {
-  if (!IsPrimary(pool)) return;
+  if (!Admits(pool)) return;
   const pb::Member* member = FindMember(*pool.role, region);
   if (member == nullptr || member->state() != pb::CREATING) return;
   const auto supplier = pool.suppliers.find(region);
@@ -85,7 +85,7 @@ void Machine::MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& region
 }
 
 void Machine::MaybeDropDeleted(const PoolId& id, Pool& pool) {
-  if (!IsPrimary(pool) || !pool.role->deleted() || pool.role->members_size() > 0) return;
+  if (!Admits(pool) || !pool.role->deleted() || pool.role->members_size() > 0) return;
   if (pool.dropping_deleted || pool.merges_under_way > 0) return;
   pool.dropping_deleted = true;
   pool.fact_pulls.clear();
@@ -106,6 +106,7 @@ void Machine::ProposeMemberState(const Region& from, const PoolId& id, const Reg
   if (from != own_ && FindMember(*pool->role, from) == nullptr) {
     return done(Err(ControlError{ControlErrorCode::kNotMember, "the caller is no member"}));
   }
+  if (!Admits(*pool)) return done(Err(ControlError{ControlErrorCode::kUnavailable, "the primary is changing"}));
   ChangeRole(
       id, [region, state](pb::RoleRecord record) { return SetMemberState(std::move(record), region, state); },
       std::move(done));

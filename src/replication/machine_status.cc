@@ -22,6 +22,8 @@ std::string_view Describe(Consumer::Problem problem) {
       return "the Region asked is not the primary";
     case Consumer::Problem::kSupplierBehind:
       return "this Region knows a higher epoch than the primary";
+    case Consumer::Problem::kSupplierFenced:
+      return "this Region has promised a higher epoch than the primary's";
     case Consumer::Problem::kDiverged:
       return "this Region holds entries that the primary does not have";
     case Consumer::Problem::kGap:
@@ -70,7 +72,8 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   status.head = pool.head;
   if (pool.role) {
     status.role = RoleOf(*pool.role, own_);
-    status.primary = Region(pool.role->primary());
+    status.primary = LeaderOf(id, pool).value_or(Region());
+    status.admits_writes = Admits(pool);
     status.epoch_counter = pool.role->epoch_counter();
     status.durability = DurabilityOf(*pool.role);
     status.out_of_reach = IsPrimary(pool) && durability_gate_.IsOutOfReach(id, status.durability);

@@ -1,5 +1,6 @@
 // A pool as it is served to others: whose turn it is, and what they ask for.
 #include "replication/machine.h"
+#include "storage/log.h"
 
 namespace symbolon::replication {
 
@@ -22,9 +23,25 @@ void Machine::OnOpen(Peer& peer, const pb::Open& open, Instant now) {
   }
   std::unique_ptr<Supplier>& supplier = pool->suppliers[peer.region];
   if (!supplier) supplier = std::make_unique<Supplier>(store_, id, options_, peer.window, copy_pacer_, counters_);
-  const pb::Member* member = pool->role ? FindMember(*pool->role, peer.region) : nullptr;
-  const Region hint(pool->role ? pool->role->primary() : std::string());
-  supplier->OnOpen(open, member, hint, pinned_copies() < static_cast<int>(options_.copies_max), now);
+  Supplier::Terms terms;
+  terms.member = pool->role ? FindMember(*pool->role, peer.region) : nullptr;
+  terms.supplies = Supplies(*pool);
+  pb::Member former_primary;
+  if (open.has_recovers_for() && pool->promised && storage::SameEpoch(*pool->promised, open.recovers_for()) &&
+      open.recovers_for().region() == peer.region.value()) {
+    terms.supplies = true;
+    former_primary.set_state(pb::ACTIVE);
+    if (terms.member == nullptr && pool->role->primary() == peer.region.value()) terms.member = &former_primary;
+  }
+  terms.hint = LeaderOf(id, *pool).value_or(Region());
+  terms.may_copy = pinned_copies() < static_cast<int>(options_.copies_max);
+  terms.standing = StandingOf(*pool);
+  supplier->OnOpen(open, terms, now);
+  if (open.history().epochs_size() > 0) {
+    pb::Standing standing;
+    *standing.mutable_epoch() = open.history().epochs().rbegin()->epoch();
+    Hear(id, peer.region, standing, now);
+  }
   MarkReady(peer.region, id, Topic::kDirectory);
   MaybeMarkCopied(id, *pool, peer.region, now);
 }
@@ -51,7 +68,8 @@ std::optional<pb::Frame> Machine::NextOf(Peer& peer, const Session::Ready& ready
     return supplier == pool->suppliers.end() ? std::nullopt : supplier->second->Next(now);
   }
   const auto supplier = pool->fact_suppliers.find(peer.region);
-  if (supplier == pool->fact_suppliers.end() || !Shares(*pool, peer.region)) return std::nullopt;
+  if (supplier == pool->fact_suppliers.end()) return std::nullopt;
+  if (!Shares(*pool, peer.region) && LeaderOf(ready.pool, *pool) != peer.region) return std::nullopt;
   return supplier->second->Next();
 }
 

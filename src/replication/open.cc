@@ -25,6 +25,20 @@ bool KnowsHigherEpoch(const pb::Open& open, const storage::pb::History& own) {
          0;
 }
 
+// From where the consumer can go on, whoever it is.
+OpenDecision DecideData(const pb::Open& open, const SupplierView& supplier) {
+  if (!open.has_head()) return Copy{};
+  const std::uint64_t sequence = open.head().sequence();
+  const std::optional<Bytes> digest = supplier.digest_at(sequence);
+  if (digest && *digest == open.head().digest()) return Follow{sequence + 1};
+
+  const std::uint64_t fork = Fork(open.history(), sequence, supplier.history, supplier.head->sequence());
+  if (sequence > fork) return Diverged{fork};
+  if (digest) return Diverged{std::min(fork, sequence - 1)};
+
+  return Copy{};
+}
+
 }  // namespace
 
 std::uint64_t Fork(const storage::pb::History& a, std::uint64_t a_head, const storage::pb::History& b,
@@ -40,23 +54,14 @@ OpenDecision DecideOpen(const pb::Open& open, const SupplierView& supplier) {
   if (!supplier.head) return Refused{pb::UNKNOWN_POOL};
   if (supplier.member == nullptr) return Refused{pb::NOT_MEMBER};
 
-  if (!supplier.owns_last_epoch) return NotPrimary{supplier.hint};
+  if (!supplier.supplies) return NotPrimary{supplier.hint};
 
   if (KnowsHigherEpoch(open, supplier.history)) return Behind{open.history().epochs().rbegin()->epoch()};
 
-  // Below the two that could cost a member its role, and above all that would send it data.
-  if (supplier.member->state() == pb::DELETING) return Refused{pb::BEING_DELETED};
-
-  if (!open.has_head()) return Copy{};
-  const std::uint64_t sequence = open.head().sequence();
-  const std::optional<Bytes> digest = supplier.digest_at(sequence);
-  if (digest && *digest == open.head().digest()) return Follow{sequence + 1};
-
-  const std::uint64_t fork = Fork(open.history(), sequence, supplier.history, supplier.head->sequence());
-  if (sequence > fork) return Diverged{fork};
-  if (digest) return Diverged{std::min(fork, sequence - 1)};
-
-  return Copy{};
+  // A member that has to go gets no data, but what it alone has is set aside first.
+  const OpenDecision decision = DecideData(open, supplier);
+  if (supplier.member->state() != pb::DELETING || std::holds_alternative<Diverged>(decision)) return decision;
+  return Refused{pb::BEING_DELETED};
 }
 
 }  // namespace symbolon::replication

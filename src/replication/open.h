@@ -21,8 +21,9 @@ struct SupplierView {
   storage::pb::History history;
   // The consumer's row in the role record; nullptr: it has none.
   const pb::Member* member = nullptr;
-  // This store opened the history's last epoch.
-  bool owns_last_epoch = false;
+  // This store opened the history's last epoch and has not promised a higher one, or it has promised one to the
+  // consumer, which collects the longest log for it.
+  bool supplies = false;
   // Who is said to own it; empty: not known.
   Region hint;
   // The digest of the entry with this sequence, if it is kept or is the one before the first kept.

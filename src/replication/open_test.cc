@@ -51,7 +51,7 @@ class OpenTest : public testing::Test {
     supplier_.head = HeadOf(1, 100);
     supplier_.history = HistoryOf({{1, 1}});
     supplier_.member = &member_;
-    supplier_.owns_last_epoch = true;
+    supplier_.supplies = true;
     supplier_.digest_at = [this](std::uint64_t sequence) -> std::optional<Bytes> {
       if (sequence + 1 < first_kept_ || sequence > supplier_.head->sequence()) return std::nullopt;
       return DigestOf("a", sequence);
@@ -78,12 +78,12 @@ TEST_F(OpenTest, PoolThatTheSupplierDoesNotHaveIsRefused) {
 
 TEST_F(OpenTest, StrangerIsRefusedWhateverItBrings) {
   supplier_.member = nullptr;
-  supplier_.owns_last_epoch = false;
+  supplier_.supplies = false;
   EXPECT_EQ(std::get<Refused>(Decide(OpenAt(HeadOf(9, 9), HistoryOf({{9, 1}})))).reason, pb::NOT_MEMBER);
 }
 
 TEST_F(OpenTest, SupplierThatDoesNotOwnTheEpochPointsElsewhere) {
-  supplier_.owns_last_epoch = false;
+  supplier_.supplies = false;
   supplier_.hint = Region("eu-west-1");
   EXPECT_EQ(std::get<NotPrimary>(Decide({})).hint, Region("eu-west-1"));
   // Also when the consumer knows more.
@@ -99,7 +99,7 @@ TEST_F(OpenTest, MemberThatHasToGoIsToldSoOnlyByTheOwnerOfTheEpoch) {
   member_.set_state(pb::DELETING);
   EXPECT_EQ(std::get<Refused>(Decide({})).reason, pb::BEING_DELETED);
   EXPECT_EQ(std::get<Refused>(Decide(OpenAt(HeadOf(1, 80), HistoryOf({{1, 1}})))).reason, pb::BEING_DELETED);
-  supplier_.owns_last_epoch = false;
+  supplier_.supplies = false;
   EXPECT_TRUE(std::holds_alternative<NotPrimary>(Decide({})));
 }
 

@@ -48,6 +48,21 @@ struct Options {
 
   // So long writes wait for what their pool's durability asks.
   std::chrono::nanoseconds durability_wait_limit = std::chrono::seconds(2);
+  // Writes wait so long at the most while the primary is changing or is not sure that it is one.
+  std::chrono::nanoseconds write_wait_limit = std::chrono::seconds(4);
+  // A primary that starts again admits writes when all its members have told it that they know of no higher epoch, or
+  // when this time has passed; 0: never without them (docs/adr/0007-restarted-primary.md).
+  std::chrono::nanoseconds admit_alone_after = std::chrono::seconds(5);
+  // A hand-over waits so long, with writes going on, until the secondary lacks at most so many entries; and then so
+  // long, with writes waiting, until it lacks none.
+  std::chrono::nanoseconds catch_up_limit = std::chrono::seconds(20);
+  std::uint64_t drain_entries_max = 200;
+  std::chrono::nanoseconds drain_limit = std::chrono::seconds(3);
+  // A take-over waits so long for promises of members that are connected, and at least so long for those that are not.
+  std::chrono::nanoseconds promise_limit = std::chrono::seconds(3);
+  std::chrono::nanoseconds promise_patience = std::chrono::milliseconds(300);
+  // And so long for entries of the longest log, counted from the last one that came.
+  std::chrono::nanoseconds fetch_limit = std::chrono::seconds(10);
 
   // A change of the role record is planned so often before the conflict is answered.
   int role_change_attempts_max = 16;

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kTickInterval{50};
 constexpr std::chrono::milliseconds kControlTimeout{5'000};
+// Longer than the waits of a hand-over together.
+constexpr std::chrono::milliseconds kHandOverTimeout{30'000};
 constexpr int kKeyRequestsWaitingMax = 64;
 
 pb::ControlErrorCode ToWire(ControlErrorCode code) {
@@ -102,19 +104,35 @@ class Inbox {
   bool closed_ = false;       // guarded by mutex_
 };
 
-// Who waits for the outcome of a proposal: told once, also when the proposal is dropped because everything stops.
+ControlResult<Bytes> PayloadOf(const ControlResult<Promoted>& result) {
+  if (!result) return Err(result.error());
+  pb::PromoteAnswer answer;
+  answer.set_epoch_counter(result->epoch_counter);
+  answer.set_first_sequence(result->first_sequence);
+  return answer.SerializeAsString();
+}
+
+ControlResult<Promoted> PromotedOf(const ControlResult<Bytes>& payload) {
+  if (!payload) return Err(payload.error());
+  pb::PromoteAnswer answer;
+  if (!answer.ParseFromString(*payload)) return Err(ControlError{ControlErrorCode::kUnavailable, "the answer is none"});
+  return Promoted{.epoch_counter = answer.epoch_counter(), .first_sequence = answer.first_sequence(), .silent = {}};
+}
+
+// Who waits for an outcome: told once, also when what would tell is dropped because everything stops.
+template <class T>
 class Asker {
  public:
-  explicit Asker(std::function<void(ControlResult<void>)> done) : done_(std::move(done)) {}
+  explicit Asker(std::function<void(ControlResult<T>)> done) : done_(std::move(done)) {}
   Asker(const Asker&) = delete;
   Asker& operator=(const Asker&) = delete;
   ~Asker() {
     if (done_) done_(Err(ControlError{ControlErrorCode::kUnavailable, "stopping"}));
   }
-  void Answer(ControlResult<void> result) { std::exchange(done_, nullptr)(std::move(result)); }
+  void Answer(ControlResult<T> result) { std::exchange(done_, nullptr)(std::move(result)); }
 
  private:
-  std::function<void(ControlResult<void>)> done_;
+  std::function<void(ControlResult<T>)> done_;
 };
 
 }  // namespace
@@ -122,13 +140,13 @@ class Asker {
 class Replicator::Driver final : public MachineHost, public Transport::Events {
  public:
   Driver(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
-         std::unique_ptr<Transport> transport, AnswerKeyRequest answer_key_request)
+         std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request)
       : store_(store),
         clock_(clock),
         peers_(std::move(peers)),
         transport_(std::move(transport)),
         answer_key_request_(std::move(answer_key_request)),
-        machine_(store, random, peers_, options, *this) {}
+        machine_(store, random, peers_, options, *this, archive) {}
 
   Result<void, TransportError> Start() {
     subscription_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
@@ -173,6 +191,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   }
 
   Machine& machine() { return machine_; }
+  const Region& region() const { return store_.region(); }
   Transport& transport() { return *transport_; }
   const std::vector<Region>& peers() const { return peers_; }
   Instant Now() { return {clock_.Now(), clock_.SinceBoot()}; }
@@ -181,7 +200,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
 
   void Forward(const PoolId& pool, const Region& member, pb::MemberState state,
                std::function<void(ControlResult<void>)> done) {
-    const auto asker = std::make_shared<Asker>(std::move(done));
+    const auto asker = std::make_shared<Asker<void>>(std::move(done));
     Post([this, pool, member, state, asker] {
       const auto status = machine_.Status(pool, Now());
       const Region primary = status ? status->primary : Region();
@@ -200,6 +219,26 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
       transport_->Control(primary, request, kControlTimeout,
                           [asker, primary](const std::optional<pb::ControlAnswer>& answer) {
                             asker->Answer(ResultOf(answer, primary).map([](const Bytes&) {}));
+                          });
+    });
+  }
+
+  void HandOver(const Region& from, const PoolId& pool, const Region& to,
+                std::function<void(ControlResult<Promoted>)> done) {
+    const auto asker = std::make_shared<Asker<Promoted>>(std::move(done));
+    Post([this, from, pool, to, asker] {
+      const auto status = machine_.Status(pool, Now());
+      const Region primary = status ? status->primary : Region();
+      if (primary == store_.region()) return HandOverFromHere(from, pool, to, asker);
+      if (from != store_.region() || std::ranges::find(peers_, primary) == peers_.end()) {
+        return asker->Answer(Err(ControlError{ControlErrorCode::kNotPrimary, primary.value()}));
+      }
+      pb::ControlRequest request;
+      request.mutable_promote()->set_pool(pool.value());
+      request.mutable_promote()->set_to(to.value());
+      transport_->Control(primary, request, kHandOverTimeout,
+                          [asker, primary](const std::optional<pb::ControlAnswer>& answer) {
+                            asker->Answer(PromotedOf(ResultOf(answer, primary)));
                           });
     });
   }
@@ -270,6 +309,10 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   }
   void OnControl(const Region& from, pb::ControlRequest request,
                  std::function<void(pb::ControlAnswer)> answer) override {
+    if (request.has_promote()) {
+      return HandOver(from, PoolId(request.promote().pool()), Region(request.promote().to()),
+                      [answer](const ControlResult<Promoted>& result) { answer(AnswerOf(PayloadOf(result))); });
+    }
     if (!request.has_propose_member_state()) {
       if (key_requests_waiting_.fetch_add(1) >= kKeyRequestsWaitingMax) {
         --key_requests_waiting_;
@@ -291,6 +334,28 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   }
 
  private:
+  using AskerForPromotion = std::shared_ptr<Asker<Promoted>>;
+
+  // Once the new primary says that it can open the pool.
+  void HandOverFromHere(const Region& from, const PoolId& pool, const Region& to, const AskerForPromotion& asker) {
+    const auto hand_over = [this, from, pool, to, asker] {
+      machine_.HandOver(
+          from, pool, to, [asker](ControlResult<Promoted> result) { asker->Answer(std::move(result)); }, Now());
+    };
+    if (std::ranges::find(peers_, to) == peers_.end()) return hand_over();
+    pb::ControlRequest request;
+    request.set_may_lead(pool.value());
+    transport_->Control(to, request, kControlTimeout,
+                        [this, to, asker, hand_over](const std::optional<pb::ControlAnswer>& answer) {
+                          const ControlResult<Bytes> may = ResultOf(answer, to);
+                          if (may) {
+                            Post(hand_over);
+                          } else {
+                            asker->Answer(Err(ControlError{ControlErrorCode::kRefused, may.error().detail}));
+                          }
+                        });
+  }
+
   struct Link {
     // Nothing is on its way out. A dialled link becomes so when it stands.
     bool writable = false;
@@ -362,9 +427,9 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
 };
 
 Replicator::Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers,
-                       const Options& options, std::unique_ptr<Transport> transport,
+                       const Options& options, std::unique_ptr<Transport> transport, SuffixArchive& archive,
                        AnswerKeyRequest answer_key_request)
-    : driver_(std::make_unique<Driver>(store, clock, random, std::move(peers), options, std::move(transport),
+    : driver_(std::make_unique<Driver>(store, clock, random, std::move(peers), options, std::move(transport), archive,
                                        std::move(answer_key_request))) {}
 
 Replicator::~Replicator() { driver_->Stop(); }
@@ -396,6 +461,21 @@ PositionGate& Replicator::position_gate() { return driver_->machine().position_g
 void Replicator::ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
                                     std::function<void(ControlResult<void>)> done) {
   driver_->Forward(pool, member, state, std::move(done));
+}
+
+WriteGate& Replicator::write_gate() { return driver_->machine().write_gate(); }
+
+void Replicator::HandOver(const PoolId& pool, const Region& to, std::function<void(ControlResult<Promoted>)> done) {
+  driver_->HandOver(driver_->region(), pool, to, std::move(done));
+}
+
+void Replicator::TakeOver(const PoolId& pool, bool accept_loss, std::function<void(ControlResult<Promoted>)> done) {
+  const auto asker = std::make_shared<Asker<Promoted>>(std::move(done));
+  driver_->Post([this, pool, accept_loss, asker] {
+    driver_->machine().TakeOver(
+        pool, accept_loss, [asker](ControlResult<Promoted> result) { asker->Answer(std::move(result)); },
+        driver_->Now());
+  });
 }
 
 ControlResult<Bytes> Replicator::Ask(const Region& peer, const pb::ControlRequest& request) {

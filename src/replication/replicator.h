@@ -21,12 +21,12 @@ namespace symbolon::replication {
 // Thread-safe.
 class Replicator {
  public:
-  // Answers get_transport_key and import_replica_key of another Region. May block.
+  // Answers get_transport_key, import_replica_key and may_lead of another Region. May block.
   using AnswerKeyRequest = std::function<ControlResult<Bytes>(const Region& from, const pb::ControlRequest& request)>;
 
   // What is referred to outlives the replicator. `peers`: the other Regions.
   Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
-             std::unique_ptr<Transport> transport, AnswerKeyRequest answer_key_request);
+             std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request);
   // Stops.
   ~Replicator();
   Replicator(const Replicator&) = delete;
@@ -50,6 +50,13 @@ class Replicator {
   // Has the pool's primary change a member's state, wherever the primary is. `done` runs on any thread.
   void ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
                           std::function<void(ControlResult<void>)> done);
+  // Where changes of directories wait while this Region must not make them. As long-lived as the replicator.
+  WriteGate& write_gate();
+  // Has the pool's primary, wherever it is, hand over to `to`, which must open the pool's keys. `done` runs on any
+  // thread. Errors: Machine::HandOver.
+  void HandOver(const PoolId& pool, const Region& to, std::function<void(ControlResult<Promoted>)> done);
+  // Makes this Region the primary: Machine::TakeOver.
+  void TakeOver(const PoolId& pool, bool accept_loss, std::function<void(ControlResult<Promoted>)> done);
   // A single call to another Region; kNotMember: there is no such Region. Blocks, at the most for the time-out of such
   // calls.
   ControlResult<Bytes> Ask(const Region& peer, const pb::ControlRequest& request);

@@ -69,6 +69,10 @@ Role RoleOf(const pb::RoleRecord& record, const Region& region) {
   return {};
 }
 
+Region LeaderOf(const pb::RoleRecord& record) {
+  return Region(record.primary().empty() ? record.next().region() : record.primary());
+}
+
 const pb::Member* FindMember(const pb::RoleRecord& record, const Region& region) {
   for (const pb::Member& member : record.members()) {
     if (member.region() == region.value()) return &member;

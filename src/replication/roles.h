@@ -58,6 +58,8 @@ Bytes SerializeRole(const pb::RoleRecord& record);
 std::optional<pb::RoleRecord> ParseRole(BytesView stored);
 
 Role RoleOf(const pb::RoleRecord& record, const Region& region);
+// The primary; between a hand-over and the next epoch, whoever opens that.
+Region LeaderOf(const pb::RoleRecord& record);
 // nullptr: no secondary. Points into `record`.
 const pb::Member* FindMember(const pb::RoleRecord& record, const Region& region);
 

@@ -55,6 +55,8 @@ struct ReplicationStatus {
   // On the primary: nobody is in reach who could confirm a SYNC pool's writes, or the lag is more than a BOUNDED pool
   // allows.
   bool out_of_reach = false;
+  // Changes of the directory may be made here now.
+  bool admits_writes = false;
   // On the primary what is committed, on a secondary what is applied; nullopt: a first copy is under way.
   std::optional<storage::pb::Head> head;
   // The primary's list.
@@ -95,8 +97,13 @@ struct ReplicationCounters {
   std::uint64_t streams_ended = 0;
   // Entries that did not continue what was there.
   std::uint64_t chain_breaks = 0;
-  // Answers that this Region holds what the primary does not have.
+  // Answers that this Region holds what the primary does not have; and how often that was set aside.
   std::uint64_t divergences = 0;
+  std::uint64_t suffixes_set_aside = 0;
+  // As the Region that handed over, and as the one that took over; and as a primary that heard of a higher epoch.
+  std::uint64_t hand_overs = 0;
+  std::uint64_t take_overs = 0;
+  std::uint64_t step_downs = 0;
   // Connections ended because a frame was lost, misplaced or against the protocol.
   std::uint64_t protocol_errors = 0;
 };

@@ -16,12 +16,6 @@ bool SameHead(const storage::pb::Head& a, const storage::pb::Head& b) {
   return a.sequence() == b.sequence() && a.digest() == b.digest() && storage::CompareEpochs(a.epoch(), b.epoch()) == 0;
 }
 
-bool OwnsLastEpoch(const storage::Store& store, const storage::pb::History& history) {
-  if (history.epochs_size() == 0) return false;
-  const storage::pb::Epoch& last = history.epochs(history.epochs_size() - 1).epoch();
-  return last.region() == store.region().value() && last.incarnation() == store.incarnation();
-}
-
 }  // namespace
 
 Supplier::Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window, Pacer& copy_pacer,
@@ -33,8 +27,9 @@ Supplier::Supplier(storage::Store& store, PoolId pool, const Options& options, W
       counters_(counters),
       window_(options.pool_window_bytes, &link_window) {}
 
-void Supplier::OnOpen(const pb::Open& open, const pb::Member* member, const Region& hint, bool may_copy, Instant now) {
+void Supplier::OnOpen(const pb::Open& open, const Terms& terms, Instant now) {
   Reset();
+  standing_ = terms.standing;
   stream_ = open.stream();
   pb::Outcome outcome;
 
@@ -51,9 +46,9 @@ void Supplier::OnOpen(const pb::Open& open, const pb::Member* member, const Regi
     head_ = **head;
     view.history = *history;
   }
-  view.member = member;
-  view.owns_last_epoch = OwnsLastEpoch(store_, view.history);
-  view.hint = hint;
+  view.member = terms.member;
+  view.supplies = terms.supplies;
+  view.hint = terms.hint;
   view.digest_at = [this](std::uint64_t sequence) -> std::optional<Bytes> {
     auto digest = store_.DigestAt(pool_, sequence);
     return digest ? *std::move(digest) : std::nullopt;
@@ -62,7 +57,7 @@ void Supplier::OnOpen(const pb::Open& open, const pb::Member* member, const Regi
   const OpenDecision decision = DecideOpen(open, view);
   if (const auto* refused = std::get_if<Refused>(&decision)) {
     outcome.set_refused(refused->reason);
-    if (member != nullptr) outcome.set_member_number(member->number());
+    if (terms.member != nullptr) outcome.set_member_number(terms.member->number());
   } else if (const auto* not_primary = std::get_if<NotPrimary>(&decision)) {
     outcome.set_not_primary(not_primary->hint.value());
   } else if (const auto* behind = std::get_if<Behind>(&decision)) {
@@ -79,7 +74,7 @@ void Supplier::OnOpen(const pb::Open& open, const pb::Member* member, const Regi
   } else {
     acknowledged_.reset();
     if (open.has_head()) acknowledged_ = open.head();
-    return AnswerCopy(open, may_copy, now);
+    return AnswerCopy(open, terms.may_copy, now);
   }
   Answer(std::move(outcome), State::kIdle);
 }
@@ -121,6 +116,7 @@ void Supplier::AnswerCopy(const pb::Open& open, bool may_copy, Instant now) {
 void Supplier::Answer(pb::Outcome outcome, State next_state) {
   outcome.set_pool(pool_.value());
   outcome.set_stream(stream_);
+  *outcome.mutable_standing() = standing_;
   answer_.emplace();
   *answer_->mutable_outcome() = std::move(outcome);
   state_ = State::kAnswering;

@@ -32,9 +32,20 @@ class Supplier {
   Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window, Pacer& copy_pacer,
            ReplicationCounters& counters);
 
-  // Answers with the next frame. `member`: the consumer's row, nullptr if it has none; `may_copy`: another pin is
-  // allowed.
-  void OnOpen(const pb::Open& open, const pb::Member* member, const Region& hint, bool may_copy, Instant now);
+  // What the roles say to an Open.
+  struct Terms {
+    // The consumer's row, nullptr if it has none.
+    const pb::Member* member = nullptr;
+    // This Region may supply the consumer: see SupplierView.
+    bool supplies = false;
+    // Who does, if known.
+    Region hint;
+    // Another pin is allowed.
+    bool may_copy = false;
+    pb::Standing standing;
+  };
+  // Answers with the next frame.
+  void OnOpen(const pb::Open& open, const Terms& terms, Instant now);
   void OnAck(const pb::Ack& ack, Instant now);
   void OnCopyAck(const pb::CopyAck& ack, Instant now);
   // The consumer ended the stream.
@@ -96,6 +107,7 @@ class Supplier {
   std::uint64_t stream_ = 0;
   // What is said before anything else: an Outcome or an End; then the state becomes `state_after_answer_`.
   std::optional<pb::Frame> answer_;
+  pb::Standing standing_;
   State state_after_answer_ = State::kIdle;
 
   storage::pb::Head head_;

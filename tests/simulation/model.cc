@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "crypto/hash.h"
 #include "storage/log.h"
 
@@ -15,6 +17,12 @@ void Update(crypto::Sha256Stream& digest, BytesView part) {
   digest.Update(part);
 }
 
+Bytes RoleRecordKey() {
+  Bytes key;
+  AppendBigEndian16(key, replication::kRoleRecordType);
+  return key;
+}
+
 }  // namespace
 
 std::optional<storage::pb::Head> HeadOf(storage::Store& store, const PoolId& pool) {
@@ -23,35 +31,75 @@ std::optional<storage::pb::Head> HeadOf(storage::Store& store, const PoolId& poo
   return *std::move(head);
 }
 
-void PoolModel::Learn(storage::Store& store) {
-  for (;;) {
-    const auto entries = store.ReadLog(id, states_.size(), 64 << 10);
-    if (!entries || entries->empty()) return;
-    for (const storage::pb::LogEntry& entry : *entries) {
-      for (const storage::pb::LogChange& change : entry.changes()) {
-        if (change.deleted()) {
-          directory_.erase(change.key());
-        } else {
-          directory_[change.key()] = change.value();
-        }
-      }
-      crypto::Sha256Stream digest;
-      for (const auto& [key, value] : directory_) {
-        Update(digest, key);
-        Update(digest, value);
-      }
-      states_.push_back({storage::EntryDigest(entry), digest.Finish()});
-    }
+PoolModel::PoolModel(PoolId id_, Region birth_) : id(std::move(id_)), birth(std::move(birth_)) {
+  states_[storage::ZeroDigest()].directory = std::make_shared<Directory>();
+}
+
+std::string PoolModel::Learn(storage::Store& store) {
+  const auto head = HeadOf(store, id);
+  if (!head || states_.contains(head->digest())) return "";
+  std::uint64_t known = head->sequence();
+  while (known > 0) {
+    const auto digest = store.DigestAt(id, --known);
+    if (!digest || !*digest) return fmt::format("its log ends above {}, and nobody wrote that", known);
+    if (states_.contains(**digest)) break;
   }
+  while (known < head->sequence()) {
+    const auto entries = store.ReadLog(id, known + 1, 64 << 10);
+    if (!entries || entries->empty()) return "its log cannot be read";
+    for (const storage::pb::LogEntry& entry : *entries) {
+      std::string wrong = Add(entry, store);
+      if (!wrong.empty()) return wrong;
+    }
+    known += entries->size();
+  }
+  return "";
+}
+
+std::string PoolModel::Add(const storage::pb::LogEntry& entry, const storage::Store& store) {
+  const Bytes digest = storage::EntryDigest(entry);
+  if (states_.contains(digest)) return "";
+  if (entry.epoch().region() != store.region().value()) {
+    return fmt::format("entry {} of {} was never written there", entry.sequence(), entry.epoch().region());
+  }
+  const auto [position, first] = positions_.try_emplace({entry.epoch().SerializeAsString(), entry.sequence()}, digest);
+  if (!first) return fmt::format("two entries {} in one epoch", entry.sequence());
+  State state{.sequence = entry.sequence(),
+              .epoch = entry.epoch(),
+              .starts_epoch = entry.starts_epoch(),
+              .previous = entry.previous_digest()};
+  auto directory = std::make_shared<Directory>(*states_.at(entry.previous_digest()).directory);
+  for (const storage::pb::LogChange& change : entry.changes()) {
+    if (change.deleted()) {
+      directory->erase(change.key());
+    } else {
+      (*directory)[change.key()] = change.value();
+    }
+    if (change.key() != RoleRecordKey()) continue;
+    const auto role = replication::ParseRole(change.value());
+    if (!role) return "a role record that is none";
+    if (role->has_next()) hand_over_ = HandOver{Region(role->next().region()), entry.previous_digest()};
+  }
+  crypto::Sha256Stream of_directory;
+  for (const auto& [key, value] : *directory) {
+    Update(of_directory, key);
+    Update(of_directory, value);
+  }
+  state.directory = std::move(directory);
+  state.directory_digest = of_directory.Finish();
+  states_[digest] = std::move(state);
+  return "";
 }
 
 std::string PoolModel::Check(storage::Store& store) const {
   auto source = store.OpenCopy(id);
   if (!source) return "";
+  const auto state = states_.find((*source)->head().digest());
   const std::uint64_t sequence = (*source)->head().sequence();
-  if (sequence >= states_.size()) return fmt::format("position {} was never written", sequence);
-  if ((*source)->head().digest() != states_[sequence].log_digest)
-    return fmt::format("another log at position {}", sequence);
+  if (state == states_.end()) return fmt::format("another log at position {}", sequence);
+  if (state->second.sequence != sequence || !storage::SameEpoch(state->second.epoch, (*source)->head().epoch())) {
+    return fmt::format("the head at {} is not what was written there", sequence);
+  }
   crypto::Sha256Stream digest;
   Bytes cursor;
   for (;;) {
@@ -64,9 +112,26 @@ std::string PoolModel::Check(storage::Store& store) const {
     }
     cursor = records->back().id;
   }
-  if (digest.Finish() != states_[sequence].directory_digest)
+  if (digest.Finish() != state->second.directory_digest)
     return fmt::format("not the directory of position {}", sequence);
   return "";
+}
+
+bool PoolModel::Contains(const Bytes& digest, const Bytes& ancestor) const {
+  const auto wanted = states_.find(ancestor);
+  if (wanted == states_.end()) return false;
+  auto state = states_.find(digest);
+  while (state != states_.end() && state->second.sequence > wanted->second.sequence) {
+    state = states_.find(state->second.previous);
+  }
+  return state == wanted;
+}
+
+bool PoolModel::LeadsTo(const Bytes& digest, const storage::pb::Epoch& epoch) const {
+  return std::ranges::any_of(states_, [&](const auto& known) {
+    return known.second.starts_epoch && storage::CompareEpochs(known.second.epoch, epoch) >= 0 &&
+           Contains(known.first, digest);
+  });
 }
 
 }  // namespace symbolon::simulation

@@ -1,7 +1,9 @@
-// What a pool must look like: its directory at every position, which writes and facts were acknowledged.
+// What a pool must look like: every log that any Region ever wrote of it, as one tree, with the directory at each
+// entry; and which writes and facts were acknowledged.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -9,37 +11,66 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "replication/roles.h"
 #include "storage/store.h"
 
 namespace symbolon::simulation {
 
 class PoolModel {
  public:
-  PoolModel(PoolId id, Region primary) : id(std::move(id)), primary(std::move(primary)), states_(1) {}
+  PoolModel(PoolId id, Region birth);
 
   const PoolId id;
-  const Region primary;
-  // Acknowledged to the writer up to here.
-  std::uint64_t acknowledged = 0;
+  const Region birth;
+  // A write that its client was told of.
+  struct Write {
+    Bytes digest;
+    std::uint64_t sequence = 0;
+    Region region;
+  };
+  std::vector<Write> acknowledged;
   // (subject, element) of facts that some Region acknowledged, and that never expire.
   std::set<std::pair<Bytes, Bytes>> facts;
-  bool deleted = false;
+  // Somebody tried to delete it; whether it happened is in the logs.
+  bool deletion_tried = false;
+  // A Region took over by force: what it did not have may be set aside.
+  bool forced = false;
 
-  // Takes what the primary's log has beyond what is known.
-  void Learn(storage::Store& store);
-  // Empty, or what is wrong with the pool in this store: its directory must be the primary's at the same position.
+  // Takes what the store's log has beyond what is known; only the Region that opened an epoch may have news of it.
+  // Empty, or what is wrong.
+  std::string Learn(storage::Store& store);
+  // Empty, or what is wrong with the pool in this store: its directory must be that of its position.
   std::string Check(storage::Store& store) const;
-  std::uint64_t head() const { return states_.size() - 1; }
+
+  // `ancestor` lies in the log that ends with `digest` (or is it).
+  bool Contains(const Bytes& digest, const Bytes& ancestor) const;
+  // The entry lies before or at the beginning of an epoch that is not lower than this one.
+  bool LeadsTo(const Bytes& digest, const storage::pb::Epoch& epoch) const;
+  // The last hand-over that was learned and not looked at: to whom, and the entry before it. Answered once.
+  struct HandOver {
+    Region to;
+    Bytes before;
+  };
+  std::optional<HandOver> TakeHandOver() { return std::exchange(hand_over_, std::nullopt); }
 
  private:
+  using Directory = std::map<Bytes, Bytes>;
   struct State {
-    Bytes log_digest;
+    std::uint64_t sequence = 0;
+    storage::pb::Epoch epoch;
+    bool starts_epoch = false;
+    Bytes previous;
+    std::shared_ptr<const Directory> directory;
     Bytes directory_digest;
   };
 
-  // By sequence.
-  std::vector<State> states_;
-  std::map<Bytes, Bytes> directory_;
+  std::string Add(const storage::pb::LogEntry& entry, const storage::Store& store);
+
+  // By digest of the entry.
+  std::map<Bytes, State> states_;
+  // Digest of the entry at (epoch, sequence).
+  std::map<std::pair<std::string, std::uint64_t>, Bytes> positions_;
+  std::optional<HandOver> hand_over_;
 };
 
 std::optional<storage::pb::Head> HeadOf(storage::Store& store, const PoolId& pool);

@@ -29,6 +29,13 @@ replication::Options SmallOptions() {
   options.kept_bytes_max = 12'000;
   options.copy_bytes_per_second = 40'000;
   options.durability_wait_limit = std::chrono::milliseconds(800);
+  options.write_wait_limit = std::chrono::milliseconds(800);
+  options.admit_alone_after = std::chrono::milliseconds(1'500);
+  options.catch_up_limit = std::chrono::seconds(3);
+  options.drain_entries_max = 3;
+  options.drain_limit = std::chrono::milliseconds(800);
+  options.promise_limit = std::chrono::milliseconds(900);
+  options.fetch_limit = std::chrono::milliseconds(2'500);
   options.trim_interval = std::chrono::milliseconds(700);
   return options;
 }
@@ -79,6 +86,16 @@ storage::pb::Head HeadAfter(const storage::pb::LogEntry& entry) {
 
 }  // namespace
 
+storage::StoreResult<void> SimArchive::Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) {
+  SYMBOLON_TRY(std::optional<storage::pb::Head> head, store.MakeSnapshot()->Head(pool));
+  if (!head) return {};
+  // Every entry after the fork is there; or the directory is kept whole.
+  const auto entries = store.ReadLog(pool, fork + 1, 1 << 20);
+  SYMBOLON_CHECK(!entries || entries->size() == head->sequence() - fork);
+  kept[pool].insert(head->digest());
+  return {};
+}
+
 SimRegion::SimRegion(Region name, std::vector<Region> peers, Scheduler& scheduler, Dice& dice, Network& network,
                      Trace& trace, Plant plant)
     : name_(std::move(name)),
@@ -105,6 +122,7 @@ void SimRegion::Start() {
   fault_at_.reset();
   disk_->PlanFault(storage::WriteFault::kNone);
   if (plant_ == Plant::kForgetFactAtRestart && life_ > 0) ForgetNewestFact();
+  if (plant_ == Plant::kForgetPromiseAtRestart) ForgetPromises();
   std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk_);
   if (plant_ == Plant::kApplyWithoutPosition) engine = std::make_unique<SplittingEngine>(std::move(engine));
   auto opened =
@@ -120,7 +138,7 @@ void SimRegion::Start() {
     if (told || news_.empty()) return;
     Post(dice_.Micros(0, 500), [this] { machine_->OnNews(std::exchange(news_, {}), Now()); });
   });
-  machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), peers_, SmallOptions(), *this);
+  machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), peers_, SmallOptions(), *this, archive_);
   commits_.emplace(*store_, &machine_->durability_gate());
   machine_->Start(Now());
   Settle();
@@ -176,6 +194,9 @@ void SimRegion::Settle() {
       if (plant_ == Plant::kSkipEntry && frame->has_batch() && frame->batch().entries_size() > 2) {
         frame->mutable_batch()->mutable_entries()->DeleteSubrange(1, 1);
       }
+      if (frame->has_promise_answer() && frame->promise_answer().granted() && on_promise) {
+        on_promise(frame->promise_answer());
+      }
       trace_.Say("{} sends on {}: {} bytes, kind {}", name_.value(), link, frame->ByteSizeLong(),
                  static_cast<int>(frame->body_case()));
       network_.Send(*this, link, *frame);
@@ -215,6 +236,13 @@ void SimRegion::ForgetNewestFact() {
   if (!batch.empty()) SYMBOLON_CHECK(engine->Write(batch));
 }
 
+void SimRegion::ForgetPromises() {
+  const std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk_);
+  storage::EngineBatch batch;
+  batch.DeleteRange("q", "r");
+  SYMBOLON_CHECK(engine->Write(batch));
+}
+
 void SimRegion::Commit(storage::Commit commit,
                        std::move_only_function<void(storage::StoreResult<storage::Committed>)> done) {
   store_->Submit(std::move(commit), [this, life = life_, done = std::move(done)](auto result) mutable {
@@ -249,6 +277,7 @@ void SimRegion::Close(LinkId link) {
 }
 
 void SimRegion::Submit(storage::Commit commit, replication::Done<storage::Committed> done) {
+  if (plant_ == Plant::kPromiseWithoutFence) commit.promise.reset();
   Commit(std::move(commit), [this, done = std::move(done)](auto result) mutable { done(std::move(result), Now()); });
 }
 
@@ -328,6 +357,12 @@ void SimRegion::Closed(LinkId link) {
 }
 
 void SimRegion::Receive(LinkId link, replication::pb::Frame frame) {
+  if (plant_ == Plant::kDeafToEpochs && frame.has_pools()) {
+    for (auto& state : *frame.mutable_pools()->mutable_pools()) {
+      const auto status = machine_->Status(PoolId(state.pool()), Now());
+      if (status && status->role.kind == replication::Role::Kind::kPrimary) state.clear_standing();
+    }
+  }
   machine_->OnFrame(link, std::move(frame), Now());
   Settle();
 }

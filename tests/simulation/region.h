@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -31,6 +32,22 @@ enum class Plant {
   kSkipEntry,
   // A write is answered when it is durable in the primary, whatever the pool's durability asks.
   kAnswerWithoutReplica,
+  // A restart loses what was promised.
+  kForgetPromiseAtRestart,
+  // The store is not told of promises, so that it does not look at the epoch of what is written.
+  kPromiseWithoutFence,
+  // A primary hands over without waiting for what the secondary lacks.
+  kHandOverWithoutEquality,
+  // A primary does not hear what peers say of epochs.
+  kDeafToEpochs,
+};
+
+// Suffixes that were set aside, as a disk keeps them.
+class SimArchive final : public replication::SuffixArchive {
+ public:
+  storage::StoreResult<void> Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) override;
+  // Digests of the heads whose suffixes were kept.
+  std::map<PoolId, std::set<Bytes>> kept;
 };
 
 class SimRegion final : public replication::MachineHost {
@@ -46,6 +63,7 @@ class SimRegion final : public replication::MachineHost {
   storage::LocalStore& store() { return *store_; }
   replication::Machine& machine() { return *machine_; }
   storage::MemoryDisk& disk() { return *disk_; }
+  const SimArchive& archive() const { return archive_; }
 
   void Start();
   void Crash();
@@ -62,6 +80,8 @@ class SimRegion final : public replication::MachineHost {
   void CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
                      std::move_only_function<void(replication::DurableCommitResult)> done);
   std::function<void()> on_crash;
+  // A promise was answered, with the pool's head at that time.
+  std::function<void(const replication::pb::PromiseAnswer&)> on_promise;
   // Called with each change of the store; on the process's own time.
   std::function<void(const storage::Notice&)> on_notice;
 
@@ -102,6 +122,7 @@ class SimRegion final : public replication::MachineHost {
   // Sends what the links take, and dies if a write met a fault.
   void Settle();
   void ForgetNewestFact();
+  void ForgetPromises();
 
   // constant
   const Region name_;
@@ -112,6 +133,7 @@ class SimRegion final : public replication::MachineHost {
   Trace& trace_;
   const Plant plant_;
   const std::shared_ptr<storage::MemoryDisk> disk_;
+  SimArchive archive_;
 
   SimClock clock_;
   std::uint64_t life_ = 0;

@@ -30,6 +30,8 @@ struct Result {
   std::uint64_t fell_back = 0;
   std::uint64_t unconfirmed = 0;
   std::uint64_t held = 0;
+  std::uint64_t writes_set_aside = 0;
+  std::uint64_t hand_overs = 0;
 };
 
 class Simulation {
@@ -48,7 +50,17 @@ class Simulation {
   void ProposeState(PoolModel& pool);
   void SetDurability(PoolModel& pool);
   void DeletePool(PoolModel& pool);
+  void CallOperator();
+  void HandOver(PoolModel& pool);
+  void TakeOver(PoolModel& pool, SimRegion& region);
+  void OnDurableAnswer(PoolModel& pool, SimRegion& region, replication::pb::Durability mode,
+                       const replication::DurableCommitResult& result);
+  void OnAnswer(PoolModel& pool, SimRegion& region, const storage::StoreResult<storage::Committed>& result);
+  // A Region that takes itself for the primary and admits writes; nullptr: there is none.
+  SimRegion* PrimaryOf(PoolModel& pool);
+  bool Admits(SimRegion& region, const PoolId& pool);
   void CutLater();
+  void Cut(const Region& from, const Region& to, bool both);
   void Heal();
 
   using RoleChange = std::function<replication::RoleResult<replication::pb::RoleRecord>(replication::pb::RoleRecord)>;
@@ -63,12 +75,15 @@ class Simulation {
   void CheckRegion(SimRegion& region);
   void CheckAcknowledgements();
   // A write that is answered as durable elsewhere is.
-  void CheckSurvives(const PoolModel& pool, std::uint64_t sequence);
+  void CheckSurvives(const PoolModel& pool, SimRegion& primary, std::uint64_t sequence);
+  void CheckPrimaries();
+  void OnHead(SimRegion& region, PoolModel& pool, const storage::pb::Head& head);
   void CheckLater();
   // Empty: everything is everywhere where it has to be, and nowhere else.
   std::string NotConverged();
   std::string NotConverged(PoolModel& pool);
   std::string FactsMissing(PoolModel& pool, SimRegion& region);
+  std::string WritesMissing(PoolModel& pool, const Bytes& head_digest);
   template <class... Args>
   void Fail(fmt::format_string<Args...> format, Args&&... args) {
     if (!result_.violation.empty()) return;
@@ -86,7 +101,20 @@ class Simulation {
   std::map<Region, std::unique_ptr<SimRegion>> regions_;
   std::vector<std::unique_ptr<PoolModel>> pools_;
   // The furthest position seen in a Region, while it holds the pool.
-  std::map<std::pair<Region, PoolId>, std::uint64_t> seen_;
+  std::map<std::pair<Region, PoolId>, storage::pb::Head> seen_;
+  // The highest epoch that a Region promised to another, and its head then.
+  struct Promise {
+    storage::pb::Epoch epoch;
+    Bytes head_digest;
+  };
+  std::map<std::pair<Region, PoolId>, Promise> promises_;
+  const Plant plant_;
+  // What was last made durable.
+  std::map<std::pair<Region, PoolId>, storage::pb::Head> durable_;
+  nanoseconds operator_at_{};
+  // Of this seed.
+  bool hands_over_ = false;
+  bool takes_over_ = false;
   bool faults_ = true;
   std::uint64_t serial_ = 0;
   Result result_;

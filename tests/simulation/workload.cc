@@ -42,15 +42,18 @@ void Simulation::MakePools() {
     storage::Commit commit = CommitOn(region.store(), pool.id);
     commit.start_epoch_counter = 1;
     RoleRecord role = replication::NewRoleRecord(primary);
+    for (const Region& name : names_) {
+      if (hands_over_ && name != primary && dice_.Chance(0.8)) {
+        role = *replication::AddMember(std::move(role), name, region.Now().wall);
+      }
+    }
     commit.directory.push_back({RoleKey(pool.id), replication::SerializeRole(role)});
     const std::uint64_t records = dice_.Between(0, 60);
     for (std::uint64_t record = 0; record < records; ++record) {
       commit.directory.push_back({{storage::Space::kDirectory, pool.id, kRecordType, "u" + std::to_string(record)},
                                   dice_.random().Octets(dice_.Between(1, 120))});
     }
-    region.Commit(std::move(commit), [&pool](auto result) {
-      if (result) pool.acknowledged = 1;
-    });
+    region.Commit(std::move(commit), [this, &pool, &region](auto result) { OnAnswer(pool, region, result); });
   }
 }
 
@@ -66,6 +69,8 @@ void Simulation::ActLater() {
 void Simulation::Act() {
   PoolModel& pool = **std::ranges::next(pools_.begin(), static_cast<std::ptrdiff_t>(dice_.Below(pools_.size())));
   SimRegion& region = RegionOf(dice_.Pick(names_));
+  if (hands_over_ && dice_.Chance(0.03)) return HandOver(pool);
+  if (takes_over_ && dice_.Chance(0.012)) return TakeOver(pool, region);
   const std::uint64_t what = dice_.Below(1'000);
   if (what < 500) return WriteDirectory(pool);
   if (what < 520) {
@@ -104,11 +109,44 @@ void Simulation::Act() {
   }
 }
 
+SimRegion* Simulation::PrimaryOf(PoolModel& pool) {
+  std::vector<SimRegion*> primaries;
+  for (auto& [name, region] : regions_) {
+    if (!region->up() || !region->machine().write_gate().IsOpen(pool.id)) continue;
+    const auto role = RoleAt(*region, pool.id);
+    if (role && !role->deleted() && role->primary() == name.value()) primaries.push_back(region.get());
+  }
+  return primaries.empty() ? nullptr : dice_.Pick(primaries);
+}
+
+void Simulation::OnAnswer(PoolModel& pool, SimRegion& region, const storage::StoreResult<storage::Committed>& result) {
+  if (!result) return;
+  const auto digest = region.store().DigestAt(pool.id, result->position->sequence());
+  // It may have been trimmed, or copied over, before its client was told: not looked at.
+  if (!digest || !*digest) return;
+  trace_.Say("acknowledged: {} at {} in {}", pool.id.value(), result->position->sequence(), region.name().value());
+  pool.acknowledged.push_back({**digest, result->position->sequence(), region.name()});
+}
+
+void Simulation::OnDurableAnswer(PoolModel& pool, SimRegion& region, replication::pb::Durability mode,
+                                 const replication::DurableCommitResult& result) {
+  if (!result) {
+    using Code = replication::CommitErrorCode;
+    if (result.error().code == Code::kUnconfirmed) ++result_.unconfirmed;
+    if (result.error().code == Code::kBehind || result.error().code == Code::kOutOfReach) ++result_.held;
+    return;
+  }
+  ++result_.commits;
+  OnAnswer(pool, region, result->committed);
+  if (mode != replication::pb::SYNC) return;
+  ++(result->fell_back ? result_.fell_back : result_.confirmed);
+  if (!result->fell_back) CheckSurvives(pool, region, result->committed.position->sequence());
+}
+
 void Simulation::WriteDirectory(PoolModel& pool) {
-  SimRegion& region = RegionOf(pool.primary);
-  if (!region.up()) return;
-  const auto role = RoleAt(region, pool.id);
-  if (!role || role->deleted()) return;
+  SimRegion* primary = PrimaryOf(pool);
+  if (primary == nullptr) return;
+  SimRegion& region = *primary;
   storage::Commit commit = CommitOn(region.store(), pool.id);
   std::set<Bytes> used;
   for (std::uint64_t changes = dice_.Between(1, 4); changes > 0; --changes) {
@@ -118,25 +156,14 @@ void Simulation::WriteDirectory(PoolModel& pool) {
     if (!dice_.Chance(0.25)) value = dice_.random().Octets(dice_.Between(0, 150));
     commit.directory.push_back({{storage::Space::kDirectory, pool.id, kRecordType, id}, std::move(value)});
   }
-  const auto mode = role->durability();
-  region.CommitDurably(std::move(commit), *role, [this, &pool, mode](replication::DurableCommitResult result) {
-    if (!result) {
-      using Code = replication::CommitErrorCode;
-      if (result.error().code == Code::kUnconfirmed) ++result_.unconfirmed;
-      if (result.error().code == Code::kBehind || result.error().code == Code::kOutOfReach) ++result_.held;
-      return;
-    }
-    ++result_.commits;
-    const std::uint64_t sequence = result->committed.position->sequence();
-    pool.acknowledged = std::max(pool.acknowledged, sequence);
-    trace_.Say("acknowledged: {} at {}{}", pool.id.value(), sequence, result->fell_back ? ", fell back" : "");
-    if (mode == replication::pb::SYNC) {
-      ++(result->fell_back ? result_.fell_back : result_.confirmed);
-      if (!result->fell_back) CheckSurvives(pool, sequence);
-    }
-    if (pool.head() < pool.acknowledged)
-      Fail("pool {}: {} was acknowledged and is not in the log", pool.id.value(), pool.acknowledged);
-  });
+  const RoleRecord role = *RoleAt(region, pool.id);
+  // What has passed the gate may be slow.
+  const auto submit = [this, &pool, &region, role, commit = std::move(commit)]() mutable {
+    region.CommitDurably(std::move(commit), role, [this, &pool, &region, mode = role.durability()](auto result) {
+      OnDurableAnswer(pool, region, mode, result);
+    });
+  };
+  region.Post(dice_.Chance(0.8) ? nanoseconds(0) : dice_.Micros(0, 3'000), submit);
 }
 
 void Simulation::WriteFact(PoolModel& pool, SimRegion& region) {
@@ -168,43 +195,41 @@ void Simulation::WriteFact(PoolModel& pool, SimRegion& region) {
 }
 
 void Simulation::ChangeRole(PoolModel& pool, const RoleChange& change) {
-  SimRegion& region = RegionOf(pool.primary);
-  if (!region.up()) return;
+  SimRegion* primary = PrimaryOf(pool);
+  if (primary == nullptr) return;
+  SimRegion& region = *primary;
   storage::Commit commit = CommitOn(region.store(), pool.id);
-  const auto role = RoleAt(region, pool.id);
-  if (!role || role->deleted()) return;
-  const auto changed = change(*role);
+  const auto changed = change(*RoleAt(region, pool.id));
   if (!changed) return;
   commit.directory.push_back({RoleKey(pool.id), replication::SerializeRole(*changed)});
-  if (changed->deleted()) pool.deleted = true;  // whether or not it is heard of
-  region.Commit(std::move(commit),
-                [&pool, deletes = changed->deleted()](storage::StoreResult<storage::Committed> result) {
-                  if (result) pool.acknowledged = std::max(pool.acknowledged, result->position->sequence());
-                  // It did not happen for sure only with these.
-                  if (deletes && !result && result.error().code != storage::StoreErrorCode::kUnknownOutcome)
-                    pool.deleted = false;
-                });
+  pool.deletion_tried = pool.deletion_tried || changed->deleted();
+  region.Commit(std::move(commit), [this, &pool, &region](auto result) { OnAnswer(pool, region, result); });
 }
 
 void Simulation::ChangeMembers(PoolModel& pool) {
   std::vector<Region> others;
-  std::ranges::copy_if(names_, std::back_inserter(others), [&](const Region& name) { return name != pool.primary; });
+  const SimRegion* primary = PrimaryOf(pool);
+  if (primary == nullptr) return;
+  std::ranges::copy_if(names_, std::back_inserter(others), [&](const Region& name) { return name != primary->name(); });
   const Region region = dice_.Pick(others);
-  const std::uint64_t what = dice_.Below(10);
-  const Timestamp now = RegionOf(pool.primary).Now().wall;
+  // Where roles are to change, members shall last.
+  const std::uint64_t what = hands_over_ && dice_.Chance(0.7) ? 7 : dice_.Below(10);
+  const Timestamp now = RegionOf(region).Now().wall;
   trace_.Say("member {} of {}: {}", region.value(), pool.id.value(), what);
   ChangeRole(pool, [&](RoleRecord role) -> replication::RoleResult<RoleRecord> {
     if (what < 5) return replication::AddMember(std::move(role), region, now);
-    if (what < 8)
-      return replication::SetMemberState(std::move(role), region,
-                                         dice_.Chance(0.6) ? MemberState::ACTIVE : MemberState::INACTIVE);
+    if (what < 8) {
+      return replication::SetMemberState(
+          std::move(role), region, dice_.Chance(hands_over_ ? 0.9 : 0.6) ? MemberState::ACTIVE : MemberState::INACTIVE);
+    }
     return replication::BeginRemoval(std::move(role), region);
   });
 }
 
 void Simulation::ProposeState(PoolModel& pool) {
-  SimRegion& primary = RegionOf(pool.primary);
-  if (!primary.up()) return;
+  SimRegion* found = PrimaryOf(pool);
+  if (found == nullptr) return;
+  SimRegion& primary = *found;
   const Region from = dice_.Pick(names_);
   const MemberState state = dice_.Chance(0.7) ? MemberState::ACTIVE : MemberState::INACTIVE;
   trace_.Say("{} proposes {} for {}", from.value(), static_cast<int>(state), pool.id.value());
@@ -235,11 +260,70 @@ void Simulation::DeletePool(PoolModel& pool) {
   });
 }
 
+void Simulation::HandOver(PoolModel& pool) {
+  SimRegion* primary = PrimaryOf(pool);
+  if (primary == nullptr) return;
+  const auto role = RoleAt(*primary, pool.id);
+  if (role->members().empty()) return;
+  const Region to(role->members(static_cast<int>(dice_.Below(role->members().size()))).region());
+  trace_.Say("{} shall hand {} over to {}", primary->name().value(), pool.id.value(), to.value());
+  if (plant_ == Plant::kHandOverWithoutEquality) {
+    const Timestamp now = primary->Now().wall;
+    return ChangeRole(pool, [&](RoleRecord role) { return replication::HandOver(std::move(role), to, now); });
+  }
+  primary->Post(nanoseconds(0), [this, primary, &pool, to] {
+    primary->machine().HandOver(
+        primary->name(), pool.id, to,
+        [this, to](const replication::ControlResult<replication::Promoted>& result) {
+          trace_.Say("the hand-over to {}: {}", to.value(), result ? "done" : result.error().detail);
+        },
+        primary->Now());
+  });
+  // Whatever can go wrong best does so now.
+  SimRegion& victim = dice_.Chance(0.5) ? *primary : RegionOf(to);
+  if (dice_.Chance(0.2)) scheduler_.After(dice_.Micros(0, 100'000), [&victim] { victim.Crash(); });
+  if (dice_.Chance(0.2)) {
+    static constexpr storage::WriteFault kFaults[] = {storage::WriteFault::kCrashBeforeDurable,
+                                                      storage::WriteFault::kCrashAfterDurable};
+    victim.PlanFault(kFaults[dice_.Below(2)], dice_.Below(4));
+  }
+  if (dice_.Chance(0.1)) CutLater();
+}
+
+void Simulation::TakeOver(PoolModel& pool, SimRegion& region) {
+  if (!region.up()) return;
+  trace_.Say("{} shall take {} over", region.name().value(), pool.id.value());
+  // The primary lives, and cannot be asked; or it is busy.
+  if (SimRegion* primary = PrimaryOf(pool); primary != nullptr && faults_ && dice_.Chance(0.5)) {
+    Cut(region.name(), primary->name(), true);
+  }
+  for (std::uint64_t burst = dice_.Between(0, 20); burst > 0; --burst) {
+    scheduler_.After(dice_.Micros(0, 40'000), [this, &pool] { WriteDirectory(pool); });
+  }
+  region.Post(nanoseconds(0), [this, &region, &pool] {
+    if (Admits(region, pool.id)) return;
+    pool.forced = true;
+    region.machine().TakeOver(
+        pool.id, /*accept_loss=*/true,
+        [this, &region](const replication::ControlResult<replication::Promoted>& result) {
+          trace_.Say("the take-over by {}: {}", region.name().value(), result ? "done" : result.error().detail);
+        },
+        region.Now());
+  });
+  if (!faults_) return;
+  SimRegion& victim = dice_.Chance(0.4) ? region : RegionOf(dice_.Pick(names_));
+  if (dice_.Chance(0.5)) scheduler_.After(dice_.Micros(0, 200'000), [&victim] { victim.Crash(); });
+  if (dice_.Chance(0.2)) CutLater();
+}
+
 void Simulation::CutLater() {
   const Region from = dice_.Pick(names_);
   const Region to = dice_.Pick(names_);
   if (from == to) return;
-  const bool both = dice_.Chance(0.5);
+  Cut(from, to, dice_.Chance(0.5));
+}
+
+void Simulation::Cut(const Region& from, const Region& to, bool both) {
   trace_.Say("cut from {} to {}{}", from.value(), to.value(), both ? " and back" : "");
   network_.Cut(from, to);
   if (both) network_.Cut(to, from);

@@ -107,12 +107,14 @@ ApiResult<DeleteUserPoolReplicaResponse> DeleteUserPoolReplica(Call& call,
 ApiResult<ListUserPoolReplicasResponse> ListUserPoolReplicas(Call& call, const ListUserPoolReplicasRequest&) {
   ListUserPoolReplicasResponse response;
   auto& replicas = response.UserPoolReplicas.emplace();
-  const std::string& primary = call.role().primary();
+  const std::string primary = replication::LeaderOf(call.role()).value();
   replicas.push_back({.RegionName = primary,
                       .Status = ReplicaStatusType::kActive,
                       .Role = ReplicaRoleType::kPrimary,
                       .UserPoolArn = ArnIn(call, primary)});
-  for (const rpb::Member& member : call.role().members()) replicas.push_back(Describe(call, member));
+  for (const rpb::Member& member : call.role().members()) {
+    if (member.region() != primary) replicas.push_back(Describe(call, member));
+  }
   return response;
 }
 

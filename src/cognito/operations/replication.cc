@@ -44,7 +44,7 @@ ApiResult<DescribeReplicationResponse> DescribeReplication(Call& call, const Des
   replication::ReplicationStatus alone;
   alone.pool = call.pool_id();
   alone.role = replication::RoleOf(call.role(), here);
-  alone.primary = Region(call.role().primary());
+  alone.primary = replication::LeaderOf(call.role());
   alone.epoch_counter = call.role().epoch_counter();
   alone.durability = replication::DurabilityOf(call.role());
   if (const auto head = call.tx().snapshot().Head(call.pool_id())) alone.head = *head;
@@ -65,6 +65,23 @@ ApiResult<SetReplicationDurabilityResponse> SetReplicationDurability(Call& call,
   call.tx().PutClear(directory::RecordType::kRole, "", replication::SerializeRole(*role));
   return SetReplicationDurabilityResponse{.UserPoolId = call.pool_id().value(),
                                           .Durability = DescribeDurability(*setting)};
+}
+
+// The change of roles is made before the plan (Pipeline::Prepare); here is what is told of it.
+model::ApiResult<model::own::PromoteUserPoolReplicaResponse> PromoteUserPoolReplica(
+    Call& call, const model::own::PromoteUserPoolReplicaRequest& request) {
+  const replication::Promoted& promoted = *call.preparation().promoted;
+  model::own::PromoteUserPoolReplicaResponse response;
+  response.UserPoolId = request.UserPoolId;
+  response.Primary = request.RegionName;
+  response.Epoch = static_cast<std::int64_t>(promoted.epoch_counter);
+  response.FirstSequence = static_cast<std::int64_t>(promoted.first_sequence);
+  for (const replication::Promoted::Silent& silent : promoted.silent) {
+    model::own::SilentRegionType& shown = response.SilentRegions.emplace_back();
+    shown.Region = silent.region.value();
+    if (silent.last_heard_sequence) shown.LastHeardSequence = static_cast<std::int64_t>(*silent.last_heard_sequence);
+  }
+  return response;
 }
 
 }  // namespace symbolon::cognito::operations

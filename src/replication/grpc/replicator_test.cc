@@ -11,8 +11,10 @@
 #include <set>
 
 #include "base/seeded_random.h"
+#include "base/temporary_directory.h"
 #include "replication/grpc/grpc_transport.h"
 #include "replication/grpc/test_certificates.h"
+#include "replication/suffix_file.h"
 #include "storage/memory/memory_engine.h"
 #include "storage/store_test_support.h"
 
@@ -94,7 +96,7 @@ class TestRegion {
     auto transport = std::make_unique<GrpcTransport>(std::move(options));
     transport_ = transport.get();
     replicator_ = std::make_unique<Replicator>(
-        *store_, SystemClock(), random_, std::vector<Region>{peer_}, options_, std::move(transport),
+        *store_, SystemClock(), random_, std::vector<Region>{peer_}, options_, std::move(transport), suffixes_,
         [](const Region& from, const pb::ControlRequest& request) -> ControlResult<Bytes> {
           if (request.has_import_replica_key()) return Err(ControlError{ControlErrorCode::kRefused, "not that key"});
           return from.value() + " asks for " + request.get_transport_key();
@@ -132,6 +134,8 @@ class TestRegion {
   std::unique_ptr<storage::LocalStore> store_;
   std::unique_ptr<storage::CommitterThread> committer_;
   std::unique_ptr<storage::Subscription> subscription_;
+  TemporaryDirectory folder_;
+  SuffixFolder suffixes_{folder_.path(), 2};
   GrpcTransport* transport_ = nullptr;
   std::unique_ptr<Replicator> replicator_;
 };

@@ -1,0 +1,124 @@
+#include "cli/promotion.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <set>
+#include <vector>
+
+#include "cli/api_call.h"
+#include "cli/http_client.h"
+#include "cli/settings.h"
+
+namespace symbolon::cli {
+namespace {
+
+namespace json = boost::json;
+
+// Longer than the server's own waits together.
+constexpr std::chrono::seconds kPromotionTimeout(40);
+constexpr std::chrono::seconds kReportTimeout(2);
+
+// The pools that `region` leads, as the Regions that answer say.
+CliResult<std::vector<std::string>> PoolsLedBy(const LabSettings& settings, const std::string& region) {
+  std::set<std::string> pools;
+  bool answered = false;
+  for (const LabRegion& asked : settings.regions) {
+    const auto report = HttpGet(std::string(kLoopback), asked.operations_port, "/replication", kReportTimeout);
+    boost::system::error_code error;
+    const json::value parsed = report ? json::parse(report->body, error) : json::value();
+    if (error || !parsed.is_object() || !parsed.as_object().contains("Pools")) continue;
+    answered = true;
+    for (const json::value& pool : parsed.at("Pools").as_array()) {
+      for (const json::value& member : pool.at("Members").as_array()) {
+        if (member.at("Region").as_string() == region && member.at("Role").as_string() == "PRIMARY") {
+          pools.emplace(pool.at("UserPoolId").as_string());
+        }
+      }
+      if (pool.at("Region").as_string() == region && pool.at("Role").as_string() == "PRIMARY") {
+        pools.emplace(pool.at("UserPoolId").as_string());
+      }
+    }
+  }
+  if (!answered) return Fail("no Region answered");
+  return std::vector<std::string>(pools.begin(), pools.end());
+}
+
+CliResult<ApiAccess> AccessTo(LabSettings& settings, const std::string& region) {
+  const auto found = std::ranges::find(settings.regions, Region(region), &LabRegion::name);
+  if (found == settings.regions.end()) return Fail(fmt::format("the lab has no Region {}", region));
+  return ApiAccess{.host = std::string(kLoopback),
+                   .port = found->api_port,
+                   .region = region,
+                   .access_key_id = settings.access_key_id,
+                   .secret_access_key = std::move(settings.secret_access_key)};
+}
+
+}  // namespace
+
+std::string DescribePromotion(std::string_view text) {
+  boost::system::error_code error;
+  const json::value parsed = json::parse(text, error);
+  if (error || !parsed.is_object()) return "the answer is not understood\n";
+  const json::object& answer = parsed.as_object();
+  const std::int64_t first = answer.at("FirstSequence").as_int64();
+  std::string said = fmt::format(
+      "{}: {} is primary, in epoch {} from position {} on\n", std::string_view(answer.at("UserPoolId").as_string()),
+      std::string_view(answer.at("Primary").as_string()), answer.at("Epoch").as_int64(), first);
+  for (const json::value& silent : answer.at("SilentRegions").as_array()) {
+    const json::object& region = silent.as_object();
+    const json::value* heard = region.if_contains("LastHeardSequence");
+    said += fmt::format("  {} did not answer (last heard at {}): what it has from position {} on will be set aside\n",
+                        std::string_view(region.at("Region").as_string()),
+                        heard != nullptr ? std::to_string(heard->as_int64()) : "no position", first);
+  }
+  return said;
+}
+
+CliResult<void> ShowSuffixes(const SuffixFlags& flags) {
+  SYMBOLON_TRY(LabSettings settings, ReadSettings(flags.dir));
+  SYMBOLON_TRY(const ApiAccess access, AccessTo(settings, flags.region));
+  if (flags.name.empty()) {
+    const std::string request = json::serialize(json::object{{"UserPoolId", flags.pool}});
+    SYMBOLON_TRY(const std::string answer,
+                 CallApi(access, "ListReplicationSuffixes", request, SystemClock().Now(), kReportTimeout));
+    fmt::print("{}\n", answer);
+    return {};
+  }
+  std::int64_t first = 0;
+  while (true) {
+    const json::object request{
+        {"UserPoolId", flags.pool}, {"Name", flags.name}, {"First", first}, {"IncludeValues", flags.values}};
+    SYMBOLON_TRY(const std::string answer, CallApi(access, "DescribeReplicationSuffix", json::serialize(request),
+                                                   SystemClock().Now(), kPromotionTimeout));
+    boost::system::error_code error;
+    const json::value page = json::parse(answer, error);
+    if (error || !page.is_object()) return Fail("the answer is not understood");
+    for (const json::value& change : page.at("Changes").as_array()) fmt::print("{}\n", json::serialize(change));
+    const json::value* next = page.as_object().if_contains("Next");
+    if (next == nullptr) return {};
+    first = next->as_int64();
+  }
+}
+
+CliResult<void> Promote(const PromotionFlags& flags) {
+  SYMBOLON_TRY(LabSettings settings, ReadSettings(flags.dir));
+  SYMBOLON_TRY(const ApiAccess access, AccessTo(settings, flags.to));
+  std::vector<std::string> pools{flags.pool};
+  if (!flags.all_of.empty()) {
+    SYMBOLON_TRY(pools, PoolsLedBy(settings, flags.all_of));
+    if (pools.empty()) fmt::print("{} is primary of no pool\n", flags.all_of);
+  }
+  for (const std::string& pool : pools) {
+    json::object request{{"UserPoolId", pool}, {"RegionName", flags.to}};
+    if (flags.force) request["Force"] = true;
+    if (flags.accept_loss) request["AcceptLoss"] = true;
+    SYMBOLON_TRY(const std::string answer, CallApi(access, "PromoteUserPoolReplica", json::serialize(request),
+                                                   SystemClock().Now(), kPromotionTimeout));
+    fmt::print("{}", DescribePromotion(answer));
+  }
+  return {};
+}
+
+}  // namespace symbolon::cli

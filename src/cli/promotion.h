@@ -1,0 +1,39 @@
+// `symbolon replication promote`: another Region becomes the primary of a pool, or of all pools of a Region.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "cli/failure.h"
+
+namespace symbolon::cli {
+
+struct PromotionFlags {
+  // The lab whose Regions are asked, with its access key.
+  std::filesystem::path dir = ".lab";
+  // One pool, or all whose primary is `all_of`.
+  std::string pool;
+  std::string all_of;
+  std::string to;
+  bool force = false;
+  bool accept_loss = false;
+};
+
+// Blocks until every pool has its new primary, or the first one fails; prints a line for each.
+CliResult<void> Promote(const PromotionFlags& flags);
+
+// `symbolon replication suffix`: what `region` keeps of the pool that the surviving history does not have; with `name`,
+// what is in it, and with `values` the opened records too, as Base64.
+struct SuffixFlags {
+  std::filesystem::path dir = ".lab";
+  std::string pool;
+  std::string region;
+  std::string name;
+  bool values = false;
+};
+CliResult<void> ShowSuffixes(const SuffixFlags& flags);
+
+// What a PromoteUserPoolReplica answer says, for people; pure.
+std::string DescribePromotion(std::string_view json);
+
+}  // namespace symbolon::cli

@@ -1,0 +1,124 @@
+#include "replication/promotion.h"
+
+#include <utility>
+
+namespace symbolon::replication {
+namespace {
+
+storage::pb::Position PositionOf(const storage::pb::Head& head) {
+  storage::pb::Position position;
+  *position.mutable_epoch() = head.epoch();
+  position.set_sequence(head.sequence());
+  return position;
+}
+
+bool Longer(const storage::pb::Head& a, const storage::pb::Head& b) {
+  return storage::ComparePositions(PositionOf(a), PositionOf(b)) > 0;
+}
+
+}  // namespace
+
+// ---- Handover ----
+
+Handover::Handover(Region to, const Options& options, Instant now)
+    : to_(std::move(to)), options_(options), deadline_(now.since_boot + options.catch_up_limit) {}
+
+Handover::Step Handover::Next(const View& view, Instant now) {
+  if (phase_ == Phase::kCommitting || phase_ == Phase::kHandedOver) return Step::kWait;
+  lost_ = !view.following;
+  if (lost_ || overdue(now)) return Step::kAbort;
+  const std::uint64_t lag = view.head - std::min(view.head, view.acknowledged.value_or(0));
+  if (phase_ == Phase::kCatchingUp) {
+    if (lag > options_.drain_entries_max) return Step::kWait;
+    phase_ = Phase::kDraining;
+    deadline_ = now.since_boot + options_.drain_limit;
+    return Step::kShutGate;
+  }
+  if (lag > 0) return Step::kWait;
+  phase_ = Phase::kCommitting;
+  return Step::kCommit;
+}
+
+void Handover::OnCommitted(Instant now) {
+  phase_ = Phase::kHandedOver;
+  deadline_ = now.since_boot + options_.drain_limit;
+}
+
+std::string Handover::why() const {
+  if (lost_) return "the replica in " + to_.value() + " does not follow";
+  return "the replica in " + to_.value() + " did not catch up in time";
+}
+
+// ---- Takeover ----
+
+Takeover::Takeover(storage::pb::Epoch epoch, std::set<Region> members, const Options& options, Instant now)
+    : epoch_(std::move(epoch)),
+      members_(std::move(members)),
+      options_(options),
+      patient_until_(now.since_boot + options.promise_patience),
+      ask_until_(now.since_boot + options.promise_limit) {}
+
+bool Takeover::TakeTurnToAsk(const Region& member, std::uint64_t link) {
+  if (phase_ != Phase::kAsking || !members_.contains(member) || answers_.contains(member)) return false;
+  const auto [asked, first] = asked_.try_emplace(member, link);
+  return first || std::exchange(asked->second, link) != link;
+}
+
+bool Takeover::OnAnswer(const Region& member, const pb::PromiseAnswer& answer) {
+  if (!members_.contains(member) || storage::CompareEpochs(answer.epoch(), epoch_) != 0) return true;
+  if (!answer.granted() && answer.has_standing()) {
+    refused_by_ = HighestCounter(answer.standing());
+    return false;
+  }
+  Answer& taken = answers_[member];
+  if (answer.has_head()) taken.head = answer.head();
+  return true;
+}
+
+void Takeover::Proceed(const storage::pb::Head& head, const Reachable& reachable, Instant now) {
+  if (phase_ == Phase::kAsking) {
+    bool awaited = false;
+    for (const Region& member : members_) {
+      if (answers_.contains(member)) continue;
+      awaited = awaited || reachable.contains(member) || now.since_boot < patient_until_;
+    }
+    if (!awaited || now.since_boot >= ask_until_) Choose(head, now);
+  }
+  if (phase_ != Phase::kFetching) return;
+  if (!Longer(wanted_, head)) {
+    phase_ = Phase::kStarting;
+    return;
+  }
+  if (head.sequence() != fetched_) {
+    fetched_ = head.sequence();
+    fetch_until_ = now.since_boot + options_.fetch_limit;
+  }
+  if (reachable.contains(source_) && now.since_boot < fetch_until_) return;
+  // It is lost, and its entries with it, unless it comes back in time.
+  answers_[source_].head.reset();
+  Choose(head, now);
+}
+
+void Takeover::Choose(const storage::pb::Head& head, Instant now) {
+  phase_ = Phase::kStarting;
+  wanted_ = head;
+  for (const auto& [region, answer] : answers_) {
+    if (!answer.head || !Longer(*answer.head, wanted_)) continue;
+    phase_ = Phase::kFetching;
+    wanted_ = *answer.head;
+    source_ = region;
+  }
+  fetched_ = head.sequence();
+  fetch_until_ = now.since_boot + options_.fetch_limit;
+}
+
+std::vector<Region> Takeover::silent() const {
+  std::vector<Region> silent;
+  for (const Region& member : members_) {
+    const auto answer = answers_.find(member);
+    if (answer == answers_.end()) silent.push_back(member);
+  }
+  return silent;
+}
+
+}  // namespace symbolon::replication

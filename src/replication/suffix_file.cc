@@ -1,0 +1,230 @@
+#include "replication/suffix_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+
+#include "base/bytes.h"
+#include "crypto/hash.h"
+
+namespace symbolon::replication {
+namespace {
+
+constexpr std::string_view kExtension = ".suffix";
+constexpr std::size_t kPieceBytes = 1 << 20;
+constexpr std::size_t kItemBytesMax = 64 << 20;
+constexpr std::size_t kSizeBytes = 4;
+
+auto Failed(const std::filesystem::path& file, int error) {
+  return Err(storage::StoreError{storage::StoreErrorCode::kUnavailable,
+                                 file.string() + ": " + std::generic_category().message(error)});
+}
+
+auto Damaged(const std::filesystem::path& file) {
+  return Err(storage::StoreError{storage::StoreErrorCode::kCorrupt, file.string() + " is damaged"});
+}
+
+// Appears under its name when it is whole and durable.
+class NewFile {
+ public:
+  explicit NewFile(std::filesystem::path target) : target_(std::move(target)), partial_(target_.string() + ".part") {}
+  ~NewFile() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  storage::StoreResult<void> Open() {
+    descriptor_ = open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (descriptor_ < 0) return Failed(partial_, errno);
+    return {};
+  }
+
+  storage::StoreResult<void> Append(const google::protobuf::MessageLite& message) {
+    Bytes octets;
+    AppendBigEndian32(octets, static_cast<std::uint32_t>(message.ByteSizeLong()));
+    octets += message.SerializeAsString();
+    digest_.Update(octets);
+    return Write(octets);
+  }
+
+  storage::StoreResult<void> Finish() {
+    pb::SuffixItem end;
+    end.set_end(digest_.Finish());
+    SYMBOLON_TRY_VOID(Append(end));
+    if (fsync(descriptor_) != 0) return Failed(partial_, errno);
+    if (rename(partial_.c_str(), target_.c_str()) != 0) return Failed(target_, errno);
+    const int folder = open(target_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return Failed(target_.parent_path(), errno);
+    const bool synced = fsync(folder) == 0;
+    const int error = errno;
+    close(folder);
+    if (!synced) return Failed(target_.parent_path(), error);
+    return {};
+  }
+
+ private:
+  storage::StoreResult<void> Write(BytesView octets) {
+    while (!octets.empty()) {
+      const ssize_t written = write(descriptor_, octets.data(), octets.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return Failed(partial_, errno);
+      octets.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
+  const std::filesystem::path target_;
+  const std::filesystem::path partial_;
+  int descriptor_ = -1;
+  crypto::Sha256Stream digest_;
+};
+
+pb::SuffixItem::Record RecordOf(storage::Record record) {
+  pb::SuffixItem::Record item;
+  item.set_key(std::move(record.id));
+  item.set_value(std::move(record.value));
+  return item;
+}
+
+storage::StoreResult<void> AppendEntries(NewFile& file, storage::Store& store, const PoolId& pool, std::uint64_t fork,
+                                         std::uint64_t head) {
+  for (std::uint64_t next = fork + 1; next <= head;) {
+    SYMBOLON_TRY(std::vector<storage::pb::LogEntry> entries, store.ReadLog(pool, next, kPieceBytes));
+    if (entries.empty()) return Err(storage::StoreError{storage::StoreErrorCode::kCorrupt, "the log ends too early"});
+    next += entries.size();
+    for (storage::pb::LogEntry& entry : entries) {
+      pb::SuffixItem item;
+      *item.mutable_entry() = std::move(entry);
+      SYMBOLON_TRY_VOID(file.Append(item));
+    }
+  }
+  return {};
+}
+
+storage::StoreResult<void> AppendDirectory(NewFile& file, storage::CopySource& source) {
+  Bytes cursor;
+  while (true) {
+    SYMBOLON_TRY(std::vector<storage::Record> records, source.Next(cursor, kPieceBytes));
+    if (records.empty()) return {};
+    cursor = records.back().id;
+    for (storage::Record& record : records) {
+      pb::SuffixItem item;
+      *item.mutable_record() = RecordOf(std::move(record));
+      SYMBOLON_TRY_VOID(file.Append(item));
+    }
+  }
+}
+
+// Reads one message after the other. Not more than kItemBytesMax is believed.
+class Reader {
+ public:
+  explicit Reader(const std::filesystem::path& file) : stream_(file, std::ios::binary) {}
+  bool ok() const { return stream_.good(); }
+  // Of what was read before the last Next(). Once.
+  Bytes TakeDigest() { return digest_.Finish(); }
+  bool Next(google::protobuf::MessageLite& message) {
+    digest_.Update(last_);
+    last_.resize(kSizeBytes);
+    if (!stream_.read(last_.data(), kSizeBytes)) return false;
+    const std::size_t size_bytes = ReadBigEndian32(last_);
+    if (size_bytes > kItemBytesMax) return false;
+    last_.resize(kSizeBytes + size_bytes);
+    if (!stream_.read(last_.data() + kSizeBytes, static_cast<std::streamsize>(size_bytes))) return false;
+    return message.ParseFromArray(last_.data() + kSizeBytes, static_cast<int>(size_bytes));
+  }
+  bool at_end() { return stream_.peek() == std::ifstream::traits_type::eof(); }
+
+ private:
+  std::ifstream stream_;
+  crypto::Sha256Stream digest_;
+  Bytes last_;
+};
+
+}  // namespace
+
+storage::StoreResult<void> SuffixFolder::Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) {
+  // A fenced log does not grow, so that all that follows belongs to one state.
+  const auto snapshot = store.MakeSnapshot();
+  SYMBOLON_TRY(std::optional<storage::pb::Head> head, snapshot->Head(pool));
+  if (!head) return {};
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  if (error) return Failed(folder_, error.value());
+  const std::filesystem::path target =
+      folder_ / (pool.value() + "." + std::to_string(fork + 1) + "-" + std::to_string(head->sequence()) + "." +
+                 HexEncode(head->digest().substr(0, 4)) + std::string(kExtension));
+  if (std::filesystem::exists(target, error)) return {};
+
+  pb::SuffixHeader header;
+  header.set_pool(pool.value());
+  header.set_region(store.region().value());
+  header.set_fork(fork);
+  *header.mutable_head() = *head;
+  SYMBOLON_TRY(*header.mutable_history(), snapshot->History(pool));
+  const auto reaches = store.ReadLog(pool, fork + 1, 1);
+  if (!reaches && reaches.error().code != storage::StoreErrorCode::kGap) return Err(reaches.error());
+  header.set_whole_directory(!reaches);
+  NewFile file(target);
+  SYMBOLON_TRY_VOID(file.Open());
+  SYMBOLON_TRY_VOID(file.Append(header));
+  const storage::KeyRange keys{storage::Space::kDirectory, pool, key_record_type_, {}};
+  SYMBOLON_TRY(storage::Page page, snapshot->Scan(keys, std::nullopt, 10'000));
+  for (storage::Record& record : page.records) {
+    Bytes type_and_id;
+    AppendBigEndian16(type_and_id, key_record_type_);
+    type_and_id += record.id;
+    pb::SuffixItem item;
+    *item.mutable_key_record() = RecordOf({std::move(type_and_id), std::move(record.value)});
+    SYMBOLON_TRY_VOID(file.Append(item));
+  }
+  if (header.whole_directory()) {
+    SYMBOLON_TRY(const std::unique_ptr<storage::CopySource> source, store.OpenCopy(pool));
+    SYMBOLON_TRY_VOID(AppendDirectory(file, *source));
+  } else {
+    SYMBOLON_TRY_VOID(AppendEntries(file, store, pool, fork, head->sequence()));
+  }
+  return file.Finish();
+}
+
+storage::StoreResult<std::vector<SuffixFolder::File>> SuffixFolder::List() const {
+  std::vector<File> files;
+  std::error_code error;
+  if (!std::filesystem::exists(folder_, error)) return files;
+  for (const auto& item : std::filesystem::directory_iterator(folder_, error)) {
+    if (item.path().extension() != kExtension) continue;
+    File file{.name = item.path().filename().string(), .header = {}};
+    Reader reader(item.path());
+    if (reader.ok() && reader.Next(file.header)) files.push_back(std::move(file));
+  }
+  if (error) return Failed(folder_, error.value());
+  std::ranges::sort(files, {}, &File::name);
+  return files;
+}
+
+storage::StoreResult<pb::SuffixHeader> SuffixFolder::Read(
+    const std::string& name, const std::function<void(const pb::SuffixItem&)>& take) const {
+  const std::filesystem::path path = folder_ / name;
+  if (path.parent_path() != folder_ || path.extension() != kExtension || !std::filesystem::exists(path)) {
+    return Err(storage::StoreError{storage::StoreErrorCode::kGap, "there is no such file"});
+  }
+  pb::SuffixHeader header;
+  for (const bool verifying : {true, false}) {
+    Reader reader(path);
+    if (!reader.ok() || !reader.Next(header)) return Damaged(path);
+    pb::SuffixItem item;
+    do {
+      if (!reader.Next(item)) return Damaged(path);
+      if (!verifying && !item.has_end()) take(item);
+    } while (!item.has_end());
+    if (item.end() != reader.TakeDigest() || !reader.at_end()) return Damaged(path);
+  }
+  return header;
+}
+
+}  // namespace symbolon::replication

@@ -1,0 +1,90 @@
+#include "replication/suffix_file.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/temporary_directory.h"
+#include "storage/memory/memory_engine.h"
+#include "storage/store_test_support.h"
+
+namespace symbolon::replication {
+namespace {
+
+constexpr std::uint16_t kKeyRecordType = 2;
+
+class SuffixFileTest : public testing::Test {
+ protected:
+  SuffixFileTest() {
+    store_ = *storage::LocalStore::Open(storage::MakeMemoryEngine(),
+                                        {.region = Region("eu-central-1"), .clock = &clock_, .random = &random_});
+    committer_ = std::make_unique<storage::CommitterThread>(*store_);
+    Commit(storage::FirstCommit({{{storage::Space::kDirectory, storage::kTestPool, kKeyRecordType, ""}, "wrapped"}}));
+    for (int i = 0; i < 5; ++i) Commit(storage::DirectoryCommit({{storage::DirectoryKey("a"), std::to_string(i)}}));
+  }
+  void Commit(storage::Commit commit) { ASSERT_TRUE(storage::SubmitAndWait(*store_, std::move(commit))); }
+  // What the only file holds.
+  std::vector<pb::SuffixItem> Items() {
+    std::vector<pb::SuffixItem> items;
+    const auto files = folder_.List();
+    EXPECT_TRUE(files && files->size() == 1);
+    const auto header = folder_.Read(files->at(0).name, [&](const pb::SuffixItem& item) { items.push_back(item); });
+    EXPECT_TRUE(header) << header.error().detail;
+    return items;
+  }
+
+  TemporaryDirectory directory_;
+  ManualClock clock_;
+  SeededRandom random_{1};
+  std::unique_ptr<storage::LocalStore> store_;
+  std::unique_ptr<storage::CommitterThread> committer_;
+  SuffixFolder folder_{directory_.path() / "set_aside", kKeyRecordType};
+};
+
+TEST_F(SuffixFileTest, EntriesAfterTheForkAreKeptWithTheKeysThatOpenThem) {
+  ASSERT_TRUE(folder_.List()->empty());
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 4));
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 4));  // again, after a restart
+  const auto files = folder_.List();
+  ASSERT_EQ(files->size(), 1u);
+  EXPECT_EQ(files->at(0).header.fork(), 4u);
+  EXPECT_EQ(files->at(0).header.head().sequence(), 6u);
+  const std::vector<pb::SuffixItem> items = Items();
+  ASSERT_EQ(items.size(), 3u);
+  EXPECT_EQ(items[0].key_record().value(), "wrapped");
+  EXPECT_EQ(items[1].entry().sequence(), 5u);
+  EXPECT_EQ(items[2].entry().sequence(), 6u);
+}
+
+TEST_F(SuffixFileTest, TheWholeDirectoryIsKeptWhenTheLogIsTooShort) {
+  ASSERT_TRUE(store_->TrimLog(storage::kTestPool, 6));
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 2));
+  EXPECT_TRUE(folder_.List()->at(0).header.whole_directory());
+  const std::vector<pb::SuffixItem> items = Items();
+  ASSERT_EQ(items.size(), 3u);
+  EXPECT_EQ(items[1].record().value(), "4");
+}
+
+TEST_F(SuffixFileTest, ADamagedFileIsNotBelieved) {
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 4));
+  const std::string name = folder_.List()->at(0).name;
+  const auto file = directory_.path() / "set_aside" / name;
+  const auto taken = [&] {
+    int count = 0;
+    const auto header = folder_.Read(name, [&](const pb::SuffixItem&) { ++count; });
+    return header.has_value() || count > 0;
+  };
+  ASSERT_TRUE(taken());
+  {
+    std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+    stream.seekp(-60, std::ios::end);
+    stream.put('\xff');
+  }
+  EXPECT_FALSE(taken());
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  EXPECT_FALSE(taken());
+  EXPECT_FALSE(folder_.Read("../" + name, [](const pb::SuffixItem&) {}));
+}
+
+}  // namespace
+}  // namespace symbolon::replication
