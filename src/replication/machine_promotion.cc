@@ -112,6 +112,12 @@ void Machine::BeginAdmission(const PoolId& id, Pool& pool, Instant now) {
 
 void Machine::UpdateAdmission(const PoolId& id, Pool& pool, Instant now) {
   if (!pool.admission) return;
+  if (!pool.role || !pool.head) {
+    // It was dropped: nothing is left to be primary of.
+    pool.admission.reset();
+    UpdateGate(id, pool);
+    return;
+  }
   std::erase_if(pool.admission->silent, [&](const Region& region) {
     const pb::Member* member = FindMember(*pool.role, region);
     if (member == nullptr || !HoldsAll(*member)) return true;
