@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::size_t kRootKeyBytes = 32;
 
-std::string Listen(std::uint16_t port) { return TomlString(fmt::format("{}:{}", kLoopback, port)); }
+std::string Listen(const LabRegion& region, std::uint16_t port) {
+  return TomlString(fmt::format("{}:{}", region.address, port));
+}
 
 CliResult<void> MakeRootKey(const std::filesystem::path& path) {
   std::error_code error;
@@ -32,23 +34,26 @@ std::string NodeConfiguration(const LabSettings& settings, std::size_t region) {
   const LabRegion& self = settings.regions[region];
   const std::filesystem::path folder = RegionFolder(settings.dir, self.name);
   const CertificateFiles certificates = CertificateFilesOf(CertificateFolder(settings.dir), self.name);
-  std::string text = "# Written by `symbolon lab up` at every start; changes here are lost.\n";
+  std::string text =
+      "# Written by `symbolon lab init` and at every start by `symbolon lab up`; changes here are lost then.\n";
   text += fmt::format("region = {}\naccount = {}\ndata_dir = {}\nneutral_url = {}\n", TomlString(self.name.value()),
                       TomlString(settings.account), TomlString((folder / "data").string()),
                       TomlString(Url(settings.router_port)));
-  text += fmt::format("\n[api]\nlisten = {}\npublic_url = {}\n", Listen(self.api_port), TomlString(Url(self.api_port)));
-  text += fmt::format("\n[operations]\nlisten = {}\n", Listen(self.operations_port));
+  text += fmt::format("\n[api]\nlisten = {}\npublic_url = {}\n", Listen(self, self.api_port),
+                      TomlString(Url(self, self.api_port)));
+  text += fmt::format("\n[operations]\nlisten = {}\n", Listen(self, self.operations_port));
   text += fmt::format("\n[replication]\nlisten = {}\n\n[replication.tls]\nca = {}\ncertificate = {}\nkey = {}\n",
-                      Listen(self.replication_port), TomlString(certificates.ca.string()),
+                      Listen(self, self.replication_port), TomlString(certificates.ca.string()),
                       TomlString(certificates.certificate.string()), TomlString(certificates.key.string()));
   text += fmt::format("\n[keys]\nprovider = \"local\"\nroot_key_file = {}\n",
                       TomlString(RootKeyFile(settings.dir, self.name).string()));
-  text += "\n[delivery]\noutbox = true\n";
+  // The outbox is for loopback addresses only.
+  if (IsOnLoopback(self)) text += "\n[delivery]\noutbox = true\n";
   text += fmt::format("\n[[access_keys]]\nid = {}\nsecret = {}\n", TomlString(settings.access_key_id),
                       TomlString(settings.secret_access_key.view()));
   for (const LabRegion& other : settings.regions) {
     text += fmt::format("\n[[regions]]\nname = {}\npublic_url = {}\nreplication = {}\n", TomlString(other.name.value()),
-                        TomlString(Url(other.api_port)), Listen(other.replication_port));
+                        TomlString(Url(other, other.api_port)), Listen(other, other.replication_port));
   }
   return text;
 }
@@ -63,7 +68,7 @@ CliResult<std::string> LabRouterConfiguration(const LabSettings& settings) {
                         .rise = 2};
   for (const LabRegion& region : settings.regions) {
     router.servers.push_back({.region = region.name,
-                              .host = std::string(kLoopback),
+                              .host = region.address,
                               .api_port = region.api_port,
                               .operations_port = region.operations_port});
   }

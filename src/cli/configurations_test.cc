@@ -29,6 +29,17 @@ TEST(ConfigurationsTest, NodeKnowsItselfAndEveryRegion) {
   EXPECT_THAT(text, HasSubstr("data_dir = \"/nowhere/\\\"lab\\\"/regions/us-east-1/data\"\n"));
 }
 
+TEST(ConfigurationsTest, NodeElsewhereListensOnItsAddressAndShowsNoOutbox) {
+  LabSettings settings = Settings("/nowhere/lab");
+  EXPECT_THAT(NodeConfiguration(settings, 1), HasSubstr("outbox = true\n"));
+  settings.regions[1].address = "10.77.0.2";
+  const std::string text = NodeConfiguration(settings, 1);
+  EXPECT_THAT(text, HasSubstr("[api]\nlisten = \"10.77.0.2:9420\"\npublic_url = \"http://10.77.0.2:9420\"\n"));
+  EXPECT_THAT(text, HasSubstr("[operations]\nlisten = \"10.77.0.2:9421\"\n"));
+  EXPECT_THAT(text, Not(HasSubstr("outbox")));
+  EXPECT_THAT(NodeConfiguration(settings, 0), HasSubstr("replication = \"10.77.0.2:9422\"\n"));
+}
+
 TEST(ConfigurationsTest, RouterPrefersTheFirstRegion) {
   const std::string text = LabRouterConfiguration(Settings("/nowhere/lab")).value();
   EXPECT_THAT(text, HasSubstr("bind 127.0.0.1:9400\n"));

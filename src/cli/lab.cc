@@ -378,6 +378,10 @@ CliResult<LabPrograms> FindPrograms(const LabPrograms& wanted) {
 CliResult<void> RunLab(const LabSettings& settings, const LabPrograms& programs) {
   SYMBOLON_TRY_VOID(MakeFolder(settings.dir));
   SYMBOLON_TRY(ControlServer control, ControlServer::Open(settings.dir));
+  if (!std::ranges::all_of(settings.regions, IsOnLoopback)) {
+    return Fail(fmt::format("the lab in {} was made for several places: start each node there, symbolond --config FILE",
+                            settings.dir.string()));
+  }
   SYMBOLON_TRY_VOID(CheckPorts(settings));
   SYMBOLON_TRY_VOID(WriteLab(settings));
 

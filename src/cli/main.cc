@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/configurations.h"
 #include "cli/control.h"
+#include "cli/files.h"
 #include "cli/lab.h"
 #include "cli/promotion.h"
 #include "cli/replication_durability.h"
@@ -56,18 +58,44 @@ struct Commands {
     command->add_option("--dir", flags.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
   }
 
+  // What a lab is made of.
+  void AddLabSettings(CLI::App* command) {
+    AddDir(command);
+    command->add_option("--regions", flags.regions, "Names of the Regions (eu-central-1,us-east-1)")->delimiter(',');
+    command->add_option("--router-port", flags.router_port, "Port of the router (9400)");
+    command->add_option("--api-ports", flags.api_ports, "API ports, one for each Region (9410,9420)")->delimiter(',');
+    command->add_option("--operations-ports", flags.operations_ports, "Operations ports (9411,9421)")->delimiter(',');
+    command->add_option("--replication-ports", flags.replication_ports, "Replication ports (9412,9422)")
+        ->delimiter(',');
+    command->add_flag("--free-ports", flags.free_ports, "A new lab takes ports that are free now, and keeps them");
+    command->add_option("--account", flags.account, "AWS account number in ARNs (000000000000)");
+    command->add_option("--access-key-id", flags.access_key_id, "Access key of the lab (SYMBOLONLAB)");
+    command->add_option("--secret-access-key", flags.secret_access_key, "Its secret (symbolon-lab-secret)");
+  }
+
+  void AddLabInit(CLI::App* lab) {
+    CLI::App* init = lab->add_subcommand(
+        "init",
+        "Write configurations, certificates and keys for the Regions, and start nothing: symbolond --config does");
+    AddLabSettings(init);
+    init->add_option("--addresses", flags.addresses, "IPv4 addresses, one for each Region (127.0.0.1,127.0.0.1)")
+        ->delimiter(',');
+    init->callback([this] {
+      run = [this]() -> CliResult<void> {
+        SYMBOLON_TRY(const LabSettings settings, ResolveSettings(flags));
+        SYMBOLON_TRY_VOID(MakeFolder(settings.dir));
+        SYMBOLON_TRY_VOID(WriteLab(settings));
+        for (const LabRegion& made : settings.regions) {
+          fmt::print("{}\n", NodeConfigurationFile(settings.dir, made.name).string());
+        }
+        return {};
+      };
+    });
+  }
+
   void AddLabUp(CLI::App* lab) {
     CLI::App* up = lab->add_subcommand("up", "Start the Regions and the router, in the foreground, until Ctrl-C");
-    AddDir(up);
-    up->add_option("--regions", flags.regions, "Names of the Regions (eu-central-1,us-east-1)")->delimiter(',');
-    up->add_option("--router-port", flags.router_port, "Port of the router (9400)");
-    up->add_option("--api-ports", flags.api_ports, "API ports, one for each Region (9410,9420)")->delimiter(',');
-    up->add_option("--operations-ports", flags.operations_ports, "Operations ports (9411,9421)")->delimiter(',');
-    up->add_option("--replication-ports", flags.replication_ports, "Replication ports (9412,9422)")->delimiter(',');
-    up->add_flag("--free-ports", flags.free_ports, "A new lab takes ports that are free now, and keeps them");
-    up->add_option("--account", flags.account, "AWS account number in ARNs (000000000000)");
-    up->add_option("--access-key-id", flags.access_key_id, "Access key of the lab (SYMBOLONLAB)");
-    up->add_option("--secret-access-key", flags.secret_access_key, "Its secret (symbolon-lab-secret)");
+    AddLabSettings(up);
     up->add_option("--server", programs.server, "The symbolond program (the one beside this program)");
     up->add_option("--haproxy", programs.router, "The haproxy program (/usr/sbin/haproxy)");
     up->footer(
@@ -242,6 +270,7 @@ struct Commands {
     CLI::App* lab = app.add_subcommand("lab", "Two Regions and a router on this machine");
     lab->require_subcommand(1);
     AddLabUp(lab);
+    AddLabInit(lab);
     AddLabVerb(lab, "stop", "Ask a Region to end, and wait for it", true);
     AddLabVerb(lab, "kill", "Kill a Region (SIGKILL), as a loss of power would", true);
     AddLabVerb(lab, "start", "Start a Region that is down, and wait until it serves", true);

@@ -25,7 +25,7 @@ CliResult<std::vector<std::string>> PoolsLedBy(const LabSettings& settings, cons
   std::set<std::string> pools;
   bool answered = false;
   for (const LabRegion& asked : settings.regions) {
-    const auto report = HttpGet(std::string(kLoopback), asked.operations_port, "/replication", kReportTimeout);
+    const auto report = HttpGet(asked.address, asked.operations_port, "/replication", kReportTimeout);
     boost::system::error_code error;
     const json::value parsed = report ? json::parse(report->body, error) : json::value();
     if (error || !parsed.is_object() || !parsed.as_object().contains("Pools")) continue;
@@ -48,7 +48,7 @@ CliResult<std::vector<std::string>> PoolsLedBy(const LabSettings& settings, cons
 CliResult<ApiAccess> AccessTo(LabSettings& settings, const std::string& region) {
   const auto found = std::ranges::find(settings.regions, Region(region), &LabRegion::name);
   if (found == settings.regions.end()) return Fail(fmt::format("the lab has no Region {}", region));
-  return ApiAccess{.host = std::string(kLoopback),
+  return ApiAccess{.host = found->address,
                    .port = found->api_port,
                    .region = region,
                    .access_key_id = settings.access_key_id,

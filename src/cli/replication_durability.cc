@@ -35,11 +35,11 @@ std::string DurabilityJson(const DurabilityRequest& request) {
 
 CliResult<ApiAccess> PrimaryOfLab(const LabSettings& lab, const std::string& pool) {
   std::vector<OperationsAddress> nodes;
-  for (const LabRegion& region : lab.regions) nodes.push_back({std::string(kLoopback), region.operations_port});
+  for (const LabRegion& region : lab.regions) nodes.push_back({region.address, region.operations_port});
   const std::vector<ReplicationReport> reports = AskNodes(nodes);
   for (std::size_t i = 0; i < reports.size(); ++i) {
     if (!IsPrimary(reports[i], pool)) continue;
-    return ApiAccess{.host = std::string(kLoopback),
+    return ApiAccess{.host = lab.regions[i].address,
                      .port = lab.regions[i].api_port,
                      .region = lab.regions[i].name.value(),
                      .access_key_id = lab.access_key_id,

@@ -210,7 +210,7 @@ CliResult<OperationsAddress> ParseOperationsAddress(std::string_view text) {
 CliResult<std::vector<OperationsAddress>> OperationsOfLab(const std::filesystem::path& dir) {
   SYMBOLON_TRY(const LabSettings settings, ReadSettings(dir));
   std::vector<OperationsAddress> nodes;
-  for (const LabRegion& region : settings.regions) nodes.push_back({std::string(kLoopback), region.operations_port});
+  for (const LabRegion& region : settings.regions) nodes.push_back({region.address, region.operations_port});
   return nodes;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/settings.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
@@ -58,6 +59,19 @@ CliResult<void> SetPorts(std::vector<LabRegion>& regions, std::uint16_t LabRegio
   if (ports.size() != regions.size())
     return Fail(fmt::format("{}: one port for each of the {} Regions", flag, regions.size()));
   for (std::size_t i = 0; i < ports.size(); ++i) regions[i].*port = ports[i];
+  return {};
+}
+
+CliResult<void> SetAddresses(std::vector<LabRegion>& regions, const std::vector<std::string>& addresses) {
+  if (addresses.empty()) return {};
+  if (addresses.size() != regions.size())
+    return Fail(fmt::format("--addresses: one for each of the {} Regions", regions.size()));
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    in_addr parsed{};
+    if (inet_pton(AF_INET, addresses[i].c_str(), &parsed) != 1)
+      return Fail(fmt::format("--addresses: \"{}\" is no IPv4 address", addresses[i]));
+    regions[i].address = addresses[i];
+  }
   return {};
 }
 
@@ -128,6 +142,7 @@ CliResult<LabSettings> ResolveSettings(const LabFlags& flags) {
                             std::ranges::all_of(settings.account, [](unsigned char c) { return std::isdigit(c) != 0; });
   if (!account_good) return Fail("--account: 12 digits");
 
+  SYMBOLON_TRY_VOID(SetAddresses(settings.regions, flags.addresses));
   SYMBOLON_TRY_VOID(SetPorts(settings.regions, &LabRegion::api_port, "--api-ports", flags.api_ports));
   SYMBOLON_TRY_VOID(
       SetPorts(settings.regions, &LabRegion::operations_port, "--operations-ports", flags.operations_ports));
@@ -173,7 +188,8 @@ CliResult<LabSettings> ReadSettings(const std::filesystem::path& dir) {
       const toml::table* region = node.as_table();
       if (region == nullptr) continue;
       settings.regions.push_back({Region((*region)["name"].value_or(std::string())), port((*region)["api_port"]),
-                                  port((*region)["operations_port"]), port((*region)["replication_port"])});
+                                  port((*region)["operations_port"]), port((*region)["replication_port"]),
+                                  (*region)["address"].value_or(std::string(kLoopback))});
     }
   }
   const bool complete =
@@ -190,14 +206,19 @@ CliResult<void> WriteSettings(const LabSettings& settings) {
       kLabLayout, TomlString(kVersion), settings.router_port, TomlString(settings.account),
       TomlString(settings.access_key_id), TomlString(settings.secret_access_key.view()));
   for (const LabRegion& region : settings.regions) {
-    text +=
-        fmt::format("\n[[regions]]\nname = {}\napi_port = {}\noperations_port = {}\nreplication_port = {}\n",
-                    TomlString(region.name.value()), region.api_port, region.operations_port, region.replication_port);
+    text += fmt::format(
+        "\n[[regions]]\nname = {}\naddress = {}\napi_port = {}\noperations_port = {}\nreplication_port = {}\n",
+        TomlString(region.name.value()), TomlString(region.address), region.api_port, region.operations_port,
+        region.replication_port);
   }
   return WriteFile(SettingsFile(settings.dir), text);
 }
 
 std::string Url(std::uint16_t port) { return fmt::format("http://{}:{}", kLoopback, port); }
+std::string Url(const LabRegion& region, std::uint16_t port) {
+  return fmt::format("http://{}:{}", region.address, port);
+}
+bool IsOnLoopback(const LabRegion& region) { return region.address.starts_with("127."); }
 
 std::string TomlString(std::string_view text) {
   std::string quoted = "\"";

@@ -28,6 +28,7 @@ struct LabRegion {
   std::uint16_t api_port = 0;
   std::uint16_t operations_port = 0;
   std::uint16_t replication_port = 0;
+  std::string address = std::string(kLoopback);  // IPv4, of all three ports
 };
 
 struct LabSettings {
@@ -43,6 +44,7 @@ struct LabSettings {
 struct LabFlags {
   std::filesystem::path dir = ".lab";
   std::vector<std::string> regions;
+  std::vector<std::string> addresses;
   std::vector<std::uint16_t> api_ports;
   std::vector<std::uint16_t> operations_ports;
   std::vector<std::uint16_t> replication_ports;
@@ -63,6 +65,9 @@ CliResult<void> WriteSettings(const LabSettings& settings);
 
 // "http://127.0.0.1:9410"
 std::string Url(std::uint16_t port);
+std::string Url(const LabRegion& region, std::uint16_t port);
+// Others than these are started by their configurations, not by `symbolon lab up`.
+bool IsOnLoopback(const LabRegion& region);
 // A TOML basic string, quotes included.
 std::string TomlString(std::string_view text);
 

@@ -39,6 +39,22 @@ TEST(SettingsTest, NoFlagsGiveTheDocumentedLab) {
   EXPECT_EQ(settings.secret_access_key.view(), "symbolon-lab-secret");
 }
 
+TEST(SettingsTest, RegionsElsewhereHaveAnAddressEachAndTheSecondStartFindsThem) {
+  const TestFolder folder;
+  LabFlags flags = FlagsFor(folder);
+  flags.addresses = {"10.77.0.1", "10.77.0.2"};
+  const LabSettings settings = ResolveSettings(flags).value();
+  EXPECT_EQ(Url(settings.regions[1], settings.regions[1].api_port), "http://10.77.0.2:9420");
+  EXPECT_FALSE(IsOnLoopback(settings.regions[1]));
+  ASSERT_TRUE(WriteSettings(settings));
+  EXPECT_EQ(ReadSettings(folder.path()).value().regions[1].address, "10.77.0.2");
+
+  flags.addresses = {"10.77.0.1"};
+  EXPECT_THAT(Refusal(flags), HasSubstr("one for each of the 2 Regions"));
+  flags.addresses = {"10.77.0.1", "elsewhere"};
+  EXPECT_THAT(Refusal(flags), HasSubstr("\"elsewhere\" is no IPv4 address"));
+}
+
 TEST(SettingsTest, SecondStartFindsWhatTheFirstWasTold) {
   const TestFolder folder;
   LabFlags flags = FlagsFor(folder);

@@ -12,8 +12,9 @@ std::string WelcomeText(const LabSettings& settings, const std::string& symbolon
       fmt::format("\nSymbolon lab: {} Regions and a router, data in {}\n\n", settings.regions.size(), dir);
   text += fmt::format("  {:<16} {}   the first Region that is ready answers\n", kRouterName, router);
   for (const LabRegion& region : settings.regions) {
-    text += fmt::format("  {:<16} {}   operations {}   replication {}:{}\n", region.name.value(), Url(region.api_port),
-                        Url(region.operations_port), kLoopback, region.replication_port);
+    text += fmt::format("  {:<16} {}   operations {}   replication {}:{}\n", region.name.value(),
+                        Url(region, region.api_port), Url(region, region.operations_port), region.address,
+                        region.replication_port);
   }
   text += fmt::format(R"(
 For the AWS CLI and every AWS SDK:
