@@ -1,10 +1,12 @@
 // node tests/run.mjs FOLDER [FILE ...]: runs the test files of a folder of tests/. Those of clients/ share one lab.
+// Those of faults/ run in namespaces of their own, for networks and mounts, which takes root.
 // Writes build/test/FOLDER.tap, which ./test counts, and shows the readable form.
 import { spawn } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Lab } from './lib/lab.mjs';
+import { apart } from './lib/network.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const [folder, ...named] = process.argv.slice(2);
@@ -13,12 +15,15 @@ const results = join(here, '../build/test');
 await mkdir(results, { recursive: true });
 
 // The SDK warns of Node versions that it will stop to support.
-const environment = { ...process.env, NODE_OPTIONS: '--no-warnings' };
+const plain = { ...process.env, NODE_OPTIONS: '--no-warnings' };
 const sharing = folder === 'clients';
 const lab = sharing ? await Lab.start() : undefined;
+const { prefix, environment } = folder === 'faults' ? await apart(plain) : { prefix: [], environment: plain };
+const [program, ...flags] = [...prefix, process.execPath];
 const tests = spawn(
-  process.execPath,
+  program,
   [
+    ...flags,
     '--test',
     `--test-concurrency=${sharing ? 2 : 1}`,
     '--test-reporter=spec',

@@ -146,12 +146,20 @@ class Metrics::Impl {
     ReadFamily epoch = Gauge("symbolon_log_epoch", "Epoch of the newest entry of the pool's directory log here");
     ReadFamily sequence =
         Gauge("symbolon_log_sequence", "Sequence of the newest entry of the pool's directory log here");
+    ReadFamily kept_entries =
+        Gauge("symbolon_log_kept_entries", "Entries of the pool's directory log that are kept here for replicas");
+    ReadFamily kept_bytes = Gauge("symbolon_log_kept_bytes", "Their size on disk, about");
     for (const auto& position : readings.log_positions) {
-      epoch.Add(static_cast<double>(position.epoch), {{"pool", position.pool.value()}});
-      sequence.Add(static_cast<double>(position.sequence), {{"pool", position.pool.value()}});
+      const Labels labels = {{"pool", position.pool.value()}};
+      epoch.Add(static_cast<double>(position.epoch), labels);
+      sequence.Add(static_cast<double>(position.sequence), labels);
+      kept_entries.Add(static_cast<double>(position.kept_entries), labels);
+      kept_bytes.Add(static_cast<double>(position.kept_bytes), labels);
     }
     families.push_back(epoch.Take());
     families.push_back(sequence.Take());
+    families.push_back(kept_entries.Take());
+    families.push_back(kept_bytes.Take());
     AddReplicas(readings, families);
     AddRoles(readings, families);
     AddCopies(readings, families);

@@ -39,6 +39,9 @@ class Metrics {
       PoolId pool;
       std::uint64_t epoch;
       std::uint64_t sequence;
+      // Of the log that is kept.
+      std::uint64_t kept_entries = 0;
+      std::uint64_t kept_bytes = 0;
     };
     struct Replica {
       PoolId pool;

@@ -22,7 +22,7 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
   metrics.AddSource([](Metrics::Readings& readings) {
     readings.ready = true;
     readings.signatures += 2;
-    readings.log_positions.push_back({PoolId("eu-central-1_A"), 2, 17});
+    readings.log_positions.push_back({PoolId("eu-central-1_A"), 2, 17, 9, 4096});
     readings.replicas.push_back({.pool = PoolId("eu-central-1_A"),
                                  .region = Region("us-east-1"),
                                  .lag_entries = 5,
@@ -78,6 +78,8 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_ready 1\n",
            "symbolon_log_epoch{pool=\"eu-central-1_A\"} 2\n",
            "symbolon_log_sequence{pool=\"eu-central-1_A\"} 17\n",
+           "symbolon_log_kept_entries{pool=\"eu-central-1_A\"} 9\n",
+           "symbolon_log_kept_bytes{pool=\"eu-central-1_A\"} 4096\n",
            "symbolon_replication_lag_entries{pool=\"eu-central-1_A\",region=\"us-east-1\"} 5\n",
            "symbolon_replication_lag_seconds{pool=\"eu-central-1_A\",region=\"us-east-1\"} 0.25\n",
            "symbolon_replication_acknowledged_sequence{pool=\"eu-central-1_A\",region=\"us-east-1\"} 12\n",

@@ -138,7 +138,10 @@ class Node::Parts {
     for (const PoolId& pool : *pools) {
       const auto head = snapshot->Head(pool);
       if (!head || !*head) continue;
-      readings.log_positions.push_back({pool, (*head)->epoch().counter(), (*head)->sequence()});
+      const auto kept = store_->MeasureLog(pool);
+      if (!kept) continue;
+      readings.log_positions.push_back(
+          {pool, (*head)->epoch().counter(), (*head)->sequence(), kept->entries, kept->bytes});
     }
   }
 

@@ -1,6 +1,6 @@
 // A real lab (symbolon lab up) on free ports, in a folder of its own, gone with the test that started it.
 import { spawn, execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { until } from './wait.mjs';
 
 const run = promisify(execFile);
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const symbolon = process.env.SYMBOLON ?? join(root, 'build/release/bin/symbolon');
+export const symbolon = process.env.SYMBOLON ?? join(root, 'build/release/bin/symbolon');
 const sharedLabVariable = 'SYMBOLON_TEST_LAB';
 
 export const account = '000000000000';
@@ -44,7 +44,7 @@ export class Lab {
     const dir = process.env[sharedLabVariable];
     if (!dir) return Lab.start();
     const lab = new Lab(dir);
-    await lab.#readSettings();
+    await lab.readSettings();
     return lab;
   }
 
@@ -66,26 +66,36 @@ export class Lab {
       return this.#output.includes('Ctrl-C ends the lab');
     }, 90_000);
     if (ended) throw new Error(`the lab ended with status ${ended.code}:\n${this.#output}`);
-    await this.#readSettings();
+    await this.readSettings();
   }
 
-  async #readSettings() {
+  async readSettings() {
     const text = await readFile(join(this.dir, 'lab.toml'), 'utf8');
-    const value = (block, key) => block.match(new RegExp(`^${key} = "?([^"\n]*)"?$`, 'm'))[1];
-    const url = (block, key) => `http://127.0.0.1:${value(block, key)}`;
+    const value = (block, key) => block.match(new RegExp(`^${key} = "?([^"\n]*)"?$`, 'm'))?.[1];
     const [head, ...blocks] = text.split('[[regions]]\n');
-    this.router = url(head, 'router_port');
-    this.regions = blocks.map((block) => ({
-      name: value(block, 'name'),
-      api: url(block, 'api_port'),
-      operations: url(block, 'operations_port'),
-    }));
+    this.router = `http://127.0.0.1:${value(head, 'router_port')}`;
+    this.regions = blocks.map((block) => {
+      const url = (key) => `http://${value(block, 'address') ?? '127.0.0.1'}:${value(block, key)}`;
+      return { name: value(block, 'name'), api: url('api_port'), operations: url('operations_port') };
+    });
     [this.primary, this.secondary] = this.regions;
   }
 
   // An endpoint by the name of a Region or 'router'.
   endpoint(where) {
     return where === 'router' ? this.router : this.region(where).api;
+  }
+
+  // For a Region's next start: lines for its configuration's [replication].
+  async configure(region, lines) {
+    const file = join(this.dir, 'regions', region, 'symbolond.toml');
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace('[replication]\n', ['[replication]', ...lines, ''].join('\n')));
+  }
+
+  // What the Region's clock shows.
+  now() {
+    return new Date();
   }
 
   region(name) {

@@ -9,11 +9,13 @@ import { createPool } from './pools.mjs';
 import { call, prefixes } from './raw.mjs';
 import { until } from './wait.mjs';
 
-// The ARN of a multi-Region key that both Regions hold, as the first Region names it.
+// The ARN of a multi-Region key that all Regions hold, as the first Region names it.
 export async function multiRegionKey(lab) {
   const kms = lab.kms();
-  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ MultiRegion: true, Description: 'a pool in both Regions' }));
-  await kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata.KeyId, ReplicaRegion: lab.secondary.name }));
+  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ MultiRegion: true, Description: 'a pool in many Regions' }));
+  for (const { name } of lab.regions.slice(1)) {
+    await kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata.KeyId, ReplicaRegion: name }));
+  }
   return KeyMetadata.Arn;
 }
 
@@ -26,27 +28,47 @@ export async function untilReplica(cognito, UserPoolId, region, status) {
   await until(`the replica in ${region} is ${status}`, async () => (await replicaStatus(cognito, UserPoolId, region)) === status);
 }
 
-// A pool whose replica in the second Region is ACTIVE.
-export async function createReplicatedPool(lab, settings = {}) {
+// A pool whose replicas in the second Region, or in those that are named, are ACTIVE.
+export async function createReplicatedPool(lab, settings = {}, { replicas = [lab.secondary.name] } = {}) {
   const cognito = lab.cognito();
   const KmsKeyArn = await multiRegionKey(lab);
   const pool = await createPool(cognito, {
     KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn },
     ...settings,
   });
-  const RegionName = lab.secondary.name;
-  await cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId: pool.Id, RegionName }));
-  await untilReplica(cognito, pool.Id, RegionName, 'INACTIVE');
-  await cognito.send(new UpdateUserPoolReplicaCommand({ UserPoolId: pool.Id, RegionName, Status: 'ACTIVE' }));
-  await untilReplica(cognito, pool.Id, RegionName, 'ACTIVE');
+  for (const region of replicas) await addReplica(lab, pool.Id, region, { cognito });
   return pool;
+}
+
+// One of Symbolon's own operations.
+export async function ask(lab, region, operation, input) {
+  const answer = await call(lab.endpoint(region), operation, input, { prefix: prefixes.symbolon, date: lab.now(region) });
+  if (answer.status !== 200) throw Object.assign(new Error(`${answer.error}: ${answer.message}`), { name: answer.error });
+  return answer.body;
+}
+
+// Makes the pool's replica in `region` (a name) and activates it.
+export async function addReplica(lab, UserPoolId, RegionName, { cognito = lab.cognito() } = {}) {
+  await cognito.send(new CreateUserPoolReplicaCommand({ UserPoolId, RegionName }));
+  await untilReplica(cognito, UserPoolId, RegionName, 'INACTIVE');
+  await cognito.send(new UpdateUserPoolReplicaCommand({ UserPoolId, RegionName, Status: 'ACTIVE' }));
+  await untilReplica(cognito, UserPoolId, RegionName, 'ACTIVE');
+}
+
+// Until the Regions (all of the lab) are at the same position of the pool, one of them its primary; its name.
+export async function untilEqual(lab, UserPoolId, { regions = lab.regions.map(({ name }) => name), deadlineMs = 60_000 } = {}) {
+  return until('the Regions are equal', async () => {
+    const told = await Promise.all(regions.map((region) => describeReplication(lab, region, UserPoolId)));
+    const [first] = told;
+    const equal = told.every(({ Epoch, Sequence, PrimaryRegion }) =>
+      Epoch === first.Epoch && Sequence === first.Sequence && PrimaryRegion === first.PrimaryRegion);
+    return equal && told.some(({ Region, Role }) => Role === 'PRIMARY' && Region === first.PrimaryRegion) && first.PrimaryRegion;
+  }, deadlineMs);
 }
 
 // Role, epoch, sequence and members of a pool as one Region sees them.
 export async function describeReplication(lab, region, UserPoolId) {
-  const answer = await call(lab.endpoint(region), 'DescribeReplication', { UserPoolId }, { prefix: prefixes.symbolon });
-  if (answer.status !== 200) throw new Error(`${answer.error}: ${answer.message}`);
-  return answer.body;
+  return ask(lab, region, 'DescribeReplication', { UserPoolId });
 }
 
 // Until the second Region has applied what the first one had committed when this was called.

@@ -1,0 +1,154 @@
+// Regions in network namespaces of their own, far from each other (network.mjs), each a symbolond that the test starts,
+// stops and kills by itself, with a disk that can be filled and a clock that can be set. No router.
+import { execFile, spawn } from 'node:child_process';
+import { open, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { Lab, symbolon } from './lab.mjs';
+import { Network } from './network.mjs';
+import { until } from './wait.mjs';
+
+const run = promisify(execFile);
+const symbolond = join(dirname(symbolon), 'symbolond');
+const fakeTime = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`;
+// The store keeps a headroom of 256 MiB.
+const diskMiB = 512;
+
+export class FarLab extends Lab {
+  #processes = new Map();
+  #clockOffsets = new Map();
+
+  // `settings`: lines for the configurations' [replication].
+  static async start(names, { path, settings = [] } = {}) {
+    const lab = new FarLab(await mkdtemp(join(tmpdir(), 'symbolon-far-lab-')));
+    try {
+      await lab.#start(names, path, settings);
+    } catch (error) {
+      await lab.release();
+      throw error;
+    }
+    return lab;
+  }
+
+  async #start(names, path, settings) {
+    this.network = await Network.start(names, path);
+    const addresses = names.map((name) => this.network.address(name));
+    await this.symbolon('lab', 'init', '--dir', this.dir, '--regions', names.join(), '--addresses', addresses.join());
+    await this.readSettings();
+    for (const { name } of this.regions) {
+      await this.configure(name, settings);
+      await writeFile(this.#clockFile(name), '+0\n');
+      await mkdir(this.#data(name));
+      await run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'symbolon-test', this.#data(name)]);
+    }
+    await Promise.all(names.map((name) => this.startRegion(name)));
+  }
+
+  #folder(region) {
+    return join(this.dir, 'regions', region);
+  }
+  #data(region) {
+    return join(this.#folder(region), 'data');
+  }
+  #configuration(region) {
+    return join(this.#folder(region), 'symbolond.toml');
+  }
+  #clockFile(region) {
+    return join(this.#folder(region), 'clock');
+  }
+
+  async startRegion(region) {
+    if (this.isUp(region)) return;
+    const log = await open(join(this.dir, 'logs', `${region}.log`), 'a');
+    // setpriv: it ends with this process, however this process ends. The clock is read anew every second; time since boot,
+    // by which leases and lags count, stays true.
+    const child = spawn(
+      'setpriv',
+      ['--pdeathsig', 'KILL', ...this.network.enter(region), symbolond, '--config', this.#configuration(region)],
+      {
+        stdio: ['ignore', log.fd, log.fd],
+        env: {
+          ...process.env,
+          LD_PRELOAD: fakeTime,
+          FAKETIME_TIMESTAMP_FILE: this.#clockFile(region),
+          FAKETIME_CACHE_DURATION: '1',
+          FAKETIME_DONT_FAKE_MONOTONIC: '1',
+        },
+      },
+    );
+    await log.close();
+    const started = { child, exit: new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal }))) };
+    child.once('exit', () => this.#processes.delete(region));
+    this.#processes.set(region, started);
+    await until(`${region} serves`, async () => {
+      if (this.#processes.get(region) !== started) return true;
+      return (await fetch(`${this.region(region).operations}/health/ready`)).status === 200;
+    }, 60_000);
+    if (!this.isUp(region)) throw new Error(`${region} ended: ${await this.log(region)}`);
+  }
+
+  isUp(region) {
+    return this.#processes.has(region);
+  }
+
+  signal(region, name) {
+    process.kill(this.#processes.get(region).child.pid, name);
+  }
+  async #end(region, signal) {
+    const running = this.#processes.get(region);
+    if (!running) return;
+    running.child.kill(signal);
+    await running.exit;
+  }
+  async kill(region) {
+    await this.#end(region, 'SIGKILL');
+  }
+  async stop(region) {
+    await this.#end(region, 'SIGTERM');
+  }
+
+  // Sets a Region's wall clock so many seconds off, whether it runs or not; it takes note within a second.
+  async setClock(region, seconds) {
+    this.#clockOffsets.set(region, seconds);
+    await writeFile(this.#clockFile(region), `${seconds < 0 ? '' : '+'}${seconds}\n`);
+  }
+
+  now(region) {
+    return new Date(Date.now() + 1_000 * (this.#clockOffsets.get(region) ?? 0));
+  }
+
+  // Leaves nothing free on a Region's disk.
+  async fillDisk(region) {
+    const file = await open(join(this.#data(region), 'filler'), 'w');
+    const chunk = Buffer.alloc(1 << 20, 1);
+    try {
+      for (;;) await file.write(chunk);
+    } catch (error) {
+      if (error.code !== 'ENOSPC') throw error;
+    } finally {
+      await file.close();
+    }
+  }
+  async freeDisk(region) {
+    await rm(join(this.#data(region), 'filler'));
+  }
+  // As after the loss of its disk: the Region must be down.
+  async loseDisk(region) {
+    await run('umount', [this.#data(region)]);
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'symbolon-test', this.#data(region)]);
+  }
+
+  async log(region) {
+    return readFile(join(this.dir, 'logs', `${region}.log`), 'utf8');
+  }
+
+  async release() {
+    await super.release(); // the clients
+    await Promise.all([...this.#processes.keys()].map((region) => this.kill(region)));
+    await this.network?.end();
+    // The disks are mounts of the test's own namespace and end with it; what is under them is removed now.
+    for (const { name } of this.regions ?? []) await run('umount', [this.#data(name)]).catch(() => {});
+    if (!process.env.SYMBOLON_TEST_KEEP) await rm(this.dir, { recursive: true, force: true });
+  }
+}
