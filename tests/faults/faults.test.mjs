@@ -36,6 +36,7 @@ async function under(t, happen, { judged = false, alive = names, repeat = rounds
     const history = new History();
     const name = `load-${++loads}`;
     const load = new Load({ lab, pool, client, history, name, seed: seed + loads });
+    const kept = join(tmpdir(), `symbolon-faults-${process.pid}-${name}.jsonl`);
     const note = (what, fields) => history.note('fault', { what, ...fields });
     try {
       await load.further(40);
@@ -48,8 +49,8 @@ async function under(t, happen, { judged = false, alive = names, repeat = rounds
       await load.audit();
       assert.deepEqual(check(history.events, alive), []);
       t.diagnostic(`seed ${seed}: ${JSON.stringify(summary(history.events))}`);
+      if (process.env.SYMBOLON_TEST_KEEP) await history.save(kept);
     } catch (error) {
-      const kept = join(tmpdir(), `symbolon-faults-${process.pid}-${name}.jsonl`);
       await history.save(kept);
       console.log(`seed ${seed}; the history is in ${kept}`);
       for (const region of names) console.log(`${region}: ${(await lab.log(region)).split('\n').slice(-15).join('\n')}`);

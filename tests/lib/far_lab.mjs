@@ -43,6 +43,15 @@ export class FarLab extends Lab {
       await run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'symbolon-test', this.#data(name)]);
     }
     await Promise.all(names.map((name) => this.startRegion(name)));
+    await this.untilConnected();
+  }
+
+  // Until every Region has a connection to each of the others.
+  async untilConnected() {
+    await until('the Regions are connected', async () => {
+      const texts = await Promise.all(this.regions.map(({ name }) => this.metrics(name)));
+      return texts.every((text) => text.match(/^symbolon_replication_connected{.*} 1$/gm)?.length === this.regions.length - 1);
+    });
   }
 
   #folder(region) {

@@ -11,7 +11,8 @@ import { until } from './wait.mjs';
 
 // The ARN of a multi-Region key that all Regions hold, as the first Region names it.
 export async function multiRegionKey(lab) {
-  const kms = lab.kms();
+  // Right after the start the Regions may not have met: an error that asks to try again.
+  const kms = lab.kms(lab.primary.name, { maxAttempts: 5 });
   const { KeyMetadata } = await kms.send(new CreateKeyCommand({ MultiRegion: true, Description: 'a pool in many Regions' }));
   for (const { name } of lab.regions.slice(1)) {
     await kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata.KeyId, ReplicaRegion: name }));
