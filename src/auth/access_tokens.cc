@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 
+#include "auth/disabling.h"
 #include "auth/tokens.h"
 #include "crypto/hash.h"
 #include "crypto/jws.h"
@@ -183,7 +184,7 @@ AuthResult<directory::SharedUser> CheckSignedIn(directory::Transaction& tx, cons
   auto user = directory::ShareUser(tx, directory::UserKeyOf(tx, pool, claims.username));
   // Somebody else of the same name is not the token's user.
   if (!user || user->record->sub() != claims.sub) return Fail(AuthErrorCode::kUserNotFound, "User does not exist.");
-  if (!user->record->enabled()) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");
+  if (!IsEnabled(tx, *user->record)) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");
   if (SignedOutSince(SignOutsOf(tx, user->key), claims.sign_outs) ||
       (!claims.origin_jti.empty() && IsFamilyRevoked(tx, claims.origin_jti))) {
     return Err(ToAuthError(AccessTokenError::kRevoked));

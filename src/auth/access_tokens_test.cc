@@ -161,8 +161,11 @@ TEST_F(AccessTokensTest, ClientsOwnTokenIsNoUsers) {
 
 TEST_F(AccessTokensTest, DisabledUserIsRefused) {
   const std::string token = Issue().access_token;
-  ChangeUser(region_, [](auto& user) { user.set_enabled(false); });
+  DisableTestUser(region_);
   EXPECT_EQ(Check(token).error().message, "User is disabled.");
+  EnableTestUser(region_);
+  EXPECT_EQ(Check(token).error().message, "Access Token has been revoked") << "does not come back to life";
+  EXPECT_TRUE(Check(Issue().access_token));
 }
 
 TEST_F(AccessTokensTest, DeletedUserIsGoneAndANamesakeIsSomebodyElse) {

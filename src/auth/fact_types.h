@@ -24,6 +24,9 @@ enum class FactType : std::uint16_t {
   // =
   // of the last redemption in R, both in microseconds.
   kLastCode = 6,
+  // Of a user, by sub: region_maximum[R] = the last time that the user was disabled in R, region_maximum["-" + R] = the
+  // last of these that was lifted, maximum = time of the last of either, all in microseconds (disabling.cc).
+  kDisabled = 7,
 };
 
 }  // namespace symbolon::auth

@@ -37,6 +37,8 @@ Bytes FactSubject(const directory::Transaction& tx, FactType type, BytesView abo
         return "fact:hourly count";
       case FactType::kLastCode:
         return "fact:last code";
+      case FactType::kDisabled:
+        return "fact:disabled";
     }
     return {};
   };

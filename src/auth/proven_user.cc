@@ -1,5 +1,6 @@
 #include "auth/proven_user.h"
 
+#include "auth/disabling.h"
 #include "auth/lockout.h"
 #include "auth/new_password.h"
 #include "auth/password.h"
@@ -10,7 +11,7 @@ using directory::pb::ClientRecord;
 
 AuthResult<SignInStep> ContinueProven(const Context& context, const ClientRecord& client, const directory::User& user,
                                       const std::optional<OneTime>& used) {
-  if (!user.record.enabled()) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");
+  if (!IsEnabled(context.tx, user.record)) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");
   const auto status = user.record.status();
   if (status == directory::pb::UNCONFIRMED) {
     return Fail(AuthErrorCode::kUserNotConfirmed, "User is not confirmed.");

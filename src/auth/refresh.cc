@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "auth/disabling.h"
 #include "auth/secret_hash.h"
 
 namespace symbolon::auth {
@@ -27,7 +28,7 @@ AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& clien
     return Fail(AuthErrorCode::kNotAuthorized, "Refresh Token has expired");
   }
   auto user = directory::GetUser(context.tx, token->user_key());
-  if (!user || user->record.sub() != token->sub() || !user->record.enabled() ||
+  if (!user || user->record.sub() != token->sub() || !IsEnabled(context.tx, user->record) ||
       user->record.token_generation() > token->token_generation() ||
       SignedOutSince(SignOutsOf(context.tx, user->key), GrantOf(*token).sign_outs) ||
       IsFamilyRevoked(context.tx, token->family())) {

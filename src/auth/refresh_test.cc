@@ -117,13 +117,14 @@ TEST_F(RefreshTest, WhatIsNotOursIsInvalid) {
 TEST_F(RefreshTest, WhatHappenedToTheUserRevokes) {
   const auto refused = [&](const std::string& token) { return Refresh(token).error().message; };
   const std::string token = *SignIn().refresh_token;
-  ChangeUser(region_, [](UserRecord& user) { user.set_enabled(false); });
+  DisableTestUser(region_);
   EXPECT_EQ(refused(token), "Refresh Token has been revoked");
-  ChangeUser(region_, [](UserRecord& user) {
-    user.set_enabled(true);
-    user.set_token_generation(1);
-  });
-  EXPECT_EQ(refused(token), "Refresh Token has been revoked") << "a generation before";
+  EnableTestUser(region_);
+  EXPECT_EQ(refused(token), "Refresh Token has been revoked") << "does not come back to life";
+  const std::string older = *SignIn().refresh_token;
+  EXPECT_TRUE(Refresh(older));
+  ChangeUser(region_, [](UserRecord& user) { user.set_token_generation(1); });
+  EXPECT_EQ(refused(older), "Refresh Token has been revoked") << "a generation before";
   const std::string second = *SignIn().refresh_token;
   EXPECT_TRUE(Refresh(second));
   region_.Change([&](const Context& context) {

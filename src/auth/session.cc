@@ -1,5 +1,6 @@
 #include "auth/session.h"
 
+#include "auth/disabling.h"
 #include "auth/facts.h"
 
 namespace symbolon::auth {
@@ -26,6 +27,8 @@ std::string NewSession(const Context& context, const ClientRecord& client, const
   session.set_sub(user.record.sub());
   session.set_expires_micros(ToMicros(context.now() + SessionValidity(client)));
   session.set_token_generation(user.record.token_generation());
+  const SignOuts sign_outs = SignOutsOf(context.tx, user.key);
+  session.mutable_sign_outs()->insert(sign_outs.begin(), sign_outs.end());
   return Base64UrlEncode(context.tx.keys().SealToken(keys::TokenPurpose::kSession, client.client_id(),
                                                      session.SerializeAsString(), context.env.random()));
 }
@@ -44,8 +47,9 @@ AuthResult<OpenedSession> OpenSession(const Context& context, const ClientRecord
   if (WasUsed(context.tx, session.id())) return Err(UsedSession());
 
   auto user = directory::GetUser(context.tx, session.user_key());
-  if (!user || user->record.sub() != session.sub() || !user->record.enabled() ||
-      user->record.token_generation() != session.token_generation()) {
+  if (!user || user->record.sub() != session.sub() || !IsEnabled(context.tx, user->record) ||
+      user->record.token_generation() != session.token_generation() ||
+      SignedOutSince(SignOutsOf(context.tx, user->key), {session.sign_outs().begin(), session.sign_outs().end()})) {
     return Err(InvalidSession());
   }
   return OpenedSession{.id = session.id(), .expires_at = expires_at, .user = *std::move(user)};

@@ -163,13 +163,12 @@ TEST_F(SignInTest, StatesAreToldAfterTheRightPasswordOnly) {
     EXPECT_EQ(SignIn("wrong").error().message, "Incorrect username or password.");
     return SignIn().error();
   };
-  const AuthError disabled = with([](UserRecord& user) { user.set_enabled(false); });
+  DisableTestUser(region_);
+  const AuthError disabled = with([](UserRecord&) {});
+  EnableTestUser(region_);
   EXPECT_EQ(disabled.code, AuthErrorCode::kNotAuthorized);
   EXPECT_EQ(disabled.message, "User is disabled.");
-  const AuthError unconfirmed = with([](UserRecord& user) {
-    user.set_enabled(true);
-    user.set_status(directory::pb::UNCONFIRMED);
-  });
+  const AuthError unconfirmed = with([](UserRecord& user) { user.set_status(directory::pb::UNCONFIRMED); });
   EXPECT_EQ(unconfirmed.code, AuthErrorCode::kUserNotConfirmed);
   EXPECT_EQ(unconfirmed.message, "User is not confirmed.");
   const AuthError reset = with([](UserRecord& user) { user.set_status(directory::pb::RESET_REQUIRED); });
@@ -317,6 +316,16 @@ TEST_F(SignInTest, PasswordSetMeanwhileEndsTheSession) {
   const Challenge challenge = ChallengeOf(SignIn());
   ChangeUser(region_, [](UserRecord& user) { user.set_token_generation(user.token_generation() + 1); });
   EXPECT_EQ(ChooseNewPassword(challenge.session, {}).error().message, "Invalid session for the user.");
+}
+
+TEST_F(SignInTest, DisabledMeanwhileEndsTheSession) {
+  ForceChange();
+  const Challenge challenge = ChallengeOf(SignIn());
+  DisableTestUser(region_);
+  EXPECT_EQ(ChooseNewPassword(challenge.session, {}).error().message, "Invalid session for the user.");
+  EnableTestUser(region_);
+  EXPECT_EQ(ChooseNewPassword(challenge.session, {}).error().message, "Invalid session for the user.");
+  EXPECT_TRUE(ChooseNewPassword(ChallengeOf(SignIn()).session, {}));
 }
 
 TEST_F(SignInTest, AttributesOfTheAnswerAreChecked) {

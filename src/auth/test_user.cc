@@ -1,5 +1,6 @@
 #include "auth/test_user.h"
 
+#include "auth/disabling.h"
 #include "auth/signing_keys.h"
 #include "base/secret.h"
 #include "crypto/srp.h"
@@ -72,6 +73,19 @@ void ChangeUser(TestRegion& region, const std::function<void(directory::pb::User
     const directory::pb::UserRecord before = user.record;
     change(user.record);
     EXPECT_TRUE(directory::UpdateUser(context.tx, context.pool, before, user, directory::OnAliasConflict::kRefuse));
+  });
+}
+
+void DisableTestUser(TestRegion& region) {
+  region.Change([](const Context& context) {
+    const directory::User user = *directory::FindUser(context.tx, context.pool, kTestUsername);
+    DisableUser(context.tx, context.region(), user.key, user.record, context.now());
+  });
+}
+
+void EnableTestUser(TestRegion& region) {
+  region.Change([](const Context& context) {
+    EnableUser(context.tx, directory::FindUser(context.tx, context.pool, kTestUsername)->record, context.now());
   });
 }
 

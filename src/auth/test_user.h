@@ -21,6 +21,10 @@ void ChangeClient(TestRegion& region, const std::function<void(directory::pb::Cl
 directory::User TestUser(TestRegion& region);
 void ChangeUser(TestRegion& region, const std::function<void(directory::pb::UserRecord&)>& change);
 
+// By an administrator, in this Region.
+void DisableTestUser(TestRegion& region);
+void EnableTestUser(TestRegion& region);
+
 directory::pb::PublicRecord TestPublicRecord(TestRegion& region);
 
 }  // namespace symbolon::auth

@@ -1,7 +1,9 @@
 #include "cognito/user_shapes.h"
 
+#include <algorithm>
 #include <map>
 
+#include "auth/disabling.h"
 #include "directory/users.h"
 
 namespace symbolon::cognito {
@@ -16,15 +18,22 @@ std::vector<model::cognito::AttributeType> DescribeAttributes(const directory::p
   return shown;
 }
 
-model::cognito::UserType DescribeUser(const directory::pb::UserRecord& user) {
+model::cognito::UserType DescribeUser(directory::Transaction& tx, const directory::pb::UserRecord& user) {
+  const auth::Switch own = auth::SwitchOf(tx, user);
   model::cognito::UserType shown;
   shown.Username = user.username();
   shown.Attributes = DescribeAttributes(user);
   shown.UserCreateDate = FromMicros(user.created_micros());
-  shown.UserLastModifiedDate = FromMicros(user.modified_micros());
-  shown.Enabled = user.enabled();
+  shown.UserLastModifiedDate = std::max(FromMicros(user.modified_micros()), own.changed_at);
+  shown.Enabled = own.enabled;
   shown.UserStatus = model::cognito::ParseUserStatusType(directory::StatusName(user.status()));
   return shown;
+}
+
+std::optional<std::string> ShownAttributeOf(directory::Transaction& tx, const directory::pb::UserRecord& user,
+                                            std::string_view attribute) {
+  if (attribute == "status") return auth::IsEnabled(tx, user) ? "Enabled" : "Disabled";
+  return directory::AttributeOf(user, attribute);
 }
 
 }  // namespace symbolon::cognito

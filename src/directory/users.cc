@@ -215,12 +215,6 @@ FoundUsers FindUsersByAttribute(Transaction& tx, const pb::PoolRecord& pool, std
     if (user) keep(*std::move(user));
     return found;
   }
-  if (std::ranges::find(kFindIndexed, attribute) == kFindIndexed.end()) {
-    FoundUsers page = ListUsers(tx, after, limit);
-    for (User& user : page.users) keep(std::move(user));
-    found.next = std::move(page.next);
-    return found;
-  }
   auto entries = tx.Scan<FindIndexKind>(FindPrefix(tx, attribute, value), after, limit);
   for (const auto& entry : entries.rows) {
     if (auto user = GetUser(tx, entry.record.user_key())) keep(*std::move(user));
@@ -241,7 +235,6 @@ std::optional<std::string> AttributeOf(const pb::UserRecord& user, std::string_v
   if (attribute == "sub") return user.sub();
   if (attribute == "username") return user.username();
   if (attribute == "cognito:user_status") return std::string(StatusName(user.status()));
-  if (attribute == "status") return user.enabled() ? "Enabled" : "Disabled";
   const auto found = user.attributes().find(std::string(attribute));
   if (found == user.attributes().end()) return std::nullopt;
   return found->second;

@@ -76,6 +76,7 @@ struct FoundUsers {
   std::vector<User> users;
   std::optional<Bytes> next;
 };
+// `attribute` is a findable one other than "status", which is no part of the record (auth/disabling.h).
 // Users whose attribute equals `value` exactly (under the pool's rule for case), at most `limit`; `after` is an earlier
 // `next`.
 FoundUsers FindUsersByAttribute(Transaction& tx, const pb::PoolRecord& pool, std::string_view attribute,
@@ -83,7 +84,7 @@ FoundUsers FindUsersByAttribute(Transaction& tx, const pb::PoolRecord& pool, std
 // All users, in the order of their keys.
 FoundUsers ListUsers(Transaction& tx, const std::optional<Bytes>& after, std::size_t limit);
 
-// The attribute as ListUsers shows and compares it: "sub", "username", "cognito:user_status" and "status" included.
+// The attribute as ListUsers shows and compares it: "sub", "username" and "cognito:user_status" included.
 std::optional<std::string> AttributeOf(const pb::UserRecord& user, std::string_view attribute);
 // "UNCONFIRMED", "CONFIRMED" ...
 std::string_view StatusName(pb::UserStatus status);

@@ -354,13 +354,12 @@ TEST_F(UsersTest, EverySearchableAttributeFindsByEquality) {
                                 {"family_name", "Liddell"},
                                 {"preferred_username", "al"}});
   user.record.set_status(pb::CONFIRMED);
-  user.record.set_enabled(true);
   EXPECT_EQ(Insert(user), "");
   EXPECT_EQ(Insert("bob", {{"email", "b@example.com"}, {"name", "Alice"}}), "");
-  const Attributes equal{{"username", "alice"},      {"sub", "sub of alice"},      {"email", "a@example.com"},
-                         {"phone_number", "+491"},   {"name", "Alice L"},          {"given_name", "Alice"},
-                         {"family_name", "Liddell"}, {"preferred_username", "al"}, {"cognito:user_status", "CONFIRMED"},
-                         {"status", "Enabled"}};
+  const Attributes equal{
+      {"username", "alice"},      {"sub", "sub of alice"},      {"email", "a@example.com"},
+      {"phone_number", "+491"},   {"name", "Alice L"},          {"given_name", "Alice"},
+      {"family_name", "Liddell"}, {"preferred_username", "al"}, {"cognito:user_status", "CONFIRMED"}};
   for (const auto& [attribute, value] : equal) {
     EXPECT_TRUE(IsFindable(attribute)) << attribute;
     EXPECT_THAT(FindBy(attribute, value), ElementsAre("alice")) << attribute;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "auth/codes.h"
+#include "auth/disabling.h"
 #include "auth/facts.h"
 #include "auth/password.h"
 #include "cognito/call.h"
@@ -73,7 +74,7 @@ ApiResult<AdminCreateUserResponse> InviteAgain(Call& call, const AdminCreateUser
   const pb::UserRecord before = user.record;
   SYMBOLON_TRY_VOID(Invite(call, user, request));
   SYMBOLON_TRY_VOID(StoreUser(call, before, user));
-  return AdminCreateUserResponse{.User = DescribeUser(user.record)};
+  return AdminCreateUserResponse{.User = DescribeUser(call.tx(), user.record)};
 }
 
 }  // namespace
@@ -84,17 +85,18 @@ ApiResult<AdminCreateUserResponse> AdminCreateUser(Call& call, const AdminCreate
   SYMBOLON_TRY_VOID(Invite(call, user, request));
   SYMBOLON_TRY_VOID(StoreNewUser(
       call, user, request.ForceAliasCreation.value_or(false) ? OnAliasConflict::kMove : OnAliasConflict::kRefuse));
-  return AdminCreateUserResponse{.User = DescribeUser(user.record)};
+  return AdminCreateUserResponse{.User = DescribeUser(call.tx(), user.record)};
 }
 
 ApiResult<AdminGetUserResponse> AdminGetUser(Call& call, const AdminGetUserRequest& request) {
   SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  UserType shown = DescribeUser(call.tx(), user.record);
   return AdminGetUserResponse{.Username = user.record.username(),
-                              .UserAttributes = DescribeAttributes(user.record),
-                              .UserCreateDate = FromMicros(user.record.created_micros()),
-                              .UserLastModifiedDate = FromMicros(user.record.modified_micros()),
-                              .Enabled = user.record.enabled(),
-                              .UserStatus = ParseUserStatusType(directory::StatusName(user.record.status()))};
+                              .UserAttributes = std::move(shown.Attributes),
+                              .UserCreateDate = shown.UserCreateDate,
+                              .UserLastModifiedDate = shown.UserLastModifiedDate,
+                              .Enabled = shown.Enabled,
+                              .UserStatus = shown.UserStatus};
 }
 
 ApiResult<AdminConfirmSignUpResponse> AdminConfirmSignUp(Call& call, const AdminConfirmSignUpRequest& request) {
@@ -127,23 +129,14 @@ ApiResult<AdminDeleteUserAttributesResponse> AdminDeleteUserAttributes(
 }
 
 ApiResult<AdminEnableUserResponse> AdminEnableUser(Call& call, const AdminEnableUserRequest& request) {
-  SYMBOLON_TRY(User user, FindExistingUser(call, request.Username));
-  if (user.record.enabled()) return AdminEnableUserResponse{};
-  const pb::UserRecord before = user.record;
-  user.record.set_enabled(true);
-  SYMBOLON_TRY_VOID(StoreUser(call, before, user));
+  SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  auth::EnableUser(call.tx(), user.record, call.now());
   return AdminEnableUserResponse{};
 }
 
 ApiResult<AdminDisableUserResponse> AdminDisableUser(Call& call, const AdminDisableUserRequest& request) {
-  SYMBOLON_TRY(User user, FindExistingUser(call, request.Username));
-  if (!user.record.enabled()) return AdminDisableUserResponse{};
-  const pb::UserRecord before = user.record;
-  user.record.set_enabled(false);
-  RevokeTokens(user.record);
-  // Access tokens do not come back to life when the user is enabled again.
-  auth::SignOutUser(call.tx(), call.env().region().region, user.key, call.now());
-  SYMBOLON_TRY_VOID(StoreUser(call, before, user));
+  SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  auth::DisableUser(call.tx(), call.env().region().region, user.key, user.record, call.now());
   return AdminDisableUserResponse{};
 }
 
@@ -177,7 +170,7 @@ ApiResult<AdminSetUserPasswordResponse> AdminSetUserPassword(Call& call, const A
 ApiResult<AdminResetUserPasswordResponse> AdminResetUserPassword(Call& call,
                                                                  const AdminResetUserPasswordRequest& request) {
   SYMBOLON_TRY(User user, FindExistingUser(call, request.Username));
-  if (!user.record.enabled()) return Fail(ErrorCode::kNotAuthorizedException, "User is disabled.");
+  if (!auth::IsEnabled(call.tx(), user.record)) return Fail(ErrorCode::kNotAuthorizedException, "User is disabled.");
   if (user.record.status() != pb::CONFIRMED && user.record.status() != pb::RESET_REQUIRED)
     return Fail(ErrorCode::kNotAuthorizedException, "User password cannot be reset in the current state.");
   const auto channel = RecoveryChannel(call.pool(), user.record);

@@ -177,16 +177,32 @@ TEST_F(AdminUsers, ConfirmsASignUpWithoutVerifyingAnything) {
 
 TEST_F(AdminUsers, DisablesAndEnables) {
   MakeUser("alice");
-  const std::uint64_t generation = UserNamed("alice").token_generation();
+  const auto shown = [&] { return *Run(AdminGetUser, AdminGetUserRequest{.Username = "alice"}); };
   const AdminDisableUserRequest disable{.Username = "alice"};
-  ASSERT_EQ(ErrorOf(AdminDisableUser, disable), "");
-  EXPECT_FALSE(UserNamed("alice").enabled());
-  EXPECT_EQ(UserNamed("alice").token_generation(), generation + 1);
-  ASSERT_EQ(ErrorOf(AdminDisableUser, disable), "");
+  const AdminEnableUserRequest enable{.Username = "alice"};
+  ASSERT_EQ(ErrorOf(AdminEnableUser, enable), "");
   EXPECT_EQ(last_changes_, 0u);
-  ASSERT_EQ(ErrorOf(AdminEnableUser, AdminEnableUserRequest{.Username = "alice"}), "");
-  EXPECT_TRUE(UserNamed("alice").enabled());
-  EXPECT_EQ(UserNamed("alice").token_generation(), generation + 1);
+
+  clock_.Advance(std::chrono::hours(1));
+  ASSERT_EQ(ErrorOf(AdminDisableUser, disable), "");
+  EXPECT_EQ(shown().Enabled, false);
+  EXPECT_EQ(shown().UserLastModifiedDate, clock_.Now());
+  ASSERT_EQ(ErrorOf(AdminDisableUser, disable), "");
+  EXPECT_EQ(ErrorOf(AdminResetUserPassword, AdminResetUserPasswordRequest{.Username = "alice"}),
+            "NotAuthorizedException: User is disabled.");
+
+  clock_.Advance(std::chrono::hours(1));
+  ASSERT_EQ(ErrorOf(AdminEnableUser, enable), "");
+  EXPECT_EQ(shown().Enabled, true);
+  EXPECT_EQ(shown().UserLastModifiedDate, clock_.Now());
+}
+
+TEST_F(AdminUsers, NamesakeOfADeletedDisabledUserIsEnabled) {
+  MakeUser("alice");
+  ASSERT_EQ(ErrorOf(AdminDisableUser, AdminDisableUserRequest{.Username = "alice"}), "");
+  ASSERT_EQ(ErrorOf(AdminDeleteUser, AdminDeleteUserRequest{.Username = "alice"}), "");
+  MakeUser("alice");
+  EXPECT_EQ(Run(AdminGetUser, AdminGetUserRequest{.Username = "alice"})->Enabled, true);
 }
 
 TEST_F(AdminUsers, DeletedUserLeavesNameAndGroupsFree) {

@@ -156,7 +156,7 @@ ApiResult<ListUsersInGroupResponse> ListUsersInGroup(Call& call, const ListUsers
   auto& users = response.Users.emplace();
   for (const auto& row : page.rows) {
     if (const auto user = directory::GetUser(call.tx(), row.record.user_key()))
-      users.push_back(DescribeUser(user->record));
+      users.push_back(DescribeUser(call.tx(), user->record));
   }
   if (page.next) {
     response.NextToken =

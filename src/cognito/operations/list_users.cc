@@ -23,20 +23,23 @@ constexpr std::size_t kPageUsersMax = 60;
 // A walk that finds little ends early, with a token to go on.
 constexpr std::size_t kWalkedUsersMax = 1'000;
 
-bool StartsWith(const pb::PoolRecord& pool, const User& user, const UserFilter& filter) {
-  const auto own = directory::AttributeOf(user.record, filter.attribute);
-  return own && directory::NormaliseName(pool, *own).starts_with(directory::NormaliseName(pool, filter.value));
+bool Matches(Call& call, const User& user, const UserFilter& filter) {
+  const auto own = ShownAttributeOf(call.tx(), user.record, filter.attribute);
+  if (!own) return false;
+  const std::string has = directory::NormaliseName(call.pool(), *own);
+  const std::string wanted = directory::NormaliseName(call.pool(), filter.value);
+  return filter.is_prefix ? has.starts_with(wanted) : has == wanted;
 }
 
-// Through all users; few pages are worth an index of prefixes.
-FoundUsers FindByPrefix(Call& call, const UserFilter& filter, std::optional<Bytes> after, std::size_t limit) {
+// Through all users; few pages are worth an index of prefixes, and whether somebody is disabled is in no record.
+FoundUsers FindByWalking(Call& call, const UserFilter& filter, std::optional<Bytes> after, std::size_t limit) {
   FoundUsers found;
   for (std::size_t walked = 0; walked < kWalkedUsersMax;) {
     FoundUsers page = directory::ListUsers(call.tx(), after, kPageUsersMax);
     for (User& user : page.users) {
       ++walked;
       after = user.key;
-      if (!StartsWith(call.pool(), user, filter)) continue;
+      if (!Matches(call, user, filter)) continue;
       found.users.push_back(std::move(user));
       if (found.users.size() == limit) {
         found.next = after;
@@ -49,7 +52,7 @@ FoundUsers FindByPrefix(Call& call, const UserFilter& filter, std::optional<Byte
   return found;
 }
 
-FoundUsers FindByValue(Call& call, const UserFilter& filter, std::optional<Bytes> after, std::size_t limit) {
+FoundUsers FindByIndex(Call& call, const UserFilter& filter, std::optional<Bytes> after, std::size_t limit) {
   FoundUsers found;
   for (std::size_t walked = 0; walked < kWalkedUsersMax;) {
     const std::size_t wanted = limit - found.users.size();
@@ -85,13 +88,14 @@ ApiResult<ListUsersResponse> ListUsers(Call& call, const ListUsersRequest& reque
   SYMBOLON_TRY(std::optional<Bytes> after, OpenPageToken(call, listing, request.PaginationToken));
   const std::size_t limit = request.Limit.value_or(0) == 0 ? kPageUsersMax : static_cast<std::size_t>(*request.Limit);
 
-  const FoundUsers found = !filter             ? directory::ListUsers(call.tx(), after, limit)
-                           : filter->is_prefix ? FindByPrefix(call, *filter, std::move(after), limit)
-                                               : FindByValue(call, *filter, std::move(after), limit);
+  const bool has_index = filter && !filter->is_prefix && filter->attribute != "status";
+  const FoundUsers found = !filter     ? directory::ListUsers(call.tx(), after, limit)
+                           : has_index ? FindByIndex(call, *filter, std::move(after), limit)
+                                       : FindByWalking(call, *filter, std::move(after), limit);
   ListUsersResponse response;
   auto& users = response.Users.emplace();
   for (const User& user : found.users) {
-    UserType& shown = users.emplace_back(DescribeUser(user.record));
+    UserType& shown = users.emplace_back(DescribeUser(call.tx(), user.record));
     if (attributes.empty() || !shown.Attributes) continue;
     std::erase_if(*shown.Attributes, [&](const AttributeType& attribute) {
       return std::ranges::find(attributes, attribute.Name) == attributes.end();

@@ -4,6 +4,7 @@
 // guide, "Managing error responses"). Where it prevents such errors, unknown names, disabled users and users who cannot
 // be reached are answered, counted and stored alike.
 #include "auth/codes.h"
+#include "auth/disabling.h"
 #include "auth/password.h"
 #include "cognito/app_client.h"
 #include "cognito/call.h"
@@ -27,7 +28,8 @@ constexpr auto kResetPassword = pb::PendingCode::RESET_PASSWORD;
 // Why a code to reset the password is not sent, as a client is told that does not prevent existence errors.
 std::optional<ApiError> ReasonNotToReset(Call& call, const std::optional<User>& user) {
   if (!user) return ApiError{ErrorCode::kUserNotFoundException, "Username/client id combination not found."};
-  if (!user->record.enabled()) return ApiError{ErrorCode::kNotAuthorizedException, "User is disabled."};
+  if (!auth::IsEnabled(call.tx(), user->record))
+    return ApiError{ErrorCode::kNotAuthorizedException, "User is disabled."};
   const pb::UserStatus status = user->record.status();
   if (status == pb::FORCE_CHANGE_PASSWORD || status == pb::EXTERNAL_PROVIDER)
     return ApiError{ErrorCode::kNotAuthorizedException, "User password cannot be reset in the current state."};
@@ -72,13 +74,13 @@ ApiResult<ConfirmForgotPasswordResponse> ConfirmForgotPassword(Call& call,
   auto user = directory::FindUser(call.tx(), call.pool(), request.Username);
   if (!client->prevent_user_existence_errors()) {
     if (!user) return Fail(ErrorCode::kUserNotFoundException, "Username/client id combination not found.");
-    if (!user->record.enabled()) return Fail(ErrorCode::kNotAuthorizedException, "User is disabled.");
+    if (!auth::IsEnabled(call.tx(), user->record)) return Fail(ErrorCode::kNotAuthorizedException, "User is disabled.");
   }
 
   const Bytes key = user ? user->key : directory::UserKeyOf(call.tx(), call.pool(), request.Username);
   const std::optional<pb::UserRecord> before = user ? std::optional(user->record) : std::nullopt;
   // A disabled user's code is as good as none.
-  pb::UserRecord* const record = user && user->record.enabled() ? &user->record : nullptr;
+  pb::UserRecord* const record = user && auth::IsEnabled(call.tx(), user->record) ? &user->record : nullptr;
   const auto code = auth::RedeemCode(call.tx(), call.env(), key, record, kResetPassword, "", request.ConfirmationCode);
   if (!code) {
     // A wrong guess is counted.
