@@ -32,16 +32,17 @@ std::chrono::sys_time<std::chrono::hours> HourOf(const Env& env) {
 }
 
 // One counter per clock hour: it never has to be taken back, so Regions merge it by maximum.
-Bytes CounterSubject(const Transaction& tx, const Env& env, Counted counted, CodePurpose purpose, BytesView name_key) {
+Bytes CounterSubject(const Transaction& tx, const Env& env, Counted counted, CodePurpose purpose,
+                     BytesView counting_key) {
   Bytes about{static_cast<char>(counted), static_cast<char>(purpose)};
   AppendBigEndian64(about, static_cast<std::uint64_t>(HourOf(env).time_since_epoch().count()));
-  about += name_key;
+  about += counting_key;
   return FactSubject(tx, FactType::kHourlyCount, about);
 }
 
-std::uint64_t CountOf(Transaction& tx, const Env& env, Counted counted, CodePurpose purpose, BytesView name_key) {
+std::uint64_t CountOf(Transaction& tx, const Env& env, Counted counted, CodePurpose purpose, BytesView counting_key) {
   const auto fact = tx.GetFact(static_cast<std::uint16_t>(FactType::kHourlyCount),
-                               CounterSubject(tx, env, counted, purpose, name_key));
+                               CounterSubject(tx, env, counted, purpose, counting_key));
   std::uint64_t count = 0;
   if (fact) {
     for (const auto& [region, own] : fact->region_maximum()) count += own;
@@ -49,8 +50,8 @@ std::uint64_t CountOf(Transaction& tx, const Env& env, Counted counted, CodePurp
   return count;
 }
 
-void CountOne(Transaction& tx, const Env& env, Counted counted, CodePurpose purpose, BytesView name_key) {
-  const Bytes subject = CounterSubject(tx, env, counted, purpose, name_key);
+void CountOne(Transaction& tx, const Env& env, Counted counted, CodePurpose purpose, BytesView counting_key) {
+  const Bytes subject = CounterSubject(tx, env, counted, purpose, counting_key);
   const std::string& region = env.region().region.value();
   storage::pb::FactValue value;
   const auto before = tx.GetFact(static_cast<std::uint16_t>(FactType::kHourlyCount), subject);
@@ -61,11 +62,11 @@ void CountOne(Transaction& tx, const Env& env, Counted counted, CodePurpose purp
   tx.JoinFact(static_cast<std::uint16_t>(FactType::kHourlyCount), subject, value);
 }
 
-Bytes LastCodeSubject(const Transaction& tx, CodePurpose purpose, BytesView name_key) {
-  return FactSubject(tx, FactType::kLastCode, Bytes(1, static_cast<char>(purpose)) + Bytes(name_key));
+Bytes LastCodeSubject(const Transaction& tx, CodePurpose purpose, BytesView counting_key) {
+  return FactSubject(tx, FactType::kLastCode, Bytes(1, static_cast<char>(purpose)) + Bytes(counting_key));
 }
 
-void NoteLastCode(Transaction& tx, const Env& env, CodePurpose purpose, BytesView name_key, bool redeemed) {
+void NoteLastCode(Transaction& tx, const Env& env, CodePurpose purpose, BytesView counting_key, bool redeemed) {
   storage::pb::FactValue value;
   const auto now = static_cast<std::uint64_t>(ToMicros(env.now()));
   if (redeemed) {
@@ -74,12 +75,13 @@ void NoteLastCode(Transaction& tx, const Env& env, CodePurpose purpose, BytesVie
     value.set_maximum(now);
   }
   value.set_expires_at_micros(ToMicros(env.now() + LifetimeOf(purpose)));
-  tx.JoinFact(static_cast<std::uint16_t>(FactType::kLastCode), LastCodeSubject(tx, purpose, name_key), value);
+  tx.JoinFact(static_cast<std::uint16_t>(FactType::kLastCode), LastCodeSubject(tx, purpose, counting_key), value);
 }
 
 // Whether a code that was asked for would still be good, if the name were somebody's who can be reached.
-bool MayBeWaiting(Transaction& tx, const Env& env, CodePurpose purpose, BytesView name_key) {
-  const auto fact = tx.GetFact(static_cast<std::uint16_t>(FactType::kLastCode), LastCodeSubject(tx, purpose, name_key));
+bool MayBeWaiting(Transaction& tx, const Env& env, CodePurpose purpose, BytesView counting_key) {
+  const auto fact =
+      tx.GetFact(static_cast<std::uint16_t>(FactType::kLastCode), LastCodeSubject(tx, purpose, counting_key));
   if (!fact || env.now() >= FromMicros(static_cast<std::int64_t>(fact->maximum())) + LifetimeOf(purpose)) return false;
   return std::ranges::none_of(fact->region_maximum(),
                               [&](const auto& redeemed) { return redeemed.second >= fact->maximum(); });
@@ -112,10 +114,10 @@ void EraseCodes(UserRecord& user, Predicate predicate) {
 
 }  // namespace
 
-bool AdmitCodeRequest(Transaction& tx, const Env& env, CodePurpose purpose, BytesView name_key) {
-  if (CountOf(tx, env, Counted::kCodeRequests, purpose, name_key) >= kCodeRequestsPerHourMax) return false;
-  CountOne(tx, env, Counted::kCodeRequests, purpose, name_key);
-  NoteLastCode(tx, env, purpose, name_key, false);
+bool AdmitCodeRequest(Transaction& tx, const Env& env, CodePurpose purpose, BytesView counting_key) {
+  if (CountOf(tx, env, Counted::kCodeRequests, purpose, counting_key) >= kCodeRequestsPerHourMax) return false;
+  CountOne(tx, env, Counted::kCodeRequests, purpose, counting_key);
+  NoteLastCode(tx, env, purpose, counting_key, false);
   return true;
 }
 
@@ -134,24 +136,24 @@ std::string IssueCode(Transaction& tx, const Env& env, UserRecord& user, CodePur
   return code;
 }
 
-Result<PendingCode, CodeError> RedeemCode(Transaction& tx, const Env& env, BytesView name_key, UserRecord* user,
+Result<PendingCode, CodeError> RedeemCode(Transaction& tx, const Env& env, BytesView counting_key, UserRecord* user,
                                           CodePurpose purpose, std::string_view attribute, std::string_view code) {
-  if (CountOf(tx, env, Counted::kWrongCodes, purpose, name_key) >= kWrongGuessesPerHourMax)
+  if (CountOf(tx, env, Counted::kWrongCodes, purpose, counting_key) >= kWrongGuessesPerHourMax)
     return Err(CodeError::kTooManyWrong);
   // Nobody's code has the same work done on it.
   const UserRecord nobody;
   const UserRecord& holder = user != nullptr ? *user : nobody;
   const PendingCode* waiting = FindCode(holder, env.now(), purpose, attribute);
-  const bool may_be_waiting = MayBeWaiting(tx, env, purpose, name_key);
+  const bool may_be_waiting = MayBeWaiting(tx, env, purpose, counting_key);
   const PendingCode compared = waiting != nullptr ? *waiting : PendingCode();
   const bool equal = crypto::EqualSecrets(MacOf(tx, holder, compared, code), compared.code_mac());
   if (waiting != nullptr && equal) {
     DropCodes(*user, purpose, compared.attribute());
-    NoteLastCode(tx, env, purpose, name_key, true);
+    NoteLastCode(tx, env, purpose, counting_key, true);
     return compared;
   }
   if (waiting == nullptr && !may_be_waiting) return Err(CodeError::kNoneWaits);
-  CountOne(tx, env, Counted::kWrongCodes, purpose, name_key);
+  CountOne(tx, env, Counted::kWrongCodes, purpose, counting_key);
   return Err(CodeError::kWrong);
 }
 

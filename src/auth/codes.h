@@ -30,9 +30,10 @@ inline constexpr std::chrono::hours kConfirmationCodeLifetime{24};
 inline constexpr std::uint64_t kCodeRequestsPerHourMax = 5;
 inline constexpr std::uint64_t kWrongGuessesPerHourMax = 5;
 
-// Counts a request for a code, known user or not; false: too many in this hour, nothing is counted. `name_key` is the
-// user's key, or UserKeyOf the name that nobody has.
-bool AdmitCodeRequest(directory::Transaction& tx, const directory::Env& env, CodePurpose purpose, BytesView name_key);
+// Counts a request for a code, known user or not; false: too many in this hour, nothing is counted. `counting_key`:
+// counting_key.h.
+bool AdmitCodeRequest(directory::Transaction& tx, const directory::Env& env, CodePurpose purpose,
+                      BytesView counting_key);
 
 // Puts a new code into the record, in place of an earlier one of this purpose and attribute, and drops expired ones.
 // The code proves control of `value`, the attribute's present or future one.
@@ -48,7 +49,7 @@ enum class CodeError {
 // Redeems a code: takes it out of the record and answers what it was for. `attribute` may be empty: any. `user` may be
 // nullptr: nobody has the name, and the answer is that of a user who asked for as many codes.
 Result<directory::pb::PendingCode, CodeError> RedeemCode(directory::Transaction& tx, const directory::Env& env,
-                                                         BytesView name_key, directory::pb::UserRecord* user,
+                                                         BytesView counting_key, directory::pb::UserRecord* user,
                                                          CodePurpose purpose, std::string_view attribute,
                                                          std::string_view code);
 

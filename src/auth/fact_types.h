@@ -15,12 +15,11 @@ enum class FactType : std::uint16_t {
   kRotation = 2,
   // Of a user: region_maximum[R] = time of the last sign-out in Region R, in microseconds by R's clock, growing.
   kSignOut = 3,
-  // Of a user or of the name of nobody: region_maximum[R] = failed attempts in R, packed (lockout.cc).
+  // By counting key (counting_key.h): region_maximum[R] = failed attempts in R, packed (lockout.cc).
   kFailedAttempts = 4,
-  // Of a user or of the name of nobody, what is counted and a clock hour: region_maximum[R] = how often in R
-  // (codes.cc).
+  // By counting key, what is counted and a clock hour: region_maximum[R] = how often in R (codes.cc).
   kHourlyCount = 5,
-  // Of a user or of the name of nobody, and a purpose: maximum = time of the last request for a code, region_maximum[R]
+  // By counting key and purpose: maximum = time of the last request for a code, region_maximum[R]
   // =
   // of the last redemption in R, both in microseconds.
   kLastCode = 6,

@@ -64,9 +64,9 @@ Attempts Merge(const FactValue& fact, const Region& here) {
   return attempts;
 }
 
-Attempts AttemptsOf(directory::Transaction& tx, const Region& here, BytesView name_key) {
+Attempts AttemptsOf(directory::Transaction& tx, const Region& here, BytesView counting_key) {
   const auto fact = tx.GetFact(static_cast<std::uint16_t>(FactType::kFailedAttempts),
-                               FactSubject(tx, FactType::kFailedAttempts, name_key));
+                               FactSubject(tx, FactType::kFailedAttempts, counting_key));
   return fact ? Merge(*fact, here) : Attempts();
 }
 
@@ -74,38 +74,38 @@ std::uint64_t NextSeries(const Attempts& attempts, Timestamp now) {
   return std::max(attempts.series + 1, static_cast<std::uint64_t>(ToSeconds(now)));
 }
 
-void Say(directory::Transaction& tx, const Region& region, BytesView name_key, const Part& part, Timestamp now) {
+void Say(directory::Transaction& tx, const Region& region, BytesView counting_key, const Part& part, Timestamp now) {
   FactValue fact;
   (*fact.mutable_region_maximum())[region.value()] = part.Pack();
   fact.set_expires_at_micros(ToMicros(now + kLockMax + kIdle + kFactMargin));
   tx.JoinFact(static_cast<std::uint16_t>(FactType::kFailedAttempts),
-              FactSubject(tx, FactType::kFailedAttempts, name_key), fact);
+              FactSubject(tx, FactType::kFailedAttempts, counting_key), fact);
 }
 
 }  // namespace
 
-bool IsLockedOut(directory::Transaction& tx, BytesView name_key, Timestamp now) {
-  const Attempts attempts = AttemptsOf(tx, Region(), name_key);
+bool IsLockedOut(directory::Transaction& tx, BytesView counting_key, Timestamp now) {
+  const Attempts attempts = AttemptsOf(tx, Region(), counting_key);
   return attempts.failures > kFreeFailures && now < FromSeconds(attempts.LockedUntilSeconds());
 }
 
-void CountFailedAttempt(directory::Transaction& tx, const Region& region, BytesView name_key, Timestamp now) {
-  Attempts attempts = AttemptsOf(tx, region, name_key);
+void CountFailedAttempt(directory::Transaction& tx, const Region& region, BytesView counting_key, Timestamp now) {
+  Attempts attempts = AttemptsOf(tx, region, counting_key);
   if (attempts.series == 0 || (attempts.failures > 0 && attempts.AreForgotten(now))) {
     attempts = {.series = NextSeries(attempts, now)};
   }
   const std::int64_t age_seconds = ToSeconds(now) - static_cast<std::int64_t>(attempts.series);
-  Say(tx, region, name_key,
+  Say(tx, region, counting_key,
       {.series = attempts.series,
        .failures = std::min(attempts.failures_here + 1, kRegionFailuresMax),
        .seconds = static_cast<std::uint64_t>(std::clamp<std::int64_t>(age_seconds, 0, 0xff'ffff))},
       now);
 }
 
-void ForgetFailedAttempts(directory::Transaction& tx, const Region& region, BytesView name_key, Timestamp now) {
-  const Attempts attempts = AttemptsOf(tx, region, name_key);
+void ForgetFailedAttempts(directory::Transaction& tx, const Region& region, BytesView counting_key, Timestamp now) {
+  const Attempts attempts = AttemptsOf(tx, region, counting_key);
   if (attempts.failures == 0 || attempts.AreForgotten(now)) return;
-  Say(tx, region, name_key, {.series = NextSeries(attempts, now)}, now);
+  Say(tx, region, counting_key, {.series = NextSeries(attempts, now)}, now);
 }
 
 }  // namespace symbolon::auth

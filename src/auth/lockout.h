@@ -3,8 +3,8 @@
 // are not counted (AWS developer guide, "Lockout behavior for failed sign-in attempts").
 //
 // Counted in facts, so that all Regions share one budget: whoever guesses in two of them has no more guesses than in
-// one, once the facts have met. Functions work on one Transaction; see there for failures. `name_key` is the user's
-// key, or UserKeyOf the name that nobody has, so that names without users lock as well.
+// one, once the facts have met. Functions work on one Transaction; see there for failures. `counting_key`:
+// counting_key.h; names without users lock as well.
 #pragma once
 
 #include "base/ids.h"
@@ -12,9 +12,9 @@
 
 namespace symbolon::auth {
 
-bool IsLockedOut(directory::Transaction& tx, BytesView name_key, Timestamp now);
-void CountFailedAttempt(directory::Transaction& tx, const Region& region, BytesView name_key, Timestamp now);
+bool IsLockedOut(directory::Transaction& tx, BytesView counting_key, Timestamp now);
+void CountFailedAttempt(directory::Transaction& tx, const Region& region, BytesView counting_key, Timestamp now);
 // After a right password. Says nothing when there is nothing to forget.
-void ForgetFailedAttempts(directory::Transaction& tx, const Region& region, BytesView name_key, Timestamp now);
+void ForgetFailedAttempts(directory::Transaction& tx, const Region& region, BytesView counting_key, Timestamp now);
 
 }  // namespace symbolon::auth

@@ -1,5 +1,6 @@
 #include "auth/sign_in.h"
 
+#include "auth/counting_key.h"
 #include "auth/lockout.h"
 #include "auth/new_password.h"
 #include "auth/password.h"
@@ -34,12 +35,12 @@ AuthResult<SignInStep> SignInByPassword(const Context& context, const ClientReco
   if (!user && !client.prevent_user_existence_errors()) {
     return Fail(AuthErrorCode::kUserNotFound, "User does not exist.");
   }
-  const Bytes name_key = user ? user->key : directory::UserKeyOf(context.tx, context.pool, username);
-  if (IsLockedOut(context.tx, name_key, context.now())) {
+  const Bytes counting_key = CountingKey(context.tx, user, context.pool, username);
+  if (IsLockedOut(context.tx, counting_key, context.now())) {
     return Fail(AuthErrorCode::kNotAuthorized, "Password attempts exceeded");
   }
   if (!PasswordMatchesOnce(context, user, password)) {
-    CountFailedAttempt(context.tx, context.region(), name_key, context.now());
+    CountFailedAttempt(context.tx, context.region(), counting_key, context.now());
     return FailKeepingChanges(AuthErrorCode::kNotAuthorized, "Incorrect username or password.");
   }
   return ContinueProven(context, client, *user, std::nullopt);

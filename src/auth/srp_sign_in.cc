@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "auth/counting_key.h"
 #include "auth/lockout.h"
 #include "auth/proven_user.h"
 #include "auth/session.h"
@@ -184,17 +185,18 @@ AuthResult<SignInStep> AnswerPasswordVerifier(const Context& context, const Clie
   const OneTime used{.id = block.id(), .expires_at = FromMicros(block.expires_micros())};
 
   // 3. The proof, under the password as it is now.
-  if (IsLockedOut(context.tx, block.user_key(), context.now())) {
+  const auto user = directory::GetUser(context.tx, block.user_key());
+  const Bytes counting_key = user ? user->key : CountingKeyOfNobody(context.tx, block.user_key());
+  if (IsLockedOut(context.tx, counting_key, context.now())) {
     return Fail(AuthErrorCode::kNotAuthorized, "Password attempts exceeded");
   }
-  const auto user = directory::GetUser(context.tx, block.user_key());
   const bool has_password = user && user->record.has_password() && user->record.username() == block.user_id();
   const PasswordVerifier decoy = Decoy(context.tx, block.user_key());
   const bool is_right =
       ProofIsRight(context, opened, has_password ? user->record.password() : decoy, signature, timestamp);
   if (!is_right || !has_password) {
     MarkUsed(context.tx, context.region(), used.id, used.expires_at);
-    CountFailedAttempt(context.tx, context.region(), block.user_key(), context.now());
+    CountFailedAttempt(context.tx, context.region(), counting_key, context.now());
     return FailKeepingChanges(AuthErrorCode::kNotAuthorized, "Incorrect username or password.");
   }
 

@@ -4,6 +4,7 @@
 // guide, "Managing error responses"). Where it prevents such errors, unknown names, disabled users and users who cannot
 // be reached are answered, counted and stored alike.
 #include "auth/codes.h"
+#include "auth/counting_key.h"
 #include "auth/disabling.h"
 #include "auth/password.h"
 #include "cognito/app_client.h"
@@ -52,8 +53,8 @@ ApiResult<ForgotPasswordResponse> ForgotPassword(Call& call, const ForgotPasswor
   const auto reason = ReasonNotToReset(call, user);
   if (reason && !client->prevent_user_existence_errors()) return Err(*reason);
 
-  SYMBOLON_TRY_VOID(AdmitCodeRequest(
-      call, kResetPassword, user ? user->key : directory::UserKeyOf(call.tx(), call.pool(), request.Username)));
+  SYMBOLON_TRY_VOID(
+      AdmitCodeRequest(call, kResetPassword, auth::CountingKey(call.tx(), user, call.pool(), request.Username)));
   if (reason) {
     return ForgotPasswordResponse{.CodeDeliveryDetails =
                                       DecoyDelivery(call, request.Username, RecoveryAttributes(call.pool()))};
@@ -77,7 +78,7 @@ ApiResult<ConfirmForgotPasswordResponse> ConfirmForgotPassword(Call& call,
     if (!auth::IsEnabled(call.tx(), user->record)) return Fail(ErrorCode::kNotAuthorizedException, "User is disabled.");
   }
 
-  const Bytes key = user ? user->key : directory::UserKeyOf(call.tx(), call.pool(), request.Username);
+  const Bytes key = auth::CountingKey(call.tx(), user, call.pool(), request.Username);
   const std::optional<pb::UserRecord> before = user ? std::optional(user->record) : std::nullopt;
   // A disabled user's code is as good as none.
   pb::UserRecord* const record = user && auth::IsEnabled(call.tx(), user->record) ? &user->record : nullptr;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "auth/codes.h"
+#include "auth/counting_key.h"
 #include "auth/password.h"
 #include "cognito/app_client.h"
 #include "cognito/call.h"
@@ -61,7 +62,7 @@ ApiResult<ConfirmSignUpResponse> ConfirmSignUp(Call& call, const ConfirmSignUpRe
                                                                 directory::StatusName(user->record.status())));
   }
 
-  const Bytes key = user ? user->key : directory::UserKeyOf(call.tx(), call.pool(), request.Username);
+  const Bytes key = auth::CountingKey(call.tx(), user, call.pool(), request.Username);
   const std::optional<pb::UserRecord> before = user ? std::optional(user->record) : std::nullopt;
   const auto code = auth::RedeemCode(call.tx(), call.env(), key, user ? &user->record : nullptr, kConfirmSignUp, "",
                                      request.ConfirmationCode);
@@ -96,8 +97,8 @@ ApiResult<ResendConfirmationCodeResponse> ResendConfirmationCode(Call& call,
 
   // From here on, a name that nobody has costs and answers as a user's does.
   SYMBOLON_TRY_VOID(RequireDelivery(call));
-  SYMBOLON_TRY_VOID(AdmitCodeRequest(
-      call, kConfirmSignUp, user ? user->key : directory::UserKeyOf(call.tx(), call.pool(), request.Username)));
+  SYMBOLON_TRY_VOID(
+      AdmitCodeRequest(call, kConfirmSignUp, auth::CountingKey(call.tx(), user, call.pool(), request.Username)));
   const auto channel = user ? ConfirmationChannel(call.pool(), user->record) : std::nullopt;
   if (!channel) {
     if (!client->prevent_user_existence_errors())
