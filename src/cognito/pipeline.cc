@@ -82,6 +82,13 @@ bool Is(const model::OperationFacts& facts, Operation operation) {
   return facts.service == service && facts.index == static_cast<std::uint16_t>(operation);
 }
 
+// Of arn:aws:cognito-idp:<Region>:<account>:userpool/<id>, as this Region names its pools.
+std::optional<PoolId> PoolOfArn(std::string_view arn, const directory::RegionSettings& here) {
+  const std::string prefix = fmt::format("arn:aws:cognito-idp:{}:{}:userpool/", here.region.value(), here.account);
+  if (!arn.starts_with(prefix) || !IsPoolId(arn.substr(prefix.size()))) return std::nullopt;
+  return PoolId(std::string(arn.substr(prefix.size())));
+}
+
 using COp = model::cognito::Operation;
 using OwnOp = model::own::Operation;
 
@@ -221,6 +228,12 @@ ApiResult<void> Pipeline::FindPool(Exchange& exchange) {
     exchange.pool = PoolId(std::string(*id));
     return {};
   }
+  if (const auto arn = exchange.request->Text(operation.resource_arn)) {
+    auto pool = PoolOfArn(*arn, services_.region);
+    if (!pool) return Fail(ErrorCode::kInvalidParameterException, "ResourceArn names no user pool of this Region.");
+    exchange.pool = *std::move(pool);
+    return {};
+  }
   if (Is(operation, COp::kDescribeUserPoolDomain)) {
     const auto& request = exchange.request->As<model::cognito::DescribeUserPoolDomainRequest>();
     exchange.pool = services_.routes.PoolOfDomain(request.Domain).value_or(PoolId());
@@ -252,13 +265,11 @@ ApiResult<void> Pipeline::CheckPlace(const Exchange& exchange, const replication
   switch (exchange.operation->where) {
     case Where::kAnyReplica:
     case Where::kRegionLocal:
+    case Where::kRegionalSetting:
       return {};
     case Where::kActiveReplica:
       if (here.state == replication::pb::ACTIVE) return {};
       return refuse("the replica is not ACTIVE.");
-    case Where::kRegionalSetting:
-      if (Is(*exchange.operation, COp::kUpdateUserPoolReplica)) return {};
-      return refuse("settings of a replica cannot be changed yet.");
     case Where::kPrimary:
       return refuse("it changes what only the primary Region may change.");
   }

@@ -206,10 +206,6 @@ ApiResult<void> ApplyCommon(pb::PoolRecord& pool, const Request& request) {
           "All attributes in AttributesRequireVerificationBeforeUpdate must exist in AutoVerifiedAttributes");
     }
   }
-  if (request.UserPoolTags) {
-    pool.clear_tags();
-    for (const auto& [name, value] : *request.UserPoolTags) (*pool.mutable_tags())[name] = value;
-  }
   if (request.AdminCreateUserConfig) {
     const bool policy_given = request.Policies && request.Policies->PasswordPolicy &&
                               request.Policies->PasswordPolicy->TemporaryPasswordValidityDays.has_value();
@@ -475,7 +471,6 @@ UserPoolType DescribePool(const pb::PoolRecord& pool) {
   }
   shown.MfaConfiguration = UserPoolMfaType::kOff;
   shown.EmailConfiguration.emplace().EmailSendingAccount = EmailSendingAccountType::kCognitoDefault;
-  if (!pool.tags().empty()) shown.UserPoolTags.emplace(pool.tags().begin(), pool.tags().end());
   auto& admin_create = shown.AdminCreateUserConfig.emplace();
   admin_create.AllowAdminCreateUserOnly = pool.admin_create_only();
   admin_create.UnusedAccountValidityDays = static_cast<std::int32_t>(policy.temporary_password_validity_days());

@@ -25,7 +25,7 @@ model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,
 // The ARN of the customer managed key that the request names; empty: the service's own key.
 model::ApiResult<std::string> KmsKeyArnOf(const std::optional<model::cognito::KeyConfigurationType>& configuration);
 
-// What DescribeUserPool shows, without Id, Domain and EstimatedNumberOfUsers.
+// What DescribeUserPool shows, without Id, Domain, UserPoolTags and EstimatedNumberOfUsers.
 model::cognito::UserPoolType DescribePool(const directory::pb::PoolRecord& pool);
 
 }  // namespace symbolon::cognito

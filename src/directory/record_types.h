@@ -26,9 +26,11 @@ enum class RecordType : std::uint16_t {
   kGroup = 12,
   kMembershipOfUser = 13,
   kMembershipOfGroup = 14,
+  kRegionalSeed = 15,
 
   // kRegional
   kOutbox = 100,
+  kRegionalSettings = 102,
   // kRegional, of no pool
   kDomainClaim = 101,
 };
@@ -68,6 +70,11 @@ using GroupKind = RecordKind<pb::GroupRecord, RecordType::kGroup, true>;
 using MembershipOfUserKind = RecordKind<pb::MembershipRecord, RecordType::kMembershipOfUser, true>;
 // id: group key ‖ user key
 using MembershipOfGroupKind = RecordKind<pb::MembershipRecord, RecordType::kMembershipOfGroup, true>;
+// id: the Region
+using RegionalSeedKind = RecordKind<pb::RegionalSettings, RecordType::kRegionalSeed, true>;
+// id: empty
+using RegionalSettingsKind =
+    RecordKind<pb::RegionalSettings, RecordType::kRegionalSettings, true, storage::Space::kRegional>;
 // id: creation time, big-endian, ‖ 8 random octets
 using OutboxKind = RecordKind<pb::OutboxRecord, RecordType::kOutbox, true, storage::Space::kRegional>;
 // id: the domain

@@ -120,10 +120,7 @@ pb::PoolState Machine::StateFor(const PoolId& id, const Pool& pool, const Region
   *state.mutable_standing() = StandingOf(pool);
   if (!pool.role) return state;
   state.set_primary(pool.role->primary());
-  if (const pb::Member* member = FindMember(*pool.role, peer)) {
-    *state.mutable_receiver() = *member;
-    state.mutable_receiver()->clear_regional_seed();
-  }
+  if (const pb::Member* member = FindMember(*pool.role, peer)) *state.mutable_receiver() = *member;
   return state;
 }
 

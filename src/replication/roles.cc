@@ -12,15 +12,13 @@ pb::Member* MutableMember(pb::RoleRecord& record, const Region& region) {
   return nullptr;
 }
 
-void InsertMember(pb::RoleRecord& record, const Region& region, pb::MemberState state, Timestamp now,
-                  Bytes regional_seed) {
+void InsertMember(pb::RoleRecord& record, const Region& region, pb::MemberState state, Timestamp now) {
   record.set_members_added(record.members_added() + 1);
   pb::Member* member = record.add_members();
   member->set_region(region.value());
   member->set_state(state);
   member->set_number(record.members_added());
   member->set_added_at_micros(ToMicros(now));
-  member->set_regional_seed(std::move(regional_seed));
   std::ranges::sort(*record.mutable_members(), {}, &pb::Member::region);
 }
 
@@ -28,7 +26,7 @@ void DemotePrimary(pb::RoleRecord& record, Timestamp now) {
   if (record.primary().empty()) return;
   const Region former(record.primary());
   record.clear_primary();
-  InsertMember(record, former, pb::ACTIVE, now, {});
+  InsertMember(record, former, pb::ACTIVE, now);
 }
 
 // `from` are the states that allow the change.
@@ -80,11 +78,11 @@ const pb::Member* FindMember(const pb::RoleRecord& record, const Region& region)
   return nullptr;
 }
 
-RoleResult<pb::RoleRecord> AddMember(pb::RoleRecord record, const Region& region, Timestamp now, Bytes regional_seed) {
+RoleResult<pb::RoleRecord> AddMember(pb::RoleRecord record, const Region& region, Timestamp now) {
   if (record.deleted()) return Err(RoleError{RoleErrorCode::kPoolDeleted});
   if (RoleOf(record, region).kind != Role::Kind::kNone) return Err(RoleError{RoleErrorCode::kAlreadyMember});
   if (record.members_size() == kMembersMax) return Err(RoleError{RoleErrorCode::kTooManyMembers});
-  InsertMember(record, region, pb::CREATING, now, std::move(regional_seed));
+  InsertMember(record, region, pb::CREATING, now);
   return record;
 }
 

@@ -63,9 +63,8 @@ Region LeaderOf(const pb::RoleRecord& record);
 // nullptr: no secondary. Points into `record`.
 const pb::Member* FindMember(const pb::RoleRecord& record, const Region& region);
 
-// A new secondary, in CREATING. `regional_seed`: pb::Member.
-RoleResult<pb::RoleRecord> AddMember(pb::RoleRecord record, const Region& region, Timestamp now,
-                                     Bytes regional_seed = {});
+// A new secondary, in CREATING.
+RoleResult<pb::RoleRecord> AddMember(pb::RoleRecord record, const Region& region, Timestamp now);
 // UpdateUserPoolReplica: to ACTIVE or INACTIVE from either of them; to the state that it is in: no change.
 RoleResult<pb::RoleRecord> SetMemberState(pb::RoleRecord record, const Region& region, pb::MemberState state);
 // The first copy is complete: CREATING becomes INACTIVE; any other state stays.

@@ -26,9 +26,8 @@ TEST(RolesTest, NewPoolHasAPrimaryAndNobodyElse) {
 }
 
 TEST(RolesTest, MemberBeginsInCreatingAndGoesThroughItsLife) {
-  pb::RoleRecord record = *AddMember(NewRoleRecord(kHome), kAway, kNow, "seed");
+  pb::RoleRecord record = *AddMember(NewRoleRecord(kHome), kAway, kNow);
   EXPECT_EQ(RoleOf(record, kAway), (Role{Role::Kind::kSecondary, pb::CREATING}));
-  EXPECT_EQ(FindMember(record, kAway)->regional_seed(), "seed");
   record = *MarkCopied(record, kAway);
   EXPECT_EQ(StateOf(record), pb::INACTIVE);
   record = *SetMemberState(record, kAway, pb::ACTIVE);

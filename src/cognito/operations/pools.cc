@@ -3,7 +3,9 @@
 
 #include "auth/signing_keys.h"
 #include "cognito/call.h"
+#include "cognito/global_settings.h"
 #include "cognito/pool_settings.h"
+#include "cognito/tags.h"
 #include "model/cognito_handlers.h"
 
 namespace symbolon::cognito::operations {
@@ -29,6 +31,7 @@ UserPoolType Describe(Call& call, const pb::PoolRecord& pool) {
   // A replica has the pool's id and an ARN of its own; the one in the record, of the Region of birth, binds the keys.
   shown.Arn = ArnHere(call);
   const pb::PublicRecord published = PublicOf(call);
+  if (auto tags = TagsOf(call, pool); !tags.empty()) shown.UserPoolTags = std::move(tags);
   if (!published.domain().empty()) (published.custom_domain() ? shown.CustomDomain : shown.Domain) = published.domain();
   return shown;
 }
@@ -45,6 +48,7 @@ std::optional<PoolId> ParsePoolToken(const std::optional<std::string>& token) {
 ApiResult<CreateUserPoolResponse> CreateUserPool(Call& call, const CreateUserPoolRequest& request) {
   pb::PoolRecord pool;
   SYMBOLON_TRY_VOID(ApplySettings(pool, request));
+  SYMBOLON_TRY_VOID(CheckTags(request.UserPoolTags));
   SYMBOLON_TRY(*pool.mutable_kms_key_arn(), KmsKeyArnOf(request.KeyConfiguration));
   pool.set_created_micros(ToMicros(call.now()));
   pool.set_modified_micros(ToMicros(call.now()));
@@ -62,6 +66,7 @@ ApiResult<CreateUserPoolResponse> CreateUserPool(Call& call, const CreateUserPoo
   published.set_issuer(pool.issuer());
   auth::PublishSigningKeys(tx, published, prepared.signing_keys, call.now());
   tx.Put<directory::PublicKind>("", published);
+  if (request.UserPoolTags) PutTags(call, pool, *request.UserPoolTags);
   return CreateUserPoolResponse{.UserPool = Describe(call, pool)};
 }
 
@@ -70,6 +75,12 @@ ApiResult<DescribeUserPoolResponse> DescribeUserPool(Call& call, const DescribeU
 }
 
 ApiResult<UpdateUserPoolResponse> UpdateUserPool(Call& call, const UpdateUserPoolRequest& request) {
+  SYMBOLON_TRY_VOID(CheckTags(request.UserPoolTags));
+  if (request.UserPoolTags) PutTags(call, call.pool(), *request.UserPoolTags);
+  if (!call.is_primary()) {
+    SYMBOLON_TRY_VOID(CheckGlobalSettings(call.pool(), request));
+    return UpdateUserPoolResponse{};
+  }
   pb::PoolRecord pool = call.pool();
   if (request.KeyConfiguration) {
     SYMBOLON_TRY(const std::string key_arn, KmsKeyArnOf(request.KeyConfiguration));

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "cognito/call.h"
+#include "cognito/tags.h"
+#include "directory/regional_settings.h"
 #include "model/cognito_handlers.h"
 
 namespace symbolon::cognito::operations {
@@ -66,9 +68,7 @@ ApiResult<CreateUserPoolReplicaResponse> CreateUserPoolReplica(Call& call,
   if (call.pool().tier() == "LITE") {
     return Fail(ErrorCode::kFeatureUnavailableInTierException, "Replicas need the ESSENTIALS or PLUS tier.");
   }
-  if (request.UserPoolTags && !request.UserPoolTags->empty()) {
-    return Fail(ErrorCode::kInvalidParameterException, "UserPoolTags of a replica are not available yet.");
-  }
+  SYMBOLON_TRY_VOID(CheckTags(request.UserPoolTags));
   if (call.pool().kms_key_arn().empty()) {
     return Fail(ErrorCode::kInvalidParameterException,
                 "Replicas need a user pool that is encrypted with a multi-Region customer managed key.");
@@ -82,6 +82,9 @@ ApiResult<CreateUserPoolReplicaResponse> CreateUserPoolReplica(Call& call,
   const auto role = replication::AddMember(call.role(), region, call.now());
   if (!role) return Refuse(role.error(), request.RegionName);
   Store(call, *role);
+  directory::pb::RegionalSettings first;
+  if (request.UserPoolTags) first.mutable_tags()->insert(request.UserPoolTags->begin(), request.UserPoolTags->end());
+  directory::SeedRegionalSettings(call.tx(), region, first);
   return CreateUserPoolReplicaResponse{.UserPoolReplica = Describe(call, *replication::FindMember(*role, region))};
 }
 
@@ -101,6 +104,7 @@ ApiResult<DeleteUserPoolReplicaResponse> DeleteUserPoolReplica(Call& call,
   const auto role = replication::BeginRemoval(call.role(), region);
   if (!role) return Refuse(role.error(), request.RegionName);
   Store(call, *role);
+  directory::DropRegionalSeed(call.tx(), region);
   return DeleteUserPoolReplicaResponse{.UserPoolReplica = Describe(call, *replication::FindMember(*role, region))};
 }
 

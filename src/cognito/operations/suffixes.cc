@@ -52,6 +52,8 @@ std::string NameOf(std::uint16_t type) {
       return "membership, by user";
     case RecordType::kMembershipOfGroup:
       return "membership, by group";
+    case RecordType::kRegionalSeed:
+      return "first settings of a replica";
     default:
       return "type " + std::to_string(type);
   }
