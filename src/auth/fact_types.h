@@ -26,6 +26,8 @@ enum class FactType : std::uint16_t {
   // Of a user, by sub: region_maximum[R] = the last time that the user was disabled in R, region_maximum["-" + R] = the
   // last of these that was lifted, maximum = time of the last of either, all in microseconds (disabling.cc).
   kDisabled = 7,
+  // Of a user, by sub: maximum = time of the last sign-in that was noted, in microseconds (activity.cc).
+  kLastSignIn = 8,
 };
 
 }  // namespace symbolon::auth

@@ -39,6 +39,8 @@ Bytes FactSubject(const directory::Transaction& tx, FactType type, BytesView abo
         return "fact:last code";
       case FactType::kDisabled:
         return "fact:disabled";
+      case FactType::kLastSignIn:
+        return "fact:last sign-in";
     }
     return {};
   };

@@ -84,9 +84,16 @@ void Say(directory::Transaction& tx, const Region& region, BytesView counting_ke
 
 }  // namespace
 
-bool IsLockedOut(directory::Transaction& tx, BytesView counting_key, Timestamp now) {
+FailedAttempts FailedAttemptsOf(directory::Transaction& tx, BytesView counting_key, Timestamp now) {
   const Attempts attempts = AttemptsOf(tx, Region(), counting_key);
-  return attempts.failures > kFreeFailures && now < FromSeconds(attempts.LockedUntilSeconds());
+  if (attempts.failures == 0 || attempts.AreForgotten(now)) return {};
+  const Timestamp until = FromSeconds(attempts.LockedUntilSeconds());
+  const bool locked = attempts.failures > kFreeFailures && now < until;
+  return {.count = attempts.failures, .locked_until = locked ? std::optional(until) : std::nullopt};
+}
+
+bool IsLockedOut(directory::Transaction& tx, BytesView counting_key, Timestamp now) {
+  return FailedAttemptsOf(tx, counting_key, now).locked_until.has_value();
 }
 
 void CountFailedAttempt(directory::Transaction& tx, const Region& region, BytesView counting_key, Timestamp now) {

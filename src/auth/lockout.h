@@ -7,11 +7,22 @@
 // counting_key.h; names without users lock as well.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "base/ids.h"
 #include "directory/transaction.h"
 
 namespace symbolon::auth {
 
+struct FailedAttempts {
+  // Of all Regions, since the last success.
+  std::uint64_t count = 0;
+  // Set while the lock holds.
+  std::optional<Timestamp> locked_until;
+};
+
+FailedAttempts FailedAttemptsOf(directory::Transaction& tx, BytesView counting_key, Timestamp now);
 bool IsLockedOut(directory::Transaction& tx, BytesView counting_key, Timestamp now);
 void CountFailedAttempt(directory::Transaction& tx, const Region& region, BytesView counting_key, Timestamp now);
 // After a right password. Says nothing when there is nothing to forget.

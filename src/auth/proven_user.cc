@@ -1,5 +1,6 @@
 #include "auth/proven_user.h"
 
+#include "auth/activity.h"
 #include "auth/disabling.h"
 #include "auth/lockout.h"
 #include "auth/new_password.h"
@@ -42,6 +43,7 @@ AuthResult<SignInStep> FinishSignIn(const Context& context, const ClientRecord& 
     MarkUsed(context.tx, context.region(), used->id, std::max(used->expires_at, watched_until));
   }
   SYMBOLON_TRY(Tokens tokens, IssueTokens(context, user, client, grant, 0));
+  NoteSignIn(context.tx, user.record, context.now());
   return tokens;
 }
 

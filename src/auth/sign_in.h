@@ -3,7 +3,8 @@
 //
 // Nothing of a sign-in under way is stored: sessions and SRP secret blocks carry all of it, sealed for their client, so
 // that a sign-in begun in one Region is finished in another. That each is used once is a fact (facts.h). A sign-in by
-// password of a user without failed attempts changes nothing and so needs no commit.
+// password of a user without failed attempts changes nothing that an answer has to wait for; that it happened is noted
+// (activity.h).
 //
 // What cannot be told apart from outside: for a client that prevents user-existence errors, a name that nobody has is
 // answered, locked out and timed as a user with another password would be.

@@ -486,7 +486,13 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
       log::Error("{} in pool {}: {}", exchange.operation->name, exchange.pool.value(), tx.failure()->detail);
       co_return Err(Internal());
     }
-    if ((!answer && !call.commit_despite_error_) || !tx.has_changes()) co_return answer;
+    const bool keeps_changes = answer || call.commit_despite_error_;
+    if (keeps_changes && !tx.has_changes() && tx.has_notes()) {
+      // Nobody waits for these, and nobody misses one: a conflict means that somebody else noted as much.
+      services_.commits.Submit(tx.TakeCommit(), call.role(), [](const replication::DurableCommitResult&) {});
+      co_return answer;
+    }
+    if (!keeps_changes || !tx.has_changes()) co_return answer;
     if (tx.changes_directory() && !exchange.new_pool_keys && !call.is_primary()) {
       co_return Fail(ErrorCode::kOperationNotEnabledException,
                      fmt::format("{} would change user pool {}, whose primary Region is {}.", exchange.operation->name,

@@ -86,9 +86,10 @@ void OperationsTest::Change(const std::function<void(directory::Transaction&)>& 
 void OperationsTest::Commit(directory::Transaction& tx) {
   ASSERT_FALSE(tx.failure()) << tx.failure()->detail;
   last_changes_ = 0;
-  if (!tx.has_changes()) return;
+  const bool is_waited_for = tx.has_changes();
+  if (!is_waited_for && !tx.has_notes()) return;
   storage::Commit commit = tx.TakeCommit();
-  last_changes_ = commit.directory.size() + commit.regional.size() + commit.facts.size();
+  if (is_waited_for) last_changes_ = commit.directory.size() + commit.regional.size() + commit.facts.size();
   bool committed = false;
   store_->Submit(std::move(commit), [&](auto result) { committed = result.has_value(); });
   while (store_->Step()) {

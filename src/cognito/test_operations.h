@@ -84,7 +84,7 @@ class OperationsTest : public testing::Test {
   std::unique_ptr<storage::LocalStore> store_;
   std::shared_ptr<const keys::PoolKeys> keys_;
   auth::TokenSigner signer_;
-  // Changes that the last operation committed, of any kind.
+  // Changes that the last operation committed, of any kind, unless nobody waits for them.
   std::size_t last_changes_ = 0;
 
  private:

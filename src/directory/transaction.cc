@@ -110,6 +110,10 @@ void Transaction::JoinFact(std::uint16_t type, BytesView subject, const storage:
   storage::JoinFact(facts_[{.space = storage::Space::kFact, .pool = pool_, .type = type, .id = Bytes(subject)}], value);
 }
 
+void Transaction::NoteFact(std::uint16_t type, BytesView subject, const storage::pb::FactValue& value) {
+  storage::JoinFact(notes_[{.space = storage::Space::kFact, .pool = pool_, .type = type, .id = Bytes(subject)}], value);
+}
+
 bool Transaction::changes_directory() const {
   for (const auto& [key, pending] : changes_) {
     if (key.space == storage::Space::kDirectory) return true;
@@ -130,9 +134,11 @@ storage::Commit Transaction::TakeCommit() {
       change.value = pending.sealed ? keys_->Seal(key, *pending.plain, random_) : *std::move(pending.plain);
     (key.space == storage::Space::kDirectory ? commit.directory : commit.regional).push_back(std::move(change));
   }
+  for (auto& [key, value] : notes_) storage::JoinFact(facts_[key], value);
   for (auto& [key, value] : facts_) commit.facts.push_back({.key = key, .value = std::move(value)});
   changes_.clear();
   facts_.clear();
+  notes_.clear();
   return commit;
 }
 

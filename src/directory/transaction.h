@@ -152,10 +152,15 @@ class Transaction {
   // Says a fact: joined with what is there when the commit is made.
   void JoinFact(std::uint16_t type, BytesView subject, const storage::pb::FactValue& value);
 
+  // Says a fact that nobody waits for: it is committed with the plan's changes, or by itself if there are none, and may
+  // be lost. Reads do not show it.
+  void NoteFact(std::uint16_t type, BytesView subject, const storage::pb::FactValue& value);
+
   // A new pool, or a new epoch: the commit opens it.
   void StartEpoch(std::uint64_t counter) { start_epoch_counter_ = counter; }
 
   bool has_changes() const { return !changes_.empty() || !facts_.empty(); }
+  bool has_notes() const { return !notes_.empty(); }
   bool changes_directory() const;
   const std::optional<TransactionFailure>& failure() const { return failure_; }
   // What the plan wants, sealed. Ends the transaction.
@@ -221,7 +226,7 @@ class Transaction {
   RecordCache* const cache_;
 
   std::map<storage::Key, Pending> changes_;
-  std::map<storage::Key, storage::pb::FactValue> facts_;
+  std::map<storage::Key, storage::pb::FactValue> facts_, notes_;
   std::vector<storage::Key> reads_;
   std::vector<storage::KeyRange> range_reads_;
   std::optional<std::uint64_t> start_epoch_counter_;

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 
+#include "auth/activity.h"
 #include "auth/codes.h"
 #include "auth/disabling.h"
 #include "auth/facts.h"
+#include "auth/lockout.h"
 #include "auth/password.h"
 #include "cognito/call.h"
 #include "cognito/code_delivery.h"
@@ -138,6 +140,17 @@ ApiResult<AdminDisableUserResponse> AdminDisableUser(Call& call, const AdminDisa
   SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
   auth::DisableUser(call.tx(), call.env().region().region, user.key, user.record, call.now());
   return AdminDisableUserResponse{};
+}
+
+ApiResult<model::own::DescribeUserActivityResponse> DescribeUserActivity(
+    Call& call, const model::own::DescribeUserActivityRequest& request) {
+  SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  const auth::FailedAttempts failed = auth::FailedAttemptsOf(call.tx(), user.key, call.now());
+  return model::own::DescribeUserActivityResponse{.Username = user.record.username(),
+                                                  .Enabled = auth::IsEnabled(call.tx(), user.record),
+                                                  .LastSignIn = auth::LastSignInOf(call.tx(), user.record),
+                                                  .FailedAttempts = static_cast<std::int64_t>(failed.count),
+                                                  .LockedUntil = failed.locked_until};
 }
 
 ApiResult<AdminDeleteUserResponse> AdminDeleteUser(Call& call, const AdminDeleteUserRequest& request) {

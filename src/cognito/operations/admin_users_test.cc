@@ -185,16 +185,45 @@ TEST_F(AdminUsers, DisablesAndEnables) {
 
   clock_.Advance(std::chrono::hours(1));
   ASSERT_EQ(ErrorOf(AdminDisableUser, disable), "");
+  const Timestamp disabled_at = clock_.Now();
   EXPECT_EQ(shown().Enabled, false);
-  EXPECT_EQ(shown().UserLastModifiedDate, clock_.Now());
+  EXPECT_EQ(shown().UserLastModifiedDate, disabled_at);
   ASSERT_EQ(ErrorOf(AdminDisableUser, disable), "");
   EXPECT_EQ(ErrorOf(AdminResetUserPassword, AdminResetUserPasswordRequest{.Username = "alice"}),
             "NotAuthorizedException: User is disabled.");
 
   clock_.Advance(std::chrono::hours(1));
   ASSERT_EQ(ErrorOf(AdminEnableUser, enable), "");
+  const Timestamp enabled_at = clock_.Now();
   EXPECT_EQ(shown().Enabled, true);
-  EXPECT_EQ(shown().UserLastModifiedDate, clock_.Now());
+  EXPECT_EQ(shown().UserLastModifiedDate, enabled_at);
+}
+
+TEST_F(AdminUsers, ActivityTellsTheLastSignInAndTheLock) {
+  MakeUser("alice");
+  const auto activity = [&] {
+    return *Run(DescribeUserActivity, model::own::DescribeUserActivityRequest{.Username = "alice"});
+  };
+  EXPECT_EQ(activity().Username, "alice");
+  EXPECT_TRUE(activity().Enabled);
+  EXPECT_FALSE(activity().LastSignIn);
+  EXPECT_EQ(activity().FailedAttempts, 0);
+  const InitiateAuthRequest sign_in{.AuthFlow = AuthFlowType::kUserPasswordAuth,
+                                    .AuthParameters = {{{"USERNAME", "alice"}, {"PASSWORD", "wrong"}}},
+                                    .ClientId = kTestClient};
+  for (int i = 0; i < 5; ++i) EXPECT_NE(ErrorOf(InitiateAuth, sign_in), "");
+  EXPECT_EQ(activity().FailedAttempts, 5);
+  EXPECT_EQ(activity().LockedUntil, std::chrono::floor<std::chrono::seconds>(clock_.Now()) + std::chrono::seconds(1));
+  clock_.Advance(std::chrono::seconds(1));
+  EXPECT_FALSE(activity().LockedUntil);
+  EXPECT_EQ(activity().FailedAttempts, 5);
+  InitiateAuthRequest right = sign_in;
+  (*right.AuthParameters)["PASSWORD"] = kTestPassword;
+  EXPECT_EQ(ErrorOf(InitiateAuth, right), "");
+  EXPECT_EQ(activity().FailedAttempts, 0);
+  EXPECT_LT(clock_.Now() - *activity().LastSignIn, std::chrono::seconds(1));
+  const auto error = ErrorOf(DescribeUserActivity, model::own::DescribeUserActivityRequest{.Username = "nobody"});
+  EXPECT_EQ(error, "UserNotFoundException: User does not exist.");
 }
 
 TEST_F(AdminUsers, NamesakeOfADeletedDisabledUserIsEnabled) {
