@@ -200,6 +200,7 @@ TEST_F(AdminUsers, DisablesAndEnables) {
 }
 
 TEST_F(AdminUsers, ActivityTellsTheLastSignInAndTheLock) {
+  ChangeClient([](pb::ClientRecord& client) { client.add_explicit_auth_flows("ALLOW_USER_PASSWORD_AUTH"); });
   MakeUser("alice");
   const auto activity = [&] {
     return *Run(DescribeUserActivity, model::own::DescribeUserActivityRequest{.Username = "alice"});

@@ -153,12 +153,13 @@ TEST_F(TagsTest, NewReplicaInTheSameRegionBeginsWithItsOwn) {
 
 TEST_F(TagsTest, TagsOfAnOlderVersionCountUntilARegionSetsItsOwn) {
   const PoolId pool = ReplicatedPool();
-  home_.store().Change(pool, [](directory::Transaction& tx) {
-    auto record = *tx.Get<directory::PoolKind>("");
-    (*record.mutable_tags())["old"] = "1";
-    tx.Put<directory::PoolKind>("", record);
-    tx.Delete<directory::RegionalSeedKind>(kAway);
-  });
+  const std::shared_ptr<const storage::Snapshot> snapshot(home_.store().store().MakeSnapshot());
+  directory::Transaction tx(snapshot, pool, *home_.keyring().KeysOf(*snapshot, pool), home_.store().random());
+  auto record = *tx.Get<directory::PoolKind>("");
+  (*record.mutable_tags())["old"] = "1";
+  tx.Put<directory::PoolKind>("", record);
+  tx.Delete<directory::RegionalSeedKind>(kAway);
+  ASSERT_TRUE(home_.store().Commit(tx));
   away_.CopyPool(home_, pool);
   EXPECT_EQ(Tags(home_, pool), (object{{"old", "1"}}));
   EXPECT_EQ(Tags(away_, pool), (object{{"old", "1"}}));
