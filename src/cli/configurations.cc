@@ -42,9 +42,11 @@ std::string NodeConfiguration(const LabSettings& settings, std::size_t region) {
   text += fmt::format("\n[api]\nlisten = {}\npublic_url = {}\n", Listen(self, self.api_port),
                       TomlString(Url(self, self.api_port)));
   text += fmt::format("\n[operations]\nlisten = {}\n", Listen(self, self.operations_port));
-  text += fmt::format("\n[replication]\nlisten = {}\n\n[replication.tls]\nca = {}\ncertificate = {}\nkey = {}\n",
-                      Listen(self, self.replication_port), TomlString(certificates.ca.string()),
-                      TomlString(certificates.certificate.string()), TomlString(certificates.key.string()));
+  text += fmt::format("\n[replication]\nlisten = {}\n", Listen(self, self.replication_port));
+  if (settings.forward_writes) text += "forward_writes = true\n";
+  text +=
+      fmt::format("\n[replication.tls]\nca = {}\ncertificate = {}\nkey = {}\n", TomlString(certificates.ca.string()),
+                  TomlString(certificates.certificate.string()), TomlString(certificates.key.string()));
   text += fmt::format("\n[keys]\nprovider = \"local\"\nroot_key_file = {}\n",
                       TomlString(RootKeyFile(settings.dir, self.name).string()));
   // The outbox is for loopback addresses only.
@@ -58,21 +60,26 @@ std::string NodeConfiguration(const LabSettings& settings, std::size_t region) {
   return text;
 }
 
-CliResult<std::string> LabRouterConfiguration(const LabSettings& settings) {
+CliResult<std::string> LabRouterConfiguration(const LabSettings& settings, std::vector<RouterDomain> domains) {
+  for (RouterDomain& domain : domains) {
+    if (domain.failover) domain.failover->health_check = kPrimaryReady;
+  }
   RouterSettings router{.bind = fmt::format("{}:{}", kLoopback, settings.router_port),
                         .certificate = {},
                         .server_ca = {},
                         .servers = {},
                         .probe_interval = std::chrono::milliseconds(150),
                         .fall = 2,
-                        .rise = 2};
+                        .rise = 2,
+                        .domains = std::move(domains),
+                        .health_checks = {}};
   for (const LabRegion& region : settings.regions) {
     router.servers.push_back({.region = region.name,
                               .host = region.address,
                               .api_port = region.api_port,
                               .operations_port = region.operations_port});
   }
-  return RouterConfiguration(router, "Written by `symbolon lab up` at every start; changes here are lost.");
+  return RouterConfiguration(router, "Written by the lab at every start of its router; changes here are lost.");
 }
 
 std::filesystem::path NodeConfigurationFile(const std::filesystem::path& dir, const Region& region) {
@@ -96,7 +103,7 @@ CliResult<void> WriteLab(const LabSettings& settings) {
     SYMBOLON_TRY_VOID(MakeRootKey(RootKeyFile(settings.dir, name)));
     SYMBOLON_TRY_VOID(WriteFile(NodeConfigurationFile(settings.dir, name), NodeConfiguration(settings, i)));
   }
-  SYMBOLON_TRY(const std::string router, LabRouterConfiguration(settings));
+  SYMBOLON_TRY(const std::string router, LabRouterConfiguration(settings, {}));
   return WriteFile(RouterConfigurationFile(settings.dir), router);
 }
 

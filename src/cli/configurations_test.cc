@@ -40,11 +40,26 @@ TEST(ConfigurationsTest, NodeElsewhereListensOnItsAddressAndShowsNoOutbox) {
   EXPECT_THAT(NodeConfiguration(settings, 0), HasSubstr("replication = \"10.77.0.2:9422\"\n"));
 }
 
+TEST(ConfigurationsTest, NodesPassChangesOnWhenTheLabIsToldSo) {
+  LabSettings settings = Settings("/nowhere/lab");
+  EXPECT_THAT(NodeConfiguration(settings, 1), Not(HasSubstr("forward_writes")));
+  settings.forward_writes = true;
+  EXPECT_THAT(NodeConfiguration(settings, 1), HasSubstr("forward_writes = true\n"));
+}
+
 TEST(ConfigurationsTest, RouterPrefersTheFirstRegion) {
-  const std::string text = LabRouterConfiguration(Settings("/nowhere/lab")).value();
+  const std::string text = LabRouterConfiguration(Settings("/nowhere/lab"), {}).value();
   EXPECT_THAT(text, HasSubstr("bind 127.0.0.1:9400\n"));
   EXPECT_THAT(text, HasSubstr("default_backend eu-central-1\n"));
   EXPECT_THAT(text, HasSubstr("server us-east-1 127.0.0.1:9420 track us-east-1/us-east-1 backup\n"));
+}
+
+TEST(ConfigurationsTest, LabsDomainsFailOverByTheRegionsReadiness) {
+  const RouterDomain domain{.name = "login",
+                            .primary = Region("eu-central-1"),
+                            .failover = RouterDomain::Failover{.secondary = Region("us-east-1"), .health_check = "x"}};
+  EXPECT_THAT(LabRouterConfiguration(Settings("/nowhere/lab"), {domain}).value(),
+              HasSubstr("backend eu-central-1_or_us-east-1\n"));
 }
 
 TEST(ConfigurationsTest, KeysAndCertificatesOutliveASecondStart) {

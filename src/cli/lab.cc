@@ -21,6 +21,7 @@
 #include "cli/member.h"
 #include "cli/ports.h"
 #include "cli/router.h"
+#include "cli/router_domains.h"
 #include "cli/welcome.h"
 
 namespace symbolon::cli {
@@ -124,10 +125,33 @@ class Lab {
   CliResult<void> NextPhase() {
     if (phase_ == Phase::kStartsRegions) {
       phase_ = Phase::kStartsRouter;
-      return members_.back().Start();
+      return StartRouter();
     }
     phase_ = Phase::kRuns;
     return Welcome();
+  }
+
+  // By what the Regions that run say of their pools' domains now.
+  CliResult<void> StartRouter() {
+    std::vector<DomainSource> nodes;
+    for (std::size_t i = 0; i < settings_.regions.size(); ++i) {
+      const LabRegion& region = settings_.regions[i];
+      if (members_[i].state() != Member::State::kReady) continue;
+      nodes.push_back({.region = region.name, .host = region.address, .operations_port = region.operations_port});
+    }
+    auto domains = DomainsOf(AskForDomains(nodes), {}, /*partial=*/true);
+    if (!domains) {
+      Say(fmt::format("ATTENTION: the router knows no domains: {}.", domains.error().message));
+      domains = std::vector<RouterDomain>();
+    }
+    for (const RouterDomain& domain : *domains) {
+      if (!domain.failover || domain.failover->health_check == kPrimaryReady) continue;
+      Say(fmt::format("The domain {} fails over by the readiness of its Region: the lab has no health check {}.",
+                      domain.name, domain.failover->health_check));
+    }
+    SYMBOLON_TRY(const std::string configuration, LabRouterConfiguration(settings_, *std::move(domains)));
+    SYMBOLON_TRY_VOID(WriteFile(RouterConfigurationFile(settings_.dir), configuration));
+    return members_.back().Start();
   }
 
   static bool GaveUp(const Member& member) { return member.age() > kStartPatience; }
@@ -243,8 +267,8 @@ class Lab {
   void StartFor(ControlRequest request, Member& member) {
     if (member.state() == Member::State::kStopping) return request.Answer(false, member.name() + " is stopping");
     if (member.state() == Member::State::kDown) {
-      if (const CliResult<void> started = member.Start(); !started)
-        return request.Answer(false, started.error().message);
+      const CliResult<void> started = member.name() == kRouterName ? StartRouter() : member.Start();
+      if (!started) return request.Answer(false, started.error().message);
     }
     const bool was_ready = member.state() == Member::State::kReady;
     if (was_ready) member.Doubt();

@@ -49,6 +49,10 @@ struct Commands {
   std::optional<int> watch_times;
   RouterSettings router;
   std::vector<std::string> servers;
+  std::vector<std::string> domains;
+  std::vector<std::string> health_checks;
+  bool ask_nodes = false;
+  bool partial = false;
   int probe_interval_ms = static_cast<int>(router.probe_interval.count());
   PromotionFlags promotion;
   SuffixFlags suffix;
@@ -71,6 +75,8 @@ struct Commands {
     command->add_option("--account", flags.account, "AWS account number in ARNs (000000000000)");
     command->add_option("--access-key-id", flags.access_key_id, "Access key of the lab (SYMBOLONLAB)");
     command->add_option("--secret-access-key", flags.secret_access_key, "Its secret (symbolon-lab-secret)");
+    command->add_flag("--forward-writes,!--no-forward-writes", flags.forward_writes,
+                      "Secondaries pass changes on to the primary (they refuse them)");
   }
 
   void AddLabInit(CLI::App* lab) {
@@ -159,6 +165,16 @@ struct Commands {
     command->add_option("--server", servers, "A node; the first one's Region is preferred")
         ->type_name("REGION=HOST:API_PORT/OPERATIONS_PORT")
         ->required();
+    command->add_flag("--ask-nodes", ask_nodes,
+                      "Route the pools' domains as their Routing says: the nodes' operations ports tell it");
+    command->add_flag("--partial", partial, "Also when a Region does not answer: of its own pools nothing is known")
+        ->needs("--ask-nodes");
+    command->add_option("--domain", domains, "A domain by hand, instead of what the nodes tell of it")
+        ->type_name("NAME=PRIMARY[,SECONDARY[,HEALTH_CHECK_ID]]");
+    command
+        ->add_option("--health-check", health_checks,
+                     "What a Routing's PrimaryRoute53HealthCheckId means: well while this is answered by 2xx or 3xx")
+        ->type_name("ID=HOST:PORT/PATH");
     command->add_option("--bind", router.bind, "What clients connect to")
         ->type_name("[ADDRESS]:PORT")
         ->capture_default_str();
@@ -185,11 +201,36 @@ struct Commands {
           SYMBOLON_TRY(RouterServer server, ParseRouterServer(text));
           router.servers.push_back(std::move(server));
         }
+        SYMBOLON_TRY_VOID(FindDomains());
         SYMBOLON_TRY(const std::string text, RouterConfiguration(router, "Written by `symbolon router-config`."));
         fmt::print("{}", text);
         return {};
       };
     });
+  }
+
+  CliResult<void> FindDomains() {
+    std::vector<RouterDomain> by_hand;
+    for (const std::string& text : domains) {
+      SYMBOLON_TRY(RouterDomain domain, ParseRouterDomain(text));
+      by_hand.push_back(std::move(domain));
+    }
+    for (const std::string& text : health_checks) {
+      SYMBOLON_TRY(RouterHealthCheck check, ParseRouterHealthCheck(text));
+      router.health_checks.push_back(std::move(check));
+    }
+    std::vector<DomainSource> nodes;
+    for (const RouterServer& server : router.servers) {
+      if (ask_nodes) nodes.push_back({server.region, server.host, server.operations_port});
+    }
+    SYMBOLON_TRY(router.domains, DomainsOf(AskForDomains(nodes), by_hand, partial));
+    for (const RouterDomain& domain : router.domains) {
+      if (domain.failover && domain.failover->secondary == domain.primary) {
+        fmt::print(stderr, "symbolon: the domain {} fails over to {}, which is the primary by now: to nowhere\n",
+                   domain.name, domain.primary.value());
+      }
+    }
+    return {};
   }
 
   void AddReplication(CLI::App& app) {

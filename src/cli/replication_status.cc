@@ -46,6 +46,7 @@ struct Share {
   // Of a primary: "sync, falls back"; empty for async.
   std::string durability;
   std::string problem;
+  bool forwards_writes = false;
 };
 using Shares = std::map<std::string, Share>;          // by Region
 using SharesOfPools = std::map<std::string, Shares>;  // by pool
@@ -111,6 +112,7 @@ void AddPool(const json::object& pool, SharesOfPools& pools) {
   own.epoch = Integer(pool, "Epoch");
   own.sequence = Integer(pool, "Sequence");
   own.problem = Text(pool, "Problem");
+  own.forwards_writes = own.role == "SECONDARY" && Flag(pool, "ForwardsWrites");
   const bool by_primary = own.role == "PRIMARY";
   if (by_primary) own.durability = DurabilityOf(pool);
   const json::array* members = Array(pool, "Members");
@@ -243,6 +245,7 @@ std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Time
                fmt::format(fmt::runtime(kRow), pool, region, share.role, share.status.empty() ? "-" : share.status,
                            OrDash(share.epoch), OrDash(share.sequence), primary ? share.durability : Lag(share),
                            primary ? "" : Contact(share, now)));
+      if (share.forwards_writes) add_line(table, "  passes changes on to the primary");
       if (share.copy) add_line(table, "  " + Progress(*share.copy));
       if (!share.problem.empty()) add_line(table, "  " + share.problem);
     }

@@ -1,5 +1,6 @@
 #include "cli/replication_status.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,6 +48,18 @@ TEST(ReplicationStatusTest, CopyUnderWayIsShownWithItsPace) {
   EXPECT_THAT(table, HasSubstr("copy: 250 of 1000 records, 1.0 of 4.0 MiB, 0.5 MiB/s, 6 s left"));
   EXPECT_THAT(table, ContainsRegex("PRIMARY .*sync, falls back\n"));
   EXPECT_THAT(table, ContainsRegex("42 entries +10.0 s ago\n"));
+}
+
+TEST(ReplicationStatusTest, SecondaryThatPassesChangesOnSaysSo) {
+  const auto table = [](std::string_view role) {
+    return ReplicationTable({{{"h", 1},
+                              fmt::format(R"({{"Pools":[{{"UserPoolId":"p_1","Region":"us-east-1","Role":"{}",)"
+                                          R"("Epoch":1,"Sequence":1,"ForwardsWrites":true,"Members":[]}}]}})",
+                                          role)}},
+                            kNow);
+  };
+  EXPECT_THAT(table("SECONDARY"), HasSubstr("\n  passes changes on to the primary\n"));
+  EXPECT_THAT(table("PRIMARY"), ::testing::Not(HasSubstr("passes changes on")));
 }
 
 TEST(ReplicationStatusTest, LinesHaveTheTimeAndASecondaryEach) {

@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "cli/failure.h"
+#include "cli/router_domains.h"
 
 namespace symbolon::cli {
 
@@ -48,9 +49,13 @@ struct RouterSettings {
   std::chrono::milliseconds probe_interval{1000};
   int fall = 3;
   int rise = 10;
+  // The domains whose requests do not simply go to the preferred Region, and the health checks that they name.
+  std::vector<RouterDomain> domains;
+  std::vector<RouterHealthCheck> health_checks;
 };
 
-// Of HAProxy 2.6 or newer. `origin`: who wrote it, for its first line. Errors: no server, too many, one named twice.
+// Of HAProxy 2.6 or newer. `origin`: who wrote it, for its first line. Errors: no server, too many, one named twice;
+// domains of Regions that have no server, or with a health check that is not among those given.
 CliResult<std::string> RouterConfiguration(const RouterSettings& settings, std::string_view origin);
 
 }  // namespace symbolon::cli

@@ -1,5 +1,6 @@
 #include "cli/router.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -83,6 +84,63 @@ TEST(RouterTest, WhatCannotBeARouterIsRefused) {
   EXPECT_FALSE(RouterConfiguration(settings, "test"));
 }
 
+RouterDomain Domain(const char* text) { return ParseRouterDomain(text).value(); }
+
+TEST(RouterTest, DomainsGoToTheirPrimaryOrByTheirFailover) {
+  RouterSettings settings = ThreeNodes();
+  settings.domains = {Domain("login=eu-central-1,us-east-1,abc"), Domain("auth.example.com=eu-central-1,us-east-1,abc"),
+                      Domain("alone.example.com=us-east-1")};
+  settings.health_checks = {{.id = "abc", .host = "10.0.0.9", .port = 80, .path = "/ok"}};
+  const std::string text = RouterConfiguration(settings, "test").value();
+  EXPECT_THAT(text, HasSubstr("    acl domain_1 var(txn.domain) -m str auth.example.com\n"
+                              "    use_backend eu-central-1_or_us-east-1 if domain_1 { "
+                              "srv_is_up(eu-central-1_or_us-east-1/eu-central-1-1) } { srv_is_up(check_1/check) }\n"
+                              "    use_backend eu-central-1_or_us-east-1 if domain_1 { "
+                              "srv_is_up(eu-central-1_or_us-east-1/eu-central-1-2) } { srv_is_up(check_1/check) }\n"
+                              "    use_backend only_us-east-1 if domain_1 { srv_is_up(us-east-1/us-east-1) }\n"
+                              "    use_backend eu-central-1_or_us-east-1 if domain_1\n"));
+  EXPECT_THAT(text, AllOf(HasSubstr("-m str alone.example.com\n    use_backend only_us-east-1 if domain_2\n"),
+                          HasSubstr(" var(txn.domain),field(1,.) -m str login\n"),
+                          HasSubstr("    # abc\n    server check 10.0.0.9:80 check\n"),
+                          HasSubstr("http-check send meth GET uri /ok ver HTTP/1.1 hdr Host 10.0.0.9 ")));
+}
+
+TEST(RouterTest, DomainThatFailsOverToItsOwnPrimaryGoesThereOnly) {
+  RouterSettings settings = ThreeNodes();
+  settings.domains = {Domain("login=us-east-1,us-east-1")};
+  EXPECT_THAT(RouterConfiguration(settings, "test").value(),
+              AllOf(HasSubstr("use_backend only_us-east-1 if domain_"), Not(HasSubstr("_or_"))));
+}
+
+TEST(RouterTest, WhatCannotBeObeyedIsRefused) {
+  const auto refusal = [](auto change) {
+    RouterSettings settings = ThreeNodes();
+    change(settings);
+    const auto text = RouterConfiguration(settings, "test");
+    return text ? "" : text.error().message;
+  };
+  EXPECT_THAT(refusal([](RouterSettings& s) { s.domains = {Domain("login=eu-central-1,us-east-1,abc")}; }),
+              HasSubstr("the domain login fails over by the health check \"abc\""));
+  EXPECT_THAT(refusal([](RouterSettings& s) { s.domains = {Domain("login=ap-south-1")}; }), HasSubstr("ap-south-1"));
+  EXPECT_THAT(refusal([](RouterSettings& s) { s.domains = {Domain("login=eu-central-1,ap-south-1")}; }),
+              HasSubstr("ap-south-1"));
+  EXPECT_THAT(refusal([](RouterSettings& s) { s.domains = {Domain("a=us-east-1"), Domain("a=eu-central-1")}; }),
+              HasSubstr("twice"));
+  EXPECT_THAT(refusal([](RouterSettings& s) { s.domains = {Domain("a b=us-east-1")}; }), HasSubstr("no domain"));
+  const RouterHealthCheck check{.id = "abc", .host = "h", .port = 1, .path = "/"};
+  EXPECT_THAT(refusal([&](RouterSettings& s) { s.health_checks = {check, check}; }), HasSubstr("twice"));
+  EXPECT_THAT(refusal([&](RouterSettings& s) {
+                s.health_checks = {check};
+                s.health_checks[0].id = kPrimaryReady;
+              }),
+              HasSubstr("twice"));
+  EXPECT_THAT(refusal([&](RouterSettings& s) {
+                s.health_checks = {check};
+                s.health_checks[0].path = "/\n    evil";
+              }),
+              HasSubstr("none that HAProxy can make"));
+}
+
 TEST(RouterTest, HaproxyTakesIt) {
   if (std::system("/usr/sbin/haproxy -v >/dev/null 2>&1") != 0) GTEST_SKIP() << "haproxy is not installed";
   const TemporaryDirectory folder;
@@ -90,6 +148,11 @@ TEST(RouterTest, HaproxyTakesIt) {
   RouterSettings settings = ThreeNodes();
   // Names are looked up when it is read.
   settings.servers.back().host = "localhost";
+  // More than a line of HAProxy holds.
+  for (int i = 0; i < 100; ++i) settings.domains.push_back(Domain(fmt::format("d{}=us-east-1", i).c_str()));
+  settings.domains.push_back(Domain("auth.example.com=eu-central-1,us-east-1,abc"));
+  settings.domains.push_back(Domain("login=eu-central-1,us-east-1"));
+  settings.health_checks = {{.id = "abc", .host = "localhost", .port = 80, .path = "/ok?a=b"}};
   std::ofstream(file) << RouterConfiguration(settings, "test").value();
   EXPECT_EQ(std::system(("/usr/sbin/haproxy -c -q -f " + file.string()).c_str()), 0);
 }

@@ -152,6 +152,7 @@ CliResult<LabSettings> ResolveSettings(const LabFlags& flags) {
   SYMBOLON_TRY_VOID(CheckPortsDiffer(settings));
   if (flags.access_key_id) settings.access_key_id = *flags.access_key_id;
   if (flags.secret_access_key) settings.secret_access_key = Secret::CopyOf(*flags.secret_access_key);
+  if (flags.forward_writes) settings.forward_writes = *flags.forward_writes;
   if (settings.access_key_id.empty() || settings.secret_access_key.empty()) {
     return Fail("--access-key-id and --secret-access-key must not be empty");
   }
@@ -183,6 +184,7 @@ CliResult<LabSettings> ReadSettings(const std::filesystem::path& dir) {
   settings.account = table["account"].value_or(std::string());
   settings.access_key_id = table["access_key_id"].value_or(std::string());
   settings.secret_access_key = Secret(table["secret_access_key"].value_or(std::string()));
+  settings.forward_writes = table["forward_writes"].value_or(false);
   if (const toml::array* regions = table["regions"].as_array()) {
     for (const toml::node& node : *regions) {
       const toml::table* region = node.as_table();
@@ -202,9 +204,10 @@ CliResult<LabSettings> ReadSettings(const std::filesystem::path& dir) {
 CliResult<void> WriteSettings(const LabSettings& settings) {
   std::string text = fmt::format(
       "# Made by `symbolon lab up`, which reads it at the next start.\n"
-      "layout = {}\nversion = {}\nrouter_port = {}\naccount = {}\naccess_key_id = {}\nsecret_access_key = {}\n",
+      "layout = {}\nversion = {}\nrouter_port = {}\naccount = {}\naccess_key_id = {}\nsecret_access_key = {}\n"
+      "forward_writes = {}\n",
       kLabLayout, TomlString(kVersion), settings.router_port, TomlString(settings.account),
-      TomlString(settings.access_key_id), TomlString(settings.secret_access_key.view()));
+      TomlString(settings.access_key_id), TomlString(settings.secret_access_key.view()), settings.forward_writes);
   for (const LabRegion& region : settings.regions) {
     text += fmt::format(
         "\n[[regions]]\nname = {}\naddress = {}\napi_port = {}\noperations_port = {}\nreplication_port = {}\n",

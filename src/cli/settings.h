@@ -38,6 +38,8 @@ struct LabSettings {
   std::string account;
   std::string access_key_id;
   Secret secret_access_key;
+  // Whether secondaries pass changes on to the primary.
+  bool forward_writes = false;
 };
 
 // What the command line asked for; what it left out comes from DIR/lab.toml and else from the defaults.
@@ -53,6 +55,7 @@ struct LabFlags {
   std::optional<std::string> account;
   std::optional<std::string> access_key_id;
   std::optional<std::string> secret_access_key;
+  std::optional<bool> forward_writes;
 };
 
 // Refuses wrong flags, a folder that holds something else, and a lab of another layout, other Regions or another

@@ -37,6 +37,7 @@ TEST(SettingsTest, NoFlagsGiveTheDocumentedLab) {
   EXPECT_EQ(settings.account, "000000000000");
   EXPECT_EQ(settings.access_key_id, "SYMBOLONLAB");
   EXPECT_EQ(settings.secret_access_key.view(), "symbolon-lab-secret");
+  EXPECT_FALSE(settings.forward_writes);
 }
 
 TEST(SettingsTest, RegionsElsewhereHaveAnAddressEachAndTheSecondStartFindsThem) {
@@ -63,6 +64,7 @@ TEST(SettingsTest, SecondStartFindsWhatTheFirstWasTold) {
   flags.router_port = 1000;
   flags.account = "123456789012";
   flags.secret_access_key = "with \"quotes\", \\ and \n";
+  flags.forward_writes = true;
   ASSERT_TRUE(WriteSettings(ResolveSettings(flags).value()));
 
   const LabSettings again = ResolveSettings(FlagsFor(folder)).value();
@@ -73,6 +75,10 @@ TEST(SettingsTest, SecondStartFindsWhatTheFirstWasTold) {
   EXPECT_EQ(again.router_port, 1000);
   EXPECT_EQ(again.account, "123456789012");
   EXPECT_EQ(again.secret_access_key.view(), "with \"quotes\", \\ and \n");
+  EXPECT_TRUE(again.forward_writes);
+  LabFlags off = FlagsFor(folder);
+  off.forward_writes = false;
+  EXPECT_FALSE(ResolveSettings(off).value().forward_writes);
 }
 
 TEST(SettingsTest, SecondStartTakesOtherPortsButNoOtherRegionsOrAccount) {

@@ -20,8 +20,9 @@ std::string OneLine(std::string_view text) {
 }  // namespace
 
 http::Response Success(std::string json, const std::string& request_id) {
-  http::Response response{
-      .status = 200, .headers = {{"Content-Type", kJson}, {"x-amzn-RequestId", request_id}}, .body = std::move(json)};
+  http::Response response{.status = 200,
+                          .headers = {{"Content-Type", kJson}, {std::string(kRequestIdHeader), request_id}},
+                          .body = std::move(json)};
   AllowAnyOrigin(response);
   return response;
 }
@@ -33,13 +34,19 @@ http::Response Failure(const model::ApiError& error, const std::string& request_
   body["message"] = error.message;
   http::Response response{.status = model::HttpStatusOf(error.code),
                           .headers = {{"Content-Type", kJson},
-                                      {"x-amzn-RequestId", request_id},
-                                      {"x-amzn-ErrorType", name + ":"},
+                                      {std::string(kRequestIdHeader), request_id},
+                                      {std::string(kErrorTypeHeader), name + ":"},
                                       {"x-amzn-ErrorMessage", OneLine(error.message)}},
                           .body = boost::json::serialize(body)};
   if (response.status == kServiceUnavailable) response.headers.Set("Retry-After", "1");
   AllowAnyOrigin(response);
   return response;
+}
+
+std::string_view OutcomeOf(const http::Response& response) {
+  if (response.status == 200) return "ok";
+  const std::string_view type = response.headers.Find(kErrorTypeHeader).value_or("");
+  return type.substr(0, type.find(':'));
 }
 
 http::Response Preflight() {

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "cognito/answer.h"
 #include "cognito/auth_errors.h"
+#include "cognito/pipeline_exchange.h"
+#include "cognito/placement.h"
 #include "cognito/pool_settings.h"
 #include "cognito/replication_waits.h"
 #include "http/await.h"
@@ -39,11 +41,6 @@ constexpr const char* kFellBack = "fell-back";
 constexpr int kSuffixPageDefault = 100;
 
 ApiError Internal() { return {ErrorCode::kInternalErrorException, "Something went wrong."}; }
-
-// Clients try again after this.
-tl::unexpected<ApiError> PrimaryChanges() {
-  return Fail(ErrorCode::kServiceUnavailableException, "The user pool's primary Region is changing.");
-}
 
 ApiError Translate(const http::SigV4Error& error) {
   switch (error.code) {
@@ -94,35 +91,6 @@ using OwnOp = model::own::Operation;
 
 }  // namespace
 
-// One request on its way.
-struct Pipeline::Exchange {
-  http::Request http;
-  const model::OperationFacts* operation = nullptr;
-  std::optional<wire::Request> request;
-  std::size_t unknown_members = 0;
-  Caller caller;
-  // The access token that came with the request, of which `request` holds the text.
-  std::optional<auth::AccessTokenVerifier::Presented> token;
-  // Empty for operations that concern no single pool.
-  PoolId pool;
-  Preparation preparation;
-  std::shared_ptr<const keys::PoolKeys> new_pool_keys;
-  // Of the write.
-  std::optional<storage::pb::Position> position;
-  bool fell_back = false;
-  // A change of the directory has waited at the write gate.
-  bool waited = false;
-};
-
-// One attempt at its plan.
-struct Pipeline::Attempt {
-  std::shared_ptr<const storage::Snapshot> snapshot;
-  std::optional<directory::Transaction> tx;
-  // Of the pool; null if there is none.
-  std::shared_ptr<const replication::pb::RoleRecord> role;
-  std::optional<Call> call;
-};
-
 std::size_t Pipeline::BodyLimitBytes(const http::Request& head) {
   const auto target = head.headers.Find("X-Amz-Target");
   const model::OperationFacts* operation = target ? model::FindOperation(*target) : nullptr;
@@ -130,10 +98,15 @@ std::size_t Pipeline::BodyLimitBytes(const http::Request& head) {
 }
 
 asio::awaitable<http::Response> Pipeline::Handle(http::Request request) {
-  const std::string request_id = request_ids_.Next();
-  const auto started = services_.clock.SinceBoot();
   Exchange exchange;
   exchange.http = std::move(request);
+  exchange.arrived = services_.clock.Now();
+  co_return co_await Answer(exchange);
+}
+
+asio::awaitable<http::Response> Pipeline::Answer(Exchange& exchange) {
+  const std::string request_id = request_ids_.Next();
+  const auto started = services_.clock.SinceBoot();
   const auto target = exchange.http.headers.Find("X-Amz-Target");
   exchange.operation = target ? model::FindOperation(*target) : nullptr;
   if (exchange.operation == nullptr) {
@@ -142,11 +115,17 @@ asio::awaitable<http::Response> Pipeline::Handle(http::Request request) {
         request_id);
   }
 
-  const ApiResult<std::string> result = co_await Run(exchange);
+  ApiResult<std::string> result = co_await Run(exchange);
+  if (!result && exchange.elsewhere) result = co_await Redirect(exchange, std::move(result).error());
 
-  services_.observer.OnRequest(*exchange.operation, result ? "ok" : model::ToString(result.error().code),
+  const std::string_view outcome = result ? "ok" : model::ToString(result.error().code);
+  services_.observer.OnRequest(*exchange.operation, exchange.passed_on ? OutcomeOf(*exchange.passed_on) : outcome,
                                services_.clock.SinceBoot() - started, exchange.unknown_members);
-  http::Response response = result ? Success(*result, request_id) : Failure(result.error(), request_id);
+  if (exchange.passed_on) {
+    exchange.passed_on->headers.Set(kRequestIdHeader, request_id);
+    co_return *std::move(exchange.passed_on);
+  }
+  http::Response response = result ? Success(*std::move(result), request_id) : Failure(result.error(), request_id);
   if (exchange.position) {
     response.headers.Set(replication::kPositionHeader, replication::FormatPosition(exchange.pool, *exchange.position));
   }
@@ -188,24 +167,17 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
   // 5. Whose pool, by its id, its client or its token.
   SYMBOLON_CO_TRY_VOID(FindPool(exchange));
 
-  // 6. A secondary passes on what its members' states need.
-  if (Is(operation, COp::kUpdateUserPoolReplica)) {
-    Attempt attempt;
-    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
-    if (!IsPrimary(*attempt.role)) co_return co_await Forward(exchange);
-  }
-
-  // 7. What the plan needs and has to be waited for.
+  // 6. What the plan needs and has to be waited for.
   SYMBOLON_CO_TRY_VOID(co_await Prepare(exchange));
 
-  // 8. Plan, commit, and again after a conflict.
+  // 7. Plan, commit, and again after a conflict.
   co_return co_await PlanAndCommit(exchange);
 }
 
 ApiResult<void> Pipeline::Authenticate(Exchange& exchange) {
   if (exchange.operation->who != Who::kIam) return {};
   const std::array<std::string_view, 1> services{model::SigningNameOf(exchange.operation->service)};
-  auto caller = services_.signatures.Verify(exchange.http, services);
+  auto caller = services_.signatures.VerifyAt(exchange.http, services, exchange.arrived);
   if (!caller) return Err(Translate(caller.error()));
   exchange.caller.access_key_id = caller->access_key_id;
   return {};
@@ -250,30 +222,17 @@ ApiResult<void> Pipeline::FindPool(Exchange& exchange) {
   return Fail(ErrorCode::kInvalidParameterException, "The request names no user pool.");
 }
 
-ApiResult<void> Pipeline::CheckPlace(const Exchange& exchange, const replication::pb::RoleRecord& role) const {
+ApiResult<void> Pipeline::CheckPlace(Exchange& exchange, const replication::pb::RoleRecord& role) const {
   if (!Exists(role)) return Err(Missing(exchange));
-  const Role here = replication::RoleOf(role, services_.region.region);
-  if (here.kind == Role::Kind::kPrimary) return {};
-  const auto refuse = [&](std::string_view why) {
-    return Fail(
-        ErrorCode::kOperationNotEnabledException,
-        fmt::format(
-            "{} is not available in Region {}, which has a replica of user pool {}: {} The primary Region is {}.",
-            exchange.operation->name, services_.region.region.value(), exchange.pool.value(), why,
-            replication::LeaderOf(role).value()));
-  };
-  switch (exchange.operation->where) {
-    case Where::kAnyReplica:
-    case Where::kRegionLocal:
-    case Where::kRegionalSetting:
+  switch (PlacementOf(*exchange.operation, replication::RoleOf(role, services_.region.region))) {
+    case Placement::kHere:
       return {};
-    case Where::kActiveReplica:
-      if (here.state == replication::pb::ACTIVE) return {};
-      return refuse("the replica is not ACTIVE.");
-    case Where::kPrimary:
-      return refuse("it changes what only the primary Region may change.");
+    case Placement::kAtPrimary:
+      return RefuseHere(exchange, role, "it changes what only the primary Region may change.");
+    case Placement::kAtActiveReplica:
+      return Err(NotAvailableHere(exchange, role, "the replica is not ACTIVE."));
   }
-  return refuse("it is not allowed here.");
+  return Err(Internal());
 }
 
 bool Pipeline::Exists(const replication::pb::RoleRecord& role) const {
@@ -284,10 +243,6 @@ bool Pipeline::Exists(const replication::pb::RoleRecord& role) const {
 ApiError Pipeline::Missing(const Exchange& exchange) {
   if (exchange.token) return ToApiError(auth::ToAuthError(auth::AccessTokenError::kInvalid));
   return {ErrorCode::kResourceNotFoundException, fmt::format("User pool {} does not exist.", exchange.pool.value())};
-}
-
-bool Pipeline::IsPrimary(const replication::pb::RoleRecord& role) const {
-  return replication::RoleOf(role, services_.region.region).kind == Role::Kind::kPrimary;
 }
 
 ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
@@ -302,6 +257,7 @@ ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
     log::Error("role of pool {} cannot be read: {}", exchange.pool.value(), attempt.tx->failure()->detail);
     return Err(Internal());
   }
+  SYMBOLON_TRY_VOID(CheckSender(exchange, attempt.role.get()));
   if (!attempt.role) return Err(Missing(exchange));
   SYMBOLON_TRY_VOID(CheckPlace(exchange, *attempt.role));
 
@@ -458,12 +414,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
 
   for (int attempts = 0; attempts < kAttemptsMax; ++attempts) {
     Attempt attempt;
-    if (auto opened = Open(exchange, attempt); !opened) {
-      // It is for the new primary now. This answer may be retried; the next one says where to go.
-      if (exchange.waited && opened.error().code == ErrorCode::kOperationNotEnabledException)
-        co_return PrimaryChanges();
-      co_return Err(std::move(opened).error());
-    }
+    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
     directory::Transaction& tx = *attempt.tx;
     Call& call = attempt.call.emplace(tx, env);
     call.caller_ = exchange.caller;
@@ -494,18 +445,14 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     }
     if (!keeps_changes || !tx.has_changes()) co_return answer;
     if (tx.changes_directory() && !exchange.new_pool_keys && !call.is_primary()) {
-      co_return Fail(ErrorCode::kOperationNotEnabledException,
-                     fmt::format("{} would change user pool {}, whose primary Region is {}.", exchange.operation->name,
-                                 exchange.pool.value(), replication::LeaderOf(call.role()).value()));
+      co_return RefuseHere(exchange, call.role(), "it would change what only the primary Region may change.");
     }
 
     // While the primary is changing, or is not sure that it is one, changes wait here, bounded, and are planned again.
     replication::WriteGate* const gate = services_.write_gate;
     if (gate != nullptr && tx.changes_directory() && !exchange.new_pool_keys && !gate->IsOpen(exchange.pool)) {
       if (exchange.waited) co_return PrimaryChanges();
-      exchange.waited = true;
-      co_await http::AwaitCallback<bool>(
-          [&](auto done) { gate->Await(exchange.pool, [done]() mutable { done(true); }); });
+      co_await AwaitWriteGate(exchange);
       continue;
     }
 
@@ -544,24 +491,6 @@ ApiResult<void> Pipeline::CheckSignedIn(Call& call, const Exchange& exchange) {
                                            .origin_jti = (*claims)->origin_jti,
                                            .access_token_jti = (*claims)->jti};
   return {};
-}
-
-asio::awaitable<ApiResult<std::string>> Pipeline::Forward(Exchange& exchange) {
-  const auto& request = exchange.request->As<model::cognito::UpdateUserPoolReplicaRequest>();
-  const bool active = request.Status == model::cognito::UpdateReplicaStatusType::kActive;
-  const auto forwarded = co_await http::AwaitCallback<ApiResult<void>>([&](auto done) {
-    services_.forward_member_state(exchange.pool, Region(request.RegionName),
-                                   active ? replication::pb::ACTIVE : replication::pb::INACTIVE, std::move(done));
-  });
-  if (!forwarded) co_return Err(forwarded.error());
-  model::cognito::UpdateUserPoolReplicaResponse response;
-  response.UserPoolReplica = {
-      .RegionName = request.RegionName,
-      .Status = active ? model::cognito::ReplicaStatusType::kActive : model::cognito::ReplicaStatusType::kInactive,
-      .Role = model::cognito::ReplicaRoleType::kSecondary,
-      .UserPoolArn = fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", request.RegionName, services_.region.account,
-                                 exchange.pool.value())};
-  co_return wire::Serialise(*exchange.operation->output, &response);
 }
 
 PoolCatalog::Listing Pipeline::List(const std::optional<PoolId>& after, std::size_t limit) {

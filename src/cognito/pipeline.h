@@ -6,6 +6,7 @@
 
 #include "cognito/services.h"
 #include "http/message.h"
+#include "replication/machine.h"
 
 namespace symbolon::cognito {
 
@@ -16,16 +17,23 @@ class Pipeline final : private PoolCatalog {
   // Answers one request: POST / with X-Amz-Target, of Cognito, of the key service or of Symbolon's own. Thread-safe.
   boost::asio::awaitable<http::Response> Handle(http::Request request);
 
+  // Answers a request about `pool` that another Region passed on; `request.received` is when it came there. It is
+  // verified as any other, and never passed on further. An error means that nothing was done: kNotPrimary, with the
+  // Region that this one takes for the primary, kNotMember, or kRefused for what is no such request.
+  boost::asio::awaitable<replication::ControlResult<http::Response>> HandleForwarded(Region from, PoolId pool,
+                                                                                     http::Request request);
+
   // How large the body of the operation that the head names may be.
   static std::size_t BodyLimitBytes(const http::Request& head);
 
  private:
   struct Exchange;
 
+  boost::asio::awaitable<http::Response> Answer(Exchange& exchange);
   boost::asio::awaitable<model::ApiResult<std::string>> Run(Exchange& exchange);
   model::ApiResult<void> Authenticate(Exchange& exchange);
   model::ApiResult<void> FindPool(Exchange& exchange);
-  model::ApiResult<void> CheckPlace(const Exchange& exchange, const replication::pb::RoleRecord& role) const;
+  model::ApiResult<void> CheckPlace(Exchange& exchange, const replication::pb::RoleRecord& role) const;
   boost::asio::awaitable<model::ApiResult<void>> Prepare(Exchange& exchange);
   boost::asio::awaitable<model::ApiResult<void>> Promote(Exchange& exchange);
   model::ApiResult<void> PrepareNewPool(Exchange& exchange);
@@ -35,13 +43,28 @@ class Pipeline final : private PoolCatalog {
   boost::asio::awaitable<model::ApiResult<std::string>> PlanAndCommit(Exchange& exchange);
   // The access token's user exists, may sign in and has not signed out.
   model::ApiResult<void> CheckSignedIn(Call& call, const Exchange& exchange);
-  boost::asio::awaitable<model::ApiResult<std::string>> Forward(Exchange& exchange);
+
+  // ---- what is another Region's to do (pipeline_forwarding.cc) ----
+  // Notes who is the primary, for Redirect, and answers the refusal of a Region that passes nothing on.
+  tl::unexpected<model::ApiError> RefuseHere(Exchange& exchange, const replication::pb::RoleRecord& role,
+                                             std::string_view why) const;
+  model::ApiError NotAvailableHere(const Exchange& exchange, const replication::pb::RoleRecord& role,
+                                   std::string_view why) const;
+  // Whether the Region that passed the request on takes part in the pool.
+  static model::ApiResult<void> CheckSender(Exchange& exchange, const replication::pb::RoleRecord* role);
+  // What becomes of a request that Run refused because it is the primary's to do.
+  boost::asio::awaitable<model::ApiResult<std::string>> Redirect(Exchange& exchange, model::ApiError refusal);
+  // nullopt: this Region is the primary by now.
+  boost::asio::awaitable<std::optional<model::ApiResult<std::string>>> PassOn(Exchange& exchange, const Region& primary,
+                                                                              const model::ApiError& refusal);
+  boost::asio::awaitable<model::ApiResult<std::string>> TakeAnswer(Exchange& exchange,
+                                                                   const replication::Forwarded& forwarded);
+  boost::asio::awaitable<void> AwaitWriteGate(Exchange& exchange);
 
   struct Attempt;
   // Whether the pool is here for others than replication.
   bool Exists(const replication::pb::RoleRecord& role) const;
   static model::ApiError Missing(const Exchange& exchange);
-  bool IsPrimary(const replication::pb::RoleRecord& role) const;
   model::ApiResult<void> Open(Exchange& exchange, Attempt& attempt);
   Listing List(const std::optional<PoolId>& after, std::size_t limit) override;
 

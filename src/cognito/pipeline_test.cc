@@ -279,26 +279,5 @@ TEST_F(PipelineTest, PoolThatIsLeavingIsNotThereAnyMore) {
   EXPECT_EQ(here_.Call("ListUserPools", {{"MaxResults", 60}}).at("/UserPools").as_array().size(), 1u);
 }
 
-TEST_F(PipelineTest, SecondaryPassesAMembersStateOnToThePrimary) {
-  const PoolId pool = CreateReplicated(replication::pb::INACTIVE);
-  const object request{{"UserPoolId", pool.value()}, {"RegionName", kSecondary}, {"Status", "ACTIVE"}};
-  there_.forward_member_state = [&](const PoolId& asked, const Region& member, replication::pb::MemberState state,
-                                    auto done) {
-    EXPECT_EQ(asked, pool);
-    EXPECT_EQ(member, Region(kSecondary));
-    EXPECT_EQ(state, replication::pb::ACTIVE);
-    done({});
-  };
-  const auto answer = there_.Call("UpdateUserPoolReplica", request);
-  EXPECT_EQ(answer.error(), "");
-  EXPECT_EQ(answer.text("/UserPoolReplica/Status"), "ACTIVE");
-  EXPECT_EQ(answer.text("/UserPoolReplica/UserPoolArn"),
-            "arn:aws:cognito-idp:us-east-1:000000000000:userpool/" + pool.value());
-  there_.forward_member_state = [](auto, auto, auto, auto done) {
-    done(model::Fail(model::ErrorCode::kServiceUnavailableException, "The primary Region does not answer."));
-  };
-  EXPECT_EQ(there_.Call("UpdateUserPoolReplica", request).status, 503);
-}
-
 }  // namespace
 }  // namespace symbolon::cognito

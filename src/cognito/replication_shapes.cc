@@ -114,6 +114,7 @@ own::DescribeReplicationResponse DescribeReplicationOf(const replication::Replic
   shown.Durability = DescribeDurability(status.durability);
   if (is_primary && status.durability.mode != replication::pb::ASYNC)
     shown.Durability->OutOfReach = status.out_of_reach;
+  shown.ForwardsWrites = status.forwards_writes;
   if (!is_primary) DescribeSecondary(status, here, shown.Members);
   for (const replication::MemberStatus& member : status.members) {
     shown.Members.push_back(DescribeMember(status.pool, member));

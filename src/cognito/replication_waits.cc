@@ -57,6 +57,17 @@ std::string DescribeLag(const Services& services, const replication::PoolPositio
 
 }  // namespace
 
+asio::awaitable<Passage> AwaitPassage(const Services& services, const replication::PoolPosition& wanted,
+                                      std::chrono::milliseconds limit) {
+  Passage passage = replication::FindPassage(services.store, wanted);
+  if (passage == Passage::kAhead && services.positions != nullptr) {
+    const auto until = services.clock.SinceBoot() + limit;
+    passage = co_await http::AwaitCallback<Passage>(
+        [&](auto done) { services.positions->Await(wanted, until, std::move(done)); });
+  }
+  co_return passage;
+}
+
 asio::awaitable<ApiResult<void>> AwaitPosition(const Services& services, const http::Request& request) {
   const auto text = request.headers.Find(replication::kPositionHeader);
   if (!text) co_return ApiResult<void>();
@@ -65,13 +76,7 @@ asio::awaitable<ApiResult<void>> AwaitPosition(const Services& services, const h
     co_return Fail(ErrorCode::kInvalidParameterException,
                    fmt::format("{} is not a position.", replication::kPositionHeader));
   }
-  Passage passage = replication::FindPassage(services.store, *wanted);
-  if (passage == Passage::kAhead && services.positions != nullptr) {
-    const auto until = services.clock.SinceBoot() + services.position_wait;
-    passage = co_await http::AwaitCallback<Passage>(
-        [&](auto done) { services.positions->Await(*wanted, until, std::move(done)); });
-  }
-  switch (passage) {
+  switch (co_await AwaitPassage(services, *wanted, services.position_wait)) {
     case Passage::kPassed:
       co_return ApiResult<void>();
     case Passage::kSetAside:

@@ -7,8 +7,14 @@
 #include "http/message.h"
 #include "model/api_error.h"
 #include "replication/durable_commits.h"
+#include "replication/position.h"
 
 namespace symbolon::cognito {
+
+// Waits until this Region has come past the position, or never will, or `limit` is over.
+boost::asio::awaitable<replication::Passage> AwaitPassage(const Services& services,
+                                                          const replication::PoolPosition& wanted,
+                                                          std::chrono::milliseconds limit);
 
 // Waits, bounded by `services.position_wait`, until this Region has come past the position in the request's
 // x-symbolon-position, if there is one. ReplicaBehindException: it has not, try again; WriteSetAsideException: it never

@@ -21,6 +21,7 @@
 #include "model/api_error.h"
 #include "model/operations.h"
 #include "replication/durable_commits.h"
+#include "replication/forwarding.h"
 #include "replication/position_gate.h"
 #include "replication/write_gate.h"
 #include "storage/store.h"
@@ -35,11 +36,14 @@ class Observer {
   // `outcome`: "ok", or the error's name.
   virtual void OnRequest(const model::OperationFacts& operation, std::string_view outcome,
                          std::chrono::nanoseconds duration, std::size_t unknown_members) = 0;
+  // A request was passed on to the pool's primary, or was to be.
+  virtual void OnForwarded(replication::ForwardOutcome outcome) = 0;
 };
 
-// Asks the pool's primary to change a member's state. The callback may run on any thread.
-using ForwardMemberState = std::function<void(PoolId pool, Region member, replication::pb::MemberState state,
-                                              std::function<void(model::ApiResult<void>)> done)>;
+// Passes a client's request (cognito/forwarded.h) on to `primary`, which this Region takes for the pool's primary
+// (replication/forwarding.h). The callback may run on any thread.
+using ForwardRequest = std::function<void(const PoolId& pool, const Region& primary, Bytes request,
+                                          std::function<void(replication::Forwarded)> done)>;
 
 // Makes a Region the pool's primary: `force` (this Region) or planned (any). The callback may run on any thread.
 struct PromotionRequest {
@@ -69,7 +73,6 @@ struct Services {
   Clock& clock;
   Random& random;
   Observer& observer;
-  ForwardMemberState forward_member_state;
   KeyServiceCall call_key_service;
   ReplicationStatusOf replication_status;
   // By which every change is committed.
@@ -81,6 +84,9 @@ struct Services {
   Promote promote;
   replication::WriteGate* write_gate = nullptr;
   const replication::SuffixFolder* suffixes = nullptr;
+  ForwardRequest forward;
+  // Whether what only the primary may do is passed on to it instead of being refused.
+  bool forward_writes = false;
 };
 
 }  // namespace symbolon::cognito

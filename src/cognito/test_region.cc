@@ -69,13 +69,15 @@ class ApiRegion::Observed final : public Observer {
     region_.outcomes[std::string(operation.name)] = outcome;
     region_.last_unknown_members = unknown_members;
   }
+  void OnForwarded(replication::ForwardOutcome outcome) override { region_.forwarded.push_back(outcome); }
 
  private:
   ApiRegion& region_;
 };
 
-ApiRegion::ApiRegion(std::string_view name, Clock& clock)
+ApiRegion::ApiRegion(std::string_view name, Clock& clock, bool forward_writes)
     : clock_(clock),
+      forward_writes_(forward_writes),
       settings_(SettingsOf(name)),
       store_(name, clock),
       access_keys_(std::make_unique<OneKey>()),
@@ -101,6 +103,7 @@ ApiRegion::ApiRegion(std::string_view name, Clock& clock)
   SYMBOLON_CHECK(routes);
   routes_ = *std::move(routes);
   records_.Follow(store_.store());
+  write_gate_.Open();
   pipeline_.emplace(services());
 }
 
@@ -118,14 +121,18 @@ Services ApiRegion::services() {
           .clock = clock_,
           .random = store_.random(),
           .observer = *observer_,
-          .forward_member_state = [this](PoolId pool, Region member, replication::pb::MemberState state,
-                                         auto done) { forward_member_state(pool, member, state, std::move(done)); },
           .call_key_service = [this](const auto& operation,
                                      const auto& request) { return call_key_service(operation, request); },
           .replication_status = {},
           .commits = commits_,
           .positions = &positions_,
-          .position_wait = std::chrono::seconds(2)};
+          .position_wait = std::chrono::seconds(2),
+          .promote = {},
+          .write_gate = &write_gate_,
+          .suffixes = nullptr,
+          .forward = [this](const PoolId& pool, const Region& primary, Bytes request,
+                            auto done) { forward(pool, primary, std::move(request), std::move(done)); },
+          .forward_writes = forward_writes_};
 }
 
 http::Request ApiRegion::Request(std::string_view operation, std::string_view body) const {
@@ -135,6 +142,19 @@ http::Request ApiRegion::Request(std::string_view operation, std::string_view bo
           .target = "/",
           .headers = {{"Host", "api.test"}, {"Content-Type", "application/x-amz-json-1.1"}, {"X-Amz-Target", target}},
           .body = Bytes(body)};
+}
+
+replication::ControlResult<http::Response> ApiRegion::TakeForwarded(const Region& from, const PoolId& pool,
+                                                                    http::Request request) {
+  asio::io_context context;
+  std::optional<replication::ControlResult<http::Response>> answer;
+  asio::co_spawn(context, pipeline_->HandleForwarded(from, pool, std::move(request)),
+                 [&answer](const std::exception_ptr& failure, replication::ControlResult<http::Response> result) {
+                   ASSERT_FALSE(failure);
+                   answer = std::move(result);
+                 });
+  context.run();
+  return *std::move(answer);
 }
 
 std::vector<ApiRegion::Answer> ApiRegion::SendTogether(std::vector<http::Request> requests) {
@@ -206,12 +226,18 @@ void ApiRegion::CopyPool(ApiRegion& other, const PoolId& pool) {
 }
 
 void ApiRegion::SetMemberState(const PoolId& pool, std::string_view member, replication::pb::MemberState state) {
+  ChangeRole(pool, [&](replication::pb::RoleRecord& role) {
+    for (replication::pb::Member& known : *role.mutable_members()) {
+      if (known.region() == member) known.set_state(state);
+    }
+  });
+}
+
+void ApiRegion::ChangeRole(const PoolId& pool, const std::function<void(replication::pb::RoleRecord&)>& change) {
   store_.Change(pool, [&](directory::Transaction& tx) {
     auto role = replication::ParseRole(tx.GetClear(directory::RecordType::kRole, "").value_or(""));
     SYMBOLON_CHECK(role);
-    for (replication::pb::Member& known : *role->mutable_members()) {
-      if (known.region() == member) known.set_state(state);
-    }
+    change(*role);
     tx.PutClear(directory::RecordType::kRole, "", replication::SerializeRole(*role));
   });
 }

@@ -22,7 +22,7 @@ namespace symbolon::cognito {
 class ApiRegion {
  public:
   // "eu-central-1" or "us-east-1": they know of each other.
-  ApiRegion(std::string_view name, Clock& clock);
+  ApiRegion(std::string_view name, Clock& clock, bool forward_writes = false);
 
   struct Answer {
     int status = 0;
@@ -49,6 +49,9 @@ class ApiRegion {
   http::Request Request(std::string_view operation, std::string_view body) const;
   void Sign(http::Request& request) const { signer_.Sign(request, clock_.Now()); }
   Answer Send(http::Request request) { return SendTogether({std::move(request)}).front(); }
+  // As the node would take it from another Region.
+  replication::ControlResult<http::Response> TakeForwarded(const Region& from, const PoolId& pool,
+                                                           http::Request request);
   std::vector<Answer> SendTogether(std::vector<http::Request> requests);
 
   // A pool of default settings, and a client of it; `settings` come on top.
@@ -61,12 +64,14 @@ class ApiRegion {
   void CopyPool(ApiRegion& other, const PoolId& pool);
   // The state of a member in the pool's role record here, as replication would change it.
   void SetMemberState(const PoolId& pool, std::string_view member, replication::pb::MemberState state);
+  void ChangeRole(const PoolId& pool, const std::function<void(replication::pb::RoleRecord&)>& change);
 
   Services services();
   directory::TestStore& store() { return store_; }
   // As the replication machine would drive them.
   replication::DurabilityGate& durability() { return durability_; }
   replication::PositionGate& positions() { return positions_; }
+  replication::WriteGate& write_gate() { return write_gate_; }
   keys::local::LocalKeyProvider& key_service() { return *key_service_; }
   keys::Keyring& keyring() { return *keyring_; }
   const directory::RegionSettings& settings() const { return settings_; }
@@ -74,7 +79,8 @@ class ApiRegion {
   // What was observed last, of each operation.
   std::map<std::string, std::string, std::less<>> outcomes;
   std::size_t last_unknown_members = 0;
-  ForwardMemberState forward_member_state;
+  ForwardRequest forward;
+  std::vector<replication::ForwardOutcome> forwarded;
   KeyServiceCall call_key_service;
 
  private:
@@ -82,11 +88,13 @@ class ApiRegion {
   class Observed;
 
   Clock& clock_;
+  const bool forward_writes_;
   directory::RegionSettings settings_;
   directory::TestStore store_;
   replication::DurabilityGate durability_{std::chrono::seconds(2)};
   replication::DurableCommits commits_{store_.store(), &durability_};
   replication::PositionGate positions_{store_.store()};
+  replication::WriteGate write_gate_{std::chrono::seconds(4)};
   TemporaryDirectory directory_;
   std::unique_ptr<keys::local::LocalKeyProvider> key_service_;
   std::optional<keys::Keyring> keyring_;

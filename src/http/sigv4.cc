@@ -258,6 +258,12 @@ SigV4Verifier::SigV4Verifier(std::vector<std::string> regions, const AccessKeys&
 
 Result<SigV4Caller, SigV4Error> SigV4Verifier::Verify(const Request& request,
                                                       std::span<const std::string_view> services) const {
+  return VerifyAt(request, services, clock_.Now());
+}
+
+Result<SigV4Caller, SigV4Error> SigV4Verifier::VerifyAt(const Request& request,
+                                                        std::span<const std::string_view> services,
+                                                        Timestamp arrived) const {
   // 1. What is claimed?
   SYMBOLON_TRY(Authorization authorization, Authorization::Parse(request.headers));
   SYMBOLON_TRY(const SigningTime signing_time, FindSigningTime(request.headers));
@@ -265,7 +271,7 @@ Result<SigV4Caller, SigV4Error> SigV4Verifier::Verify(const Request& request,
 
   // 2. Is it for here and now?
   SYMBOLON_TRY_VOID(authorization.CheckScope(signed_at, regions_, services));
-  SYMBOLON_TRY_VOID(CheckWindow(signing_time.time, clock_.Now()));
+  SYMBOLON_TRY_VOID(CheckWindow(signing_time.time, arrived));
   SYMBOLON_TRY_VOID(authorization.CheckSignedHeaders(request.headers, signing_time.header));
 
   // 3. By whom?

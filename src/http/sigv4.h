@@ -62,6 +62,9 @@ class SigV4Verifier {
   // Requires Host, the date and, where present, X-Amz-Target and X-Amz-Content-Sha256's agreement with the body;
   // accepts a scope of any of `services`.
   Result<SigV4Caller, SigV4Error> Verify(const Request& request, std::span<const std::string_view> services) const;
+  // The same for a request that came at `arrived`: the age of its signature is that which it had then.
+  Result<SigV4Caller, SigV4Error> VerifyAt(const Request& request, std::span<const std::string_view> services,
+                                           Timestamp arrived) const;
 
  private:
   struct Authorization;

@@ -16,6 +16,11 @@ class Api {
   Api(cognito::Services cognito, oauth::Endpoints::Services oauth) : pipeline_(std::move(cognito)), endpoints_(oauth) {}
 
   boost::asio::awaitable<http::Response> Handle(http::Request request);
+  // Pipeline::HandleForwarded.
+  boost::asio::awaitable<replication::ControlResult<http::Response>> HandleForwarded(Region from, PoolId pool,
+                                                                                     http::Request request) {
+    return pipeline_.HandleForwarded(std::move(from), std::move(pool), std::move(request));
+  }
   static std::size_t BodyLimitBytes(const http::Request& head) { return cognito::Pipeline::BodyLimitBytes(head); }
 
  private:

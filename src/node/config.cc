@@ -171,6 +171,8 @@ class ConfigParser {
       replication.listen = ReadListen(table, "listen");
       replication.position_wait = std::chrono::milliseconds(table.Number("position_wait_ms", 2000, 0, 30'000));
       replication.durability_wait = std::chrono::milliseconds(table.Number("durability_wait_ms", 2000, 100, 30'000));
+      replication.forward_writes = table.Flag("forward_writes", false);
+      replication.forward_timeout = std::chrono::milliseconds(table.Number("forward_timeout_ms", 10'000, 100, 60'000));
       const auto number = [&](std::string_view key, std::uint64_t otherwise, std::int64_t least, std::int64_t most) {
         return static_cast<std::uint64_t>(table.Number(key, static_cast<std::int64_t>(otherwise), least, most));
       };

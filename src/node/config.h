@@ -48,6 +48,10 @@ struct ReplicationConfig {
   std::chrono::milliseconds position_wait{2000};
   // So long a write waits for what its pool's durability asks.
   std::chrono::milliseconds durability_wait{2000};
+  // Whether what only a pool's primary may do is passed on to it instead of being refused, and how long its answer is
+  // waited for.
+  bool forward_writes = false;
+  std::chrono::milliseconds forward_timeout{10'000};
   // At this pace pools are copied to new replicas; 0: as fast as it goes.
   std::uint64_t copy_mib_per_second = 32;
   // So much of a pool's log is kept for replicas that lag.

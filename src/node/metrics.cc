@@ -79,7 +79,16 @@ class Metrics::Impl {
                      .Name("symbolon_commits_total")
                      .Help("Durable commits of the store")
                      .Register(registry_)
-                     .Add({})) {}
+                     .Add({})) {
+    auto& forwarded = prometheus::BuildCounter()
+                          .Name("symbolon_forwarded_requests_total")
+                          .Help("Requests that were passed on to their pool's primary, by what came of it")
+                          .Register(registry_);
+    for (const replication::ForwardOutcome outcome : replication::kForwardOutcomes) {
+      const std::string name(replication::ForwardOutcomeName(outcome));
+      forwarded_.emplace(outcome, &forwarded.Add({{"outcome", name}}));
+    }
+  }
 
   void CountRequest(std::string_view operation, std::string_view outcome, std::chrono::nanoseconds duration,
                     std::size_t unknown_members) {
@@ -90,6 +99,7 @@ class Metrics::Impl {
   }
 
   void CountCommit() { commits_.Increment(); }
+  void CountForwarded(replication::ForwardOutcome outcome) { forwarded_.at(outcome)->Increment(); }
 
   void AddSource(Source source) { sources_.push_back(std::move(source)); }
   void SetHttpCounters(const http::ServerCounters& counters) { http_ = &counters; }
@@ -303,6 +313,7 @@ class Metrics::Impl {
   prometheus::Family<prometheus::Histogram>& durations_;
   prometheus::Family<prometheus::Counter>& unknown_members_;
   prometheus::Counter& commits_;
+  std::map<replication::ForwardOutcome, prometheus::Counter*> forwarded_;
 
   // Looking a metric up in its families costs more than many a request.
   std::shared_mutex mutex_;
@@ -320,6 +331,7 @@ void Metrics::CountRequest(std::string_view operation, std::string_view outcome,
   impl_->CountRequest(operation, outcome, duration, unknown_members);
 }
 void Metrics::CountCommit() { impl_->CountCommit(); }
+void Metrics::CountForwarded(replication::ForwardOutcome outcome) { impl_->CountForwarded(outcome); }
 void Metrics::AddSource(Source source) { impl_->AddSource(std::move(source)); }
 void Metrics::SetHttpCounters(const http::ServerCounters& counters) { impl_->SetHttpCounters(counters); }
 std::string Metrics::Text() const { return impl_->Text(); }

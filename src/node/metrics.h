@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "http/server.h"
+#include "replication/forwarding.h"
 #include "replication/status.h"
 
 namespace symbolon::node {
@@ -32,6 +33,9 @@ class Metrics {
                     std::size_t unknown_members);
   // A durable commit of the store.
   void CountCommit();
+
+  // A request that was passed on to its pool's primary, or was to be.
+  void CountForwarded(replication::ForwardOutcome outcome);
 
   // What is read when somebody looks.
   struct Readings {

@@ -67,6 +67,7 @@ class Node::Parts {
     // 3. What makes an identity service of it.
     SYMBOLON_TRY(service_, Service::Open(config_, *store_, metrics_, clock_, random_));
     pages_.Add("/replication", [this](const http::Request&) { return JsonPage(service_->ReplicationJson()); });
+    pages_.Add("/domains", [this](const http::Request&) { return service_->Domains(); });
     if (config_.outbox) {
       pages_.AddForLoopback("/outbox", [this](const http::Request& request) { return service_->Outbox(request); });
     }

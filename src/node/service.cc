@@ -23,6 +23,8 @@
 #include "model/own_tables.h"
 #include "node/access_keys.h"
 #include "node/api.h"
+#include "node/domains_page.h"
+#include "node/forwarded_requests.h"
 #include "node/housekeeping.h"
 #include "node/key_link.h"
 #include "node/operations.h"
@@ -85,22 +87,6 @@ model::ApiError TranslatePromotion(const replication::ControlError& error, const
   return {model::ErrorCode::kInternalErrorException, "Something went wrong."};
 }
 
-model::ApiError Translate(const replication::ControlError& error) {
-  using Code = replication::ControlErrorCode;
-  switch (error.code) {
-    case Code::kNotMember:
-      return {model::ErrorCode::kResourceNotFoundException, "The user pool has no such replica."};
-    case Code::kWrongState:
-      return {model::ErrorCode::kInvalidParameterException, "The replica's state does not allow this."};
-    case Code::kNotPrimary:
-    case Code::kRefused:
-    case Code::kUnavailable:
-      return {model::ErrorCode::kOperationNotEnabledException,
-              "The state of a replica is changed by the primary Region, which cannot be reached at present."};
-  }
-  return {model::ErrorCode::kInternalErrorException, "Something went wrong."};
-}
-
 Result<std::string, NodeError> ReadFile(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
@@ -120,6 +106,7 @@ class RequestMetrics final : public cognito::Observer {
                  std::size_t unknown_members) override {
     metrics_.CountRequest(operation.name, outcome, duration, unknown_members);
   }
+  void OnForwarded(replication::ForwardOutcome outcome) override { metrics_.CountForwarded(outcome); }
 
  private:
   Metrics& metrics_;
@@ -140,12 +127,18 @@ class Service::Parts {
         access_keys_(CloneKeys(config.access_keys)),
         signatures_(RegionNames(settings_), access_keys_, clock),
         rsa_keys_(kSpareRsaKeys),
-        blocking_(kBlockingThreads, kBlockingQueue) {
+        blocking_(kBlockingThreads, kBlockingQueue),
+        forwarded_(config.http.threads) {
     metrics.AddSource([this](Metrics::Readings& readings) {
       readings.signatures += signer_.signature_count();
       ReadReplication(readings);
     });
   }
+
+  // What requests of other Regions wait for must answer still.
+  ~Parts() { forwarded_.Close(); }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
 
   Result<void, NodeError> Open() {
     SYMBOLON_TRY_VOID(OpenKeys());
@@ -173,14 +166,12 @@ class Service::Parts {
             .clock = clock_,
             .random = random_,
             .observer = observer_,
-            .forward_member_state = [this](const PoolId& pool, const Region& member, replication::pb::MemberState state,
-                                           auto done) { ForwardMemberState(pool, member, state, std::move(done)); },
             .call_key_service =
                 [this](const model::OperationFacts& operation, const wire::Request& request) {
                   return kms_api::Serve(*key_calls_, operation, request);
                 },
-            .replication_status = replicator_ ? [this](const PoolId& pool) { return replicator_->Status(pool); }
-                                              : cognito::ReplicationStatusOf(),
+            .replication_status =
+                replicator_ ? [this](const PoolId& pool) { return StatusOf(pool); } : cognito::ReplicationStatusOf(),
             .commits = *commits_,
             .positions = positions,
             .position_wait = position_wait,
@@ -188,7 +179,11 @@ class Service::Parts {
                                             auto done) { Promote(request, std::move(done)); }
                                    : cognito::Promote(),
             .write_gate = replicator_ ? &replicator_->write_gate() : nullptr,
-            .suffixes = replicator_ ? &suffixes_ : nullptr},
+            .suffixes = replicator_ ? &suffixes_ : nullptr,
+            .forward = replicator_ ? [this](const PoolId& pool, const Region& primary, Bytes request,
+                                            auto done) { Forward(pool, primary, std::move(request), std::move(done)); }
+                                   : cognito::ForwardRequest(),
+            .forward_writes = config_.replication && config_.replication->forward_writes},
         oauth::Endpoints::Services{.store = store_,
                                    .keys = *keyring_,
                                    .routes = *routes_,
@@ -199,6 +194,9 @@ class Service::Parts {
                                    .random = random_,
                                    .positions = positions,
                                    .position_wait = position_wait});
+    forwarded_.Open([this](Region from, PoolId pool, http::Request request) {
+      return api_->HandleForwarded(std::move(from), std::move(pool), std::move(request));
+    });
     StartHousekeeping();
     return {};
   }
@@ -206,12 +204,20 @@ class Service::Parts {
   std::string Replication() {
     std::string json;
     if (replicator_) {
-      for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
+      for (replication::ReplicationStatus& status : replicator_->Statuses()) {
+        status.forwards_writes = config_.replication->forward_writes;
         const auto shown = cognito::DescribeReplicationOf(status, config_.region);
         json += (json.empty() ? "" : ",") + wire::Serialise(model::own::shapes::kDescribeReplicationResponse, &shown);
       }
     }
     return "{\"Pools\":[" + json + "]}";
+  }
+
+  http::Response Domains() const {
+    auto domains = DomainsJson(store_, config_.region);
+    if (domains) return JsonPage(*std::move(domains));
+    log::Error("the domains cannot be read: {}", domains.error().detail);
+    return JsonPage(R"({"message":"The domains cannot be read."})", 500);
   }
 
   boost::asio::awaitable<http::Response> HandleApi(http::Request request) { return api_->Handle(std::move(request)); }
@@ -293,6 +299,10 @@ class Service::Parts {
                           if (request.has_may_lead()) return MayLead(PoolId(request.may_lead()));
                           return AnswerKeyRequest(*provider_, from, request);
                         });
+    replicator_->ServeForwarded(
+        [this](const Region& from, replication::pb::ControlRequest::Forward request, auto answer) {
+          forwarded_.Answer(from, std::move(request), std::move(answer));
+        });
     if (auto started = replicator_->Start(); !started)
       return Err(NodeError{"[replication]: " + started.error().detail});
     return {};
@@ -312,6 +322,12 @@ class Service::Parts {
         fmt::format("Region {} cannot open the pool: {}", config_.region.value(), keys.error().message)});
   }
 
+  std::optional<replication::ReplicationStatus> StatusOf(const PoolId& pool) {
+    auto status = replicator_->Status(pool);
+    if (status) status->forwards_writes = config_.replication->forward_writes;
+    return status;
+  }
+
   void Promote(const cognito::PromotionRequest& request,
                std::function<void(model::ApiResult<replication::Promoted>)> done) {
     auto translated = [done = std::move(done),
@@ -326,15 +342,9 @@ class Service::Parts {
     }
   }
 
-  void ForwardMemberState(const PoolId& pool, const Region& member, replication::pb::MemberState state,
-                          std::function<void(model::ApiResult<void>)> done) {
-    // Only a Region of several can hold a secondary.
-    SYMBOLON_CHECK(replicator_.has_value());
-    replicator_->ForwardMemberState(pool, member, state,
-                                    [done = std::move(done)](const replication::ControlResult<void>& result) {
-                                      if (result) return done({});
-                                      done(Err(Translate(result.error())));
-                                    });
+  void Forward(const PoolId& pool, const Region& primary, Bytes request,
+               std::function<void(replication::Forwarded)> done) {
+    replicator_->Forward(pool, primary, std::move(request), config_.replication->forward_timeout, std::move(done));
   }
 
   void ReadReplication(Metrics::Readings& readings) {
@@ -442,6 +452,7 @@ class Service::Parts {
   std::optional<kms_api::Call> key_calls_;
   std::unique_ptr<directory::Routes> routes_;
   std::unique_ptr<storage::Subscription> key_notices_;
+  ForwardedRequests forwarded_;
   std::optional<replication::Replicator> replicator_;
   std::optional<replication::DurableCommits> commits_;
   std::optional<Api> api_;
@@ -463,6 +474,7 @@ boost::asio::awaitable<http::Response> Service::HandleApi(http::Request request)
 }
 std::size_t Service::ApiBodyLimitBytes(const http::Request& head) { return Api::BodyLimitBytes(head); }
 std::string Service::ReplicationJson() { return parts_->Replication(); }
+http::Response Service::Domains() const { return parts_->Domains(); }
 http::Response Service::Outbox(const http::Request& request) const { return parts_->Outbox(request); }
 
 }  // namespace symbolon::node

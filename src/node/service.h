@@ -29,6 +29,8 @@ class Service {
   static std::size_t ApiBodyLimitBytes(const http::Request& head);
   // What the operations port shows at /replication: {"Pools": [as DescribeReplication answers, ...]}.
   std::string ReplicationJson();
+  // GET /domains: node/domains_page.h.
+  http::Response Domains() const;
   // GET /outbox?pool=&username=&after= of the operations port.
   http::Response Outbox(const http::Request& request) const;
 

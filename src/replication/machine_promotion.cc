@@ -95,7 +95,8 @@ void Machine::Hear(const PoolId& id, const Region& region, const pb::Standing& s
 
 // ---- when writes are admitted ----
 
-void Machine::UpdateGate(const PoolId& id, const Pool& pool) { gate_.Set(id, !IsPrimary(pool) || Admits(pool)); }
+// Shut also for a Region that is about to be primary: it will do what it is asked when it has begun its epoch.
+void Machine::UpdateGate(const PoolId& id, const Pool& pool) { gate_.Set(id, !LeadsByRecord(pool) || Admits(pool)); }
 
 void Machine::BeginAdmission(const PoolId& id, Pool& pool, Instant now) {
   if (!LeadsByRecord(pool)) return;

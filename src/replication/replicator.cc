@@ -146,7 +146,9 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
         peers_(std::move(peers)),
         transport_(std::move(transport)),
         answer_key_request_(std::move(answer_key_request)),
-        machine_(store, random, peers_, options, *this, archive) {}
+        machine_(store, random, peers_, options, *this, archive) {
+    for (const Region& peer : peers_) forwards_under_way_.try_emplace(peer, 0);
+  }
 
   Result<void, TransportError> Start() {
     subscription_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
@@ -198,29 +200,14 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
 
   bool Post(std::move_only_function<void()> event) { return inbox_->Post(std::move(event)); }
 
-  void Forward(const PoolId& pool, const Region& member, pb::MemberState state,
-               std::function<void(ControlResult<void>)> done) {
-    const auto asker = std::make_shared<Asker<void>>(std::move(done));
-    Post([this, pool, member, state, asker] {
-      const auto status = machine_.Status(pool, Now());
-      const Region primary = status ? status->primary : Region();
-      if (primary == store_.region()) {
-        machine_.ProposeMemberState(primary, pool, member, state,
-                                    [asker](ControlResult<void> result) { asker->Answer(std::move(result)); });
-        return;
-      }
-      if (std::ranges::find(peers_, primary) == peers_.end()) {
-        return asker->Answer(Err(ControlError{ControlErrorCode::kUnavailable, "the pool's primary is not known"}));
-      }
-      pb::ControlRequest request;
-      request.mutable_propose_member_state()->set_pool(pool.value());
-      request.mutable_propose_member_state()->set_region(member.value());
-      request.mutable_propose_member_state()->set_state(state);
-      transport_->Control(primary, request, kControlTimeout,
-                          [asker, primary](const std::optional<pb::ControlAnswer>& answer) {
-                            asker->Answer(ResultOf(answer, primary).map([](const Bytes&) {}));
-                          });
-    });
+  void ServeForwarded(AnswerForwarded answer) { answer_forwarded_ = std::move(answer); }
+  void Forward(const PoolId& pool, const Region& primary, Bytes request, std::chrono::milliseconds timeout,
+               std::function<void(Forwarded)> done) {
+    auto passing = std::make_shared<Passing>(ForwardRoute(store_.region(), primary), std::move(done));
+    passing->request.mutable_forward()->set_pool(pool.value());
+    passing->request.mutable_forward()->set_request(std::move(request));
+    passing->until = std::chrono::steady_clock::now() + timeout;
+    Pass(passing);
   }
 
   void HandOver(const Region& from, const PoolId& pool, const Region& to,
@@ -313,6 +300,13 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
       return HandOver(from, PoolId(request.promote().pool()), Region(request.promote().to()),
                       [answer](const ControlResult<Promoted>& result) { answer(AnswerOf(PayloadOf(result))); });
     }
+    if (request.has_forward()) {
+      if (!answer_forwarded_) {
+        return answer(AnswerOf(Err(ControlError{ControlErrorCode::kRefused, "nobody answers requests here"})));
+      }
+      return answer_forwarded_(from, std::move(*request.mutable_forward()),
+                               [answer](const ControlResult<Bytes>& result) { answer(AnswerOf(result)); });
+    }
     if (!request.has_propose_member_state()) {
       if (key_requests_waiting_.fetch_add(1) >= kKeyRequestsWaitingMax) {
         --key_requests_waiting_;
@@ -354,6 +348,58 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
                             asker->Answer(Err(ControlError{ControlErrorCode::kRefused, may.error().detail}));
                           }
                         });
+  }
+
+  // A client's request on its way to the primary. Its end is told once, also when everything stops.
+  struct Passing {
+    Passing(ForwardRoute way, std::function<void(Forwarded)> told) : route(std::move(way)), done(std::move(told)) {}
+    Passing(const Passing&) = delete;
+    Passing& operator=(const Passing&) = delete;
+    ~Passing() {
+      if (done) done({.outcome = sent ? ForwardOutcome::kUnknown : ForwardOutcome::kNotReached, .detail = "stopping"});
+    }
+    void End(Forwarded end) { std::exchange(done, nullptr)(std::move(end)); }
+
+    ForwardRoute route;
+    pb::ControlRequest request;
+    std::chrono::steady_clock::time_point until;
+    bool sent = false;
+    std::function<void(Forwarded)> done;
+  };
+
+  // Sends it to the Region whose turn it is, if that is in reach: connected, and not silent for long.
+  void Pass(const std::shared_ptr<Passing>& passing) {
+    Post([this, passing] {
+      const Region& target = passing->route.target();
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(passing->until - std::chrono::steady_clock::now());
+      const auto under_way = forwards_under_way_.find(target);
+      if (under_way == forwards_under_way_.end() || !InReach(target) || left.count() <= 0) {
+        return OnPassed(passing, {.sent = false});
+      }
+      if (under_way->second.fetch_add(1) >= kForwardsMax) {
+        --under_way->second;
+        return passing->End({.outcome = ForwardOutcome::kBusy, .region = target});
+      }
+      passing->sent = true;
+      transport_->Control(target, passing->request, left,
+                          [this, passing, count = &under_way->second](std::optional<pb::ControlAnswer> answer) {
+                            --*count;
+                            OnPassed(passing, {.sent = true, .answer = std::move(answer)});
+                          });
+    });
+  }
+
+  void OnPassed(const std::shared_ptr<Passing>& passing, ForwardReply reply) {
+    if (auto end = passing->route.OnReply(std::move(reply))) return passing->End(*std::move(end));
+    passing->sent = false;
+    Pass(passing);
+  }
+
+  bool InReach(const Region& peer) {
+    const std::vector<PeerStatus> peers = machine_.Peers();
+    const auto found = std::ranges::find(peers, peer, &PeerStatus::region);
+    return found != peers.end() && found->dialled && transport_->IsReady(peer);
   }
 
   struct Link {
@@ -409,6 +455,9 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   const AnswerKeyRequest answer_key_request_;
   std::atomic<LinkId> next_accepted_link_ = 2;
   std::atomic<int> key_requests_waiting_ = 0;
+  AnswerForwarded answer_forwarded_;
+  // Of each peer; which these are does not change.
+  std::map<Region, std::atomic<int>> forwards_under_way_;
 
   // of the machine's thread
   Machine machine_;
@@ -458,9 +507,11 @@ ReplicationCounters Replicator::Counters() {
 DurabilityGate& Replicator::durability_gate() { return driver_->machine().durability_gate(); }
 PositionGate& Replicator::position_gate() { return driver_->machine().position_gate(); }
 
-void Replicator::ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
-                                    std::function<void(ControlResult<void>)> done) {
-  driver_->Forward(pool, member, state, std::move(done));
+void Replicator::ServeForwarded(AnswerForwarded answer) { driver_->ServeForwarded(std::move(answer)); }
+
+void Replicator::Forward(const PoolId& pool, const Region& primary, Bytes request, std::chrono::milliseconds timeout,
+                         std::function<void(Forwarded)> done) {
+  driver_->Forward(pool, primary, std::move(request), timeout, std::move(done));
 }
 
 WriteGate& Replicator::write_gate() { return driver_->machine().write_gate(); }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "replication/forwarding.h"
 #include "replication/machine.h"
 #include "replication/options.h"
 #include "replication/status.h"
@@ -24,6 +25,10 @@ class Replicator {
   // Answers get_transport_key, import_replica_key and may_lead of another Region. May block.
   using AnswerKeyRequest = std::function<ControlResult<Bytes>(const Region& from, const pb::ControlRequest& request)>;
 
+  // Answers a client's request that another Region passed on; `answer` is called once, on any thread. Does not block.
+  using AnswerForwarded = std::function<void(const Region& from, pb::ControlRequest::Forward request,
+                                             std::function<void(ControlResult<Bytes>)> answer)>;
+
   // What is referred to outlives the replicator. `peers`: the other Regions.
   Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
              std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request);
@@ -32,6 +37,8 @@ class Replicator {
   Replicator(const Replicator&) = delete;
   Replicator& operator=(const Replicator&) = delete;
 
+  // Before Start. Without it such requests are refused.
+  void ServeForwarded(AnswerForwarded answer);
   // Once.
   Result<void, TransportError> Start();
   // Ends links and threads; blocks until the work under way is done. The store must still be stepped. Idempotent.
@@ -47,9 +54,10 @@ class Replicator {
   DurabilityGate& durability_gate();
   PositionGate& position_gate();
 
-  // Has the pool's primary change a member's state, wherever the primary is. `done` runs on any thread.
-  void ForwardMemberState(const PoolId& pool, const Region& member, pb::MemberState state,
-                          std::function<void(ControlResult<void>)> done);
+  // Passes a client's request on to the pool's primary, for which `primary` is taken here. So many at a time go to each
+  // Region: kForwardsMax. `timeout` is for all of it. `done` runs on any thread.
+  void Forward(const PoolId& pool, const Region& primary, Bytes request, std::chrono::milliseconds timeout,
+               std::function<void(Forwarded)> done);
   // Where changes of directories wait while this Region must not make them. As long-lived as the replicator.
   WriteGate& write_gate();
   // Has the pool's primary, wherever it is, hand over to `to`, which must open the pool's keys. `done` runs on any

@@ -61,6 +61,8 @@ struct ReplicationStatus {
   std::optional<storage::pb::Head> head;
   // The primary's list.
   std::vector<MemberStatus> members;
+  // The node is set to pass changes on to the primary while this Region is secondary. Filled in by the node.
+  bool forwards_writes = false;
 
   // Of a secondary: whether it has the primary's stream, what it heard last, and why it has not ("" if it has).
   bool streaming = false;

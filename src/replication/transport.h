@@ -50,6 +50,8 @@ class Transport {
   // One at a time: the next after OnSent. Ignored for a link that is closed.
   virtual void Send(LinkId link, pb::Frame frame) = 0;
   virtual void Resume(LinkId link) = 0;
+  // Whether a connection to the peer stands, so that a call begun now would be sent. Tries to have one otherwise.
+  virtual bool IsReady(const Region& peer) = 0;
   // nullopt: not reached, or not answered in time.
   virtual void Control(const Region& peer, const pb::ControlRequest& request, std::chrono::milliseconds timeout,
                        std::function<void(std::optional<pb::ControlAnswer>)> done) = 0;

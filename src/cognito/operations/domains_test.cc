@@ -63,6 +63,94 @@ TEST_F(DomainsTest, CustomDomainKeepsItsCertificate) {
   EXPECT_NE(region_.Call("CreateUserPoolDomain", prefix).error(), "");
 }
 
+// A pool with a replica, and with this domain.
+class DomainRoutingTest : public DomainsTest {
+ protected:
+  DomainRoutingTest() {
+    const std::string key = region_.CreateSharedKey(other_);
+    pool_ = region_.CreatePool({{"KeyConfiguration", {{"KeyType", "CUSTOMER_MANAGED_KEY"}, {"KmsKeyArn", key}}}});
+    EXPECT_EQ(region_.Call("CreateUserPoolReplica", {{"UserPoolId", pool_.value()}, {"RegionName", kOther}}).error(),
+              "");
+    region_.SetMemberState(pool_, kOther, replication::pb::ACTIVE);
+  }
+  static boost::json::value To(const char* region, const char* check) {
+    return {{"Failover", {{"SecondaryRegion", region}, {"PrimaryRoute53HealthCheckId", check}}}};
+  }
+  ApiRegion::Answer Change(const char* operation, const std::optional<boost::json::value>& routing) {
+    object request = Request(pool_, "login");
+    if (routing) request["Routing"] = *routing;
+    return region_.Call(operation, request);
+  }
+  boost::json::value Described(ApiRegion& region) {
+    return region.Call("DescribeUserPoolDomain", {{"Domain", "login"}}).at("/DomainDescription/Routing");
+  }
+
+  static constexpr const char* kOther = "us-east-1";
+  ApiRegion other_{kOther, clock_};
+  PoolId pool_;
+};
+
+TEST_F(DomainRoutingTest, FailoverIsKeptShownEverywhereAndClearedWhenLeftOut) {
+  const auto failover = To(kOther, "abcdef11-2222-3333-4444-555555fedcba");
+  EXPECT_EQ(Change("CreateUserPoolDomain", failover).at("/Routing"), failover);
+  EXPECT_EQ(Described(region_), failover);
+  other_.CopyPool(region_, pool_);
+  EXPECT_EQ(Described(other_), failover);
+  const auto other_check = To(kOther, "primary-ready");
+  EXPECT_EQ(Change("UpdateUserPoolDomain", other_check).at("/Routing"), other_check);
+  EXPECT_EQ(Described(region_), other_check);
+  EXPECT_TRUE(Change("UpdateUserPoolDomain", std::nullopt).at("/Routing").is_null());
+  EXPECT_TRUE(Described(region_).is_null());
+  EXPECT_EQ(Change("UpdateUserPoolDomain", other_check).error(), "");
+  EXPECT_EQ(Change("UpdateUserPoolDomain", object()).error(), "");
+  EXPECT_TRUE(Described(region_).is_null());
+}
+
+TEST_F(DomainRoutingTest, FailoverThatCannotBeIsRefused) {
+  const auto refused = [&](const char* operation, const boost::json::value& routing) {
+    EXPECT_THAT(Change(operation, routing).error(), testing::StartsWith("InvalidParameterException: ")) << routing;
+  };
+  for (const char* operation : {"CreateUserPoolDomain", "UpdateUserPoolDomain"}) {
+    refused(operation, To("ap-south-1", "primary-ready"));
+    refused(operation, To("eu-central-1", "primary-ready"));
+    refused(operation, To(kOther, ""));
+    refused(operation, To(kOther, "two words"));
+    refused(operation, To(kOther, std::string(65, 'a').c_str()));
+    refused(operation, {{"Failover", {{"SecondaryRegion", kOther}}}});
+    refused(operation, {{"Failover", {{"PrimaryRoute53HealthCheckId", "primary-ready"}}}});
+    EXPECT_EQ(Change("CreateUserPoolDomain", std::nullopt).error().empty(),
+              operation == std::string("CreateUserPoolDomain"));
+  }
+}
+
+TEST_F(DomainRoutingTest, ReplicaToWhichADomainFailsOverIsNotRemoved) {
+  ASSERT_EQ(Change("CreateUserPoolDomain", To(kOther, "primary-ready")).error(), "");
+  region_.SetMemberState(pool_, kOther, replication::pb::INACTIVE);
+  const object replica{{"UserPoolId", pool_.value()}, {"RegionName", kOther}};
+  EXPECT_THAT(region_.Call("DeleteUserPoolReplica", replica).error(), testing::HasSubstr("login"));
+  ASSERT_EQ(Change("UpdateUserPoolDomain", std::nullopt).error(), "");
+  EXPECT_EQ(region_.Call("DeleteUserPoolReplica", replica).error(), "");
+}
+
+TEST_F(DomainsTest, OnlyADomainOfThePoolIsUpdated) {
+  ASSERT_EQ(Create(first_, "login"), "");
+  EXPECT_NE(region_.Call("UpdateUserPoolDomain", Request(second_, "login")).error(), "");
+  EXPECT_NE(region_.Call("UpdateUserPoolDomain", Request(first_, "other")).error(), "");
+  object request = Request(first_, "login");
+  EXPECT_EQ(region_.Call("UpdateUserPoolDomain", request).error(), "");
+  request["CustomDomainConfig"] = {{"CertificateArn", kCertificate}};
+  EXPECT_NE(region_.Call("UpdateUserPoolDomain", request).error(), "");
+  object custom = Request(second_, "auth.example.com");
+  custom["CustomDomainConfig"] = {{"CertificateArn", kCertificate}};
+  ASSERT_EQ(region_.Call("CreateUserPoolDomain", custom).error(), "");
+  const std::string renewed = std::string(kCertificate) + "2";
+  custom["CustomDomainConfig"] = {{"CertificateArn", renewed}};
+  EXPECT_EQ(region_.Call("UpdateUserPoolDomain", custom).text("/CloudFrontDomain"), "auth.example.com");
+  EXPECT_EQ(region_.Call("DescribeUserPoolDomain", {{"Domain", "auth.example.com"}})
+                .text("/DomainDescription/CustomDomainConfig/CertificateArn"),
+            renewed);
+}
+
 TEST_F(DomainsTest, NamesThatAreNoneAreRefused) {
   for (const char* name : {"", "-a", "a-", "A", "a_b", "a..b", ".a", "a.", "ä"})
     EXPECT_NE(Create(first_, name), "") << name;

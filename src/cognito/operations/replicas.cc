@@ -101,6 +101,15 @@ ApiResult<UpdateUserPoolReplicaResponse> UpdateUserPoolReplica(Call& call,
 ApiResult<DeleteUserPoolReplicaResponse> DeleteUserPoolReplica(Call& call,
                                                                const DeleteUserPoolReplicaRequest& request) {
   const Region region(request.RegionName);
+  const auto published = call.tx().Get<directory::PublicKind>("");
+  const auto domain = published && !published->domain().empty()
+                          ? call.tx().Get<directory::DomainKind>(published->domain())
+                          : std::nullopt;
+  if (domain && domain->failover().secondary_region() == request.RegionName) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                fmt::format("The domain {} fails over to Region {}: change its Routing first.", published->domain(),
+                            request.RegionName));
+  }
   const auto role = replication::BeginRemoval(call.role(), region);
   if (!role) return Refuse(role.error(), request.RegionName);
   Store(call, *role);

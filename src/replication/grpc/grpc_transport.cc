@@ -132,6 +132,7 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
     return found == links_.end() ? nullptr : found->second;
   }
 
+  bool IsReady(const Region& peer) { return ChannelTo(peer)->GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY; }
   void Ask(const Region& peer, const pb::ControlRequest& request, std::chrono::milliseconds timeout,
            std::function<void(std::optional<pb::ControlAnswer>)> done) {
     BuryTheDead();
@@ -279,6 +280,7 @@ void GrpcTransport::Send(LinkId link, pb::Frame frame) {
 void GrpcTransport::Resume(LinkId link) {
   if (const auto stream = impl_->Find(link)) stream->Resume();
 }
+bool GrpcTransport::IsReady(const Region& peer) { return impl_->IsReady(peer); }
 void GrpcTransport::Control(const Region& peer, const pb::ControlRequest& request, std::chrono::milliseconds timeout,
                             std::function<void(std::optional<pb::ControlAnswer>)> done) {
   impl_->Ask(peer, request, timeout, std::move(done));

@@ -36,6 +36,7 @@ class GrpcTransport final : public Transport {
   void Close(LinkId link) override;
   void Send(LinkId link, pb::Frame frame) override;
   void Resume(LinkId link) override;
+  bool IsReady(const Region& peer) override;
   void Control(const Region& peer, const pb::ControlRequest& request, std::chrono::milliseconds timeout,
                std::function<void(std::optional<pb::ControlAnswer>)> done) override;
 

@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
 #include <set>
@@ -101,6 +102,11 @@ class TestRegion {
           if (request.has_import_replica_key()) return Err(ControlError{ControlErrorCode::kRefused, "not that key"});
           return from.value() + " asks for " + request.get_transport_key();
         });
+    if (answer_forwarded_) {
+      replicator_->ServeForwarded([this](const Region& from, pb::ControlRequest::Forward request, auto answer) {
+        answer_forwarded_(from, std::move(request), std::move(answer));
+      });
+    }
     const auto started = replicator_->Start();
     ASSERT_TRUE(started) << started.error().detail;
   }
@@ -116,6 +122,13 @@ class TestRegion {
       transport_->SetPeerAddress(peer_, "127.0.0.1:" + std::to_string(other.transport_->port()));
     }
   }
+
+  static void Echo(const Region& from, const pb::ControlRequest::Forward& request,
+                   const std::function<void(ControlResult<Bytes>)>& answer) {
+    answer(from.value() + " asks about " + request.pool() + ": " + request.request());
+  }
+  // Not while requests are under way; nobody from the next start on.
+  void AnswerForwardedBy(Replicator::AnswerForwarded answer) { answer_forwarded_ = std::move(answer); }
 
   // Take effect with the next start.
   Options& options() { return options_; }
@@ -137,6 +150,7 @@ class TestRegion {
   TemporaryDirectory folder_;
   SuffixFolder suffixes_{folder_.path(), 2};
   GrpcTransport* transport_ = nullptr;
+  Replicator::AnswerForwarded answer_forwarded_ = Echo;
   std::unique_ptr<Replicator> replicator_;
 };
 
@@ -188,6 +202,22 @@ class ReplicatorTest : public testing::Test {
     fact.key = FactKeyOf(subject);
     fact.value.add_elements(element);
     ASSERT_TRUE(storage::SubmitAndWait(region.store(), std::move(commit)));
+  }
+
+  // From the secondary's side.
+  Forwarded ForwardOnce(const Bytes& request, std::chrono::milliseconds timeout = kPatience) {
+    std::promise<Forwarded> ended;
+    away_.replicator().Forward(kPool, kHome, request, timeout, [&](Forwarded end) { ended.set_value(std::move(end)); });
+    return ended.get_future().get();
+  }
+  // When the Regions are connected.
+  Forwarded Forward(const Bytes& request) {
+    Forwarded end;
+    EXPECT_TRUE(bell_.Await([&] {
+      end = ForwardOnce(request);
+      return end.outcome != ForwardOutcome::kNotReached && end.outcome != ForwardOutcome::kUnknown;
+    }));
+    return end;
   }
 
   static std::optional<pb::RoleRecord> RoleAt(TestRegion& region) {
@@ -328,36 +358,103 @@ TEST_F(ReplicatorTest, FactsAcceptedBeforeTheCopyAreThereWhenItEnds) {
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(ElementsAt(away_, "family" + std::to_string(i)).contains("revoked"));
 }
 
+// As nodes ask that are older than requests that are passed on whole.
 TEST_F(ReplicatorTest, SecondaryHasThePrimaryChangeItsState) {
   MakePool(3);
   AddAway();
   ASSERT_TRUE(AwaitState(pb::INACTIVE));
-  const auto forward = [&](pb::MemberState state) {
-    std::promise<ControlResult<void>> answered;
-    away_.replicator().ForwardMemberState(kPool, kAway, state,
-                                          [&](ControlResult<void> result) { answered.set_value(result); });
-    return answered.get_future().get();
+  const auto propose = [&](pb::MemberState state) {
+    pb::ControlRequest request;
+    request.mutable_propose_member_state()->set_pool(kPool.value());
+    request.mutable_propose_member_state()->set_region(kAway.value());
+    request.mutable_propose_member_state()->set_state(state);
+    return away_.replicator().Ask(kHome, request);
   };
-  ASSERT_TRUE(forward(pb::ACTIVE));
+  ASSERT_TRUE(propose(pb::ACTIVE));
   EXPECT_TRUE(AwaitState(pb::ACTIVE));
-  const auto refused = forward(pb::CREATING);
+  const auto refused = propose(pb::CREATING);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ControlErrorCode::kWrongState);
-  home_.Stop();
-  const auto unreached = forward(pb::INACTIVE);
-  ASSERT_FALSE(unreached);
-  EXPECT_EQ(unreached.error().code, ControlErrorCode::kUnavailable);
 }
 
-TEST_F(ReplicatorTest, PrimaryItselfChangesAMembersState) {
-  MakePool(3);
-  AddAway();
-  ASSERT_TRUE(AwaitState(pb::INACTIVE));
-  std::promise<ControlResult<void>> answered;
-  home_.replicator().ForwardMemberState(kPool, kAway, pb::ACTIVE,
-                                        [&](ControlResult<void> result) { answered.set_value(result); });
-  EXPECT_TRUE(answered.get_future().get());
-  EXPECT_TRUE(AwaitState(pb::ACTIVE));
+// ---- clients' requests that are passed on ----
+
+TEST_F(ReplicatorTest, RequestReachesThePrimarysHandlerAndItsAnswerComesBack) {
+  Forwarded end = Forward("request");
+  ASSERT_EQ(end.outcome, ForwardOutcome::kAnswered) << end.detail;
+  EXPECT_EQ(end.region, kHome);
+  EXPECT_EQ(end.answer, "us-east-1 asks about eu-central-1_Pool00001: request");
+}
+
+TEST_F(ReplicatorTest, RegionThatTakesNoRequest_IsARefusalThatDidNothing) {
+  home_.AnswerForwardedBy(
+      [](auto, auto, const auto& answer) { answer(Err(ControlError{ControlErrorCode::kNotMember, "not you"})); });
+  EXPECT_EQ(Forward("request").outcome, ForwardOutcome::kRefused);
+  home_.AnswerForwardedBy(
+      [](auto, auto, const auto& answer) { answer(Err(ControlError{ControlErrorCode::kNotPrimary, kAway.value()})); });
+  EXPECT_EQ(Forward("request").outcome, ForwardOutcome::kIsHere);
+  home_.AnswerForwardedBy(nullptr);
+  Restart(home_);
+  EXPECT_EQ(Forward("request").outcome, ForwardOutcome::kRefused);
+}
+
+TEST_F(ReplicatorTest, PrimaryThatIsGone_IsNotReached) {
+  ASSERT_EQ(Forward("request").outcome, ForwardOutcome::kAnswered);
+  home_.Stop();
+  // Until the broken connection has been noticed the outcome is not known.
+  ForwardOutcome outcome = ForwardOutcome::kAnswered;
+  ASSERT_TRUE(bell_.Await([&] { return (outcome = ForwardOnce("request").outcome) != ForwardOutcome::kUnknown; }));
+  EXPECT_EQ(outcome, ForwardOutcome::kNotReached);
+}
+
+TEST_F(ReplicatorTest, NoAnswerInTimeOrADroppedOne_IsAnUnknownOutcome) {
+  ASSERT_EQ(Forward("request").outcome, ForwardOutcome::kAnswered);
+  std::promise<std::function<void(ControlResult<Bytes>)>> late;
+  home_.AnswerForwardedBy([&](auto, auto, const auto& answer) { late.set_value(answer); });
+  EXPECT_EQ(ForwardOnce("request", std::chrono::milliseconds(50)).outcome, ForwardOutcome::kUnknown);
+  late.get_future().get()(Bytes("too late"));
+  home_.AnswerForwardedBy([](auto, auto, auto) {});
+  EXPECT_EQ(ForwardOnce("request").outcome, ForwardOutcome::kUnknown);
+}
+
+TEST_F(ReplicatorTest, SoManyUnderWay_TheNextIsNotSent) {
+  ASSERT_EQ(Forward("request").outcome, ForwardOutcome::kAnswered);
+  std::mutex mutex;
+  std::vector<std::function<void(ControlResult<Bytes>)>> held;
+  home_.AnswerForwardedBy([&](auto, auto, const auto& answer) {
+    const std::lock_guard lock(mutex);
+    held.push_back(answer);
+    bell_.Ring();
+  });
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < kForwardsMax; ++i) {
+    away_.replicator().Forward(kPool, kHome, "request", kPatience, [&](const Forwarded& end) {
+      EXPECT_EQ(end.outcome, ForwardOutcome::kAnswered);
+      ++answered;
+      bell_.Ring();
+    });
+  }
+  ASSERT_TRUE(bell_.Await([&] {
+    const std::lock_guard lock(mutex);
+    return held.size() == kForwardsMax;
+  }));
+  EXPECT_EQ(ForwardOnce("one more").outcome, ForwardOutcome::kBusy);
+  for (const auto& answer : held) answer(Bytes("yes"));
+  held.clear();
+  ASSERT_TRUE(bell_.Await([&] { return answered == kForwardsMax; }));
+  home_.AnswerForwardedBy(TestRegion::Echo);
+  EXPECT_EQ(ForwardOnce("request").outcome, ForwardOutcome::kAnswered);
+}
+
+TEST_F(ReplicatorTest, StopWhileARequestIsUnderWay_TellsItsEnd) {
+  ASSERT_EQ(Forward("request").outcome, ForwardOutcome::kAnswered);
+  std::promise<std::function<void(ControlResult<Bytes>)>> held;
+  home_.AnswerForwardedBy([&](auto, auto, const auto& answer) { held.set_value(answer); });
+  std::promise<Forwarded> ended;
+  away_.replicator().Forward(kPool, kHome, "request", kPatience, [&](const Forwarded& end) { ended.set_value(end); });
+  const auto answer = held.get_future().get();
+  away_.Stop();
+  EXPECT_EQ(ended.get_future().get().outcome, ForwardOutcome::kUnknown);
 }
 
 TEST_F(ReplicatorTest, KeyRequestsReachTheOtherRegionsHandler) {
