@@ -15,7 +15,7 @@ VALIDATION_ERROR = {
 WHO = ["iam", "access_token", "token_or_session", "refresh_token", "client_secret", "feedback_token", "nobody"]
 WHERE = ["primary", "any_replica", "active_replica", "regional_setting", "region_local"]
 # Members that the steps before a handler read, and that mean the same wherever they occur.
-WELL_KNOWN = ["UserPoolId", "ClientId", "AccessToken", "Username", "ResourceArn"]
+WELL_KNOWN = ["UserPoolId", "ClientId", "AccessToken", "Session", "Username", "ResourceArn"]
 MEMBERS_MAX = 64  # wire::kMembersMax
 SCALARS = {
     "string": "std::string",

@@ -10,6 +10,12 @@ namespace symbolon::auth {
 // Named as Cognito names its exceptions; each protocol maps them to its wire in one exhaustive switch.
 enum class AuthErrorCode {
   kAliasExists,
+  // A one-time code is wrong.
+  kCodeMismatch,
+  // The code that is to prove a new software token is wrong.
+  kEnableSoftwareTokenMfa,
+  // A one-time code was used before.
+  kExpiredCode,
   // The pool lacks what signing needs; the store's own failures are in Transaction::failure().
   kInternal,
   kInvalidParameter,
@@ -20,6 +26,8 @@ enum class AuthErrorCode {
   kPasswordResetRequired,
   kRefreshTokenReuse,
   kResourceNotFound,
+  // The pool has no MFA by software tokens, or the user no token.
+  kSoftwareTokenMfaNotFound,
   // The client's secret is missing or wrong, where the API tells that from kNotAuthorized.
   kUnauthorized,
   kUnsupportedOperation,

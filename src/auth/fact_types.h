@@ -8,7 +8,7 @@ namespace symbolon::auth {
 
 // Numbers are part of the stored format and of the link between Regions.
 enum class FactType : std::uint16_t {
-  // Of a token family or of what one came from (a session, an SRP block, a code):
+  // Of a token family or of what one came from (a session, an SRP block, a code, a TOTP step):
   //   maximum = 1: revoked; region_maximum[R] = 1: redeemed in Region R, and twice redeemed is revoked.
   kFamily = 1,
   // Of a family whose refresh tokens rotate: maximum = (generations redeemed) << 32 | time of the last, in seconds.

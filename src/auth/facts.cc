@@ -52,6 +52,11 @@ bool IsFamilyRevoked(directory::Transaction& tx, std::string_view family) {
   return fact && (fact->maximum() > 0 || fact->region_maximum_size() > 1);
 }
 
+bool WasBornTwice(directory::Transaction& tx, std::string_view family) {
+  const auto fact = Get(tx, FactType::kFamily, family);
+  return fact && fact->maximum() == 0 && fact->region_maximum_size() > 1;
+}
+
 void RevokeFamily(directory::Transaction& tx, std::string_view family, Timestamp until) {
   FactValue revoked;
   revoked.set_maximum(1);

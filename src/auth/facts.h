@@ -28,11 +28,14 @@ Bytes FactSubject(const directory::Transaction& tx, FactType type, BytesView abo
 
 // ---- token families and one-time things ----
 // A family is everything that came of one sign-in, named by a UUID (origin_jti). A sign-in that answers a one-time
-// thing (session, SRP block, code) takes over that thing's id, so one that two cut-off Regions both redeemed shows up
-// as one family with two births, and counts as revoked when they meet.
+// thing (session, SRP block, code, TOTP step) takes over that thing's id, so one that two cut-off Regions both redeemed
+// shows up as one family with two births, and counts as revoked when they meet.
 
 // Whether nobody may use the family's tokens any more.
 bool IsFamilyRevoked(directory::Transaction& tx, std::string_view family);
+// Whether it counts as revoked only because two Regions redeemed what it came of. That is forgotten like any use, so
+// whoever sees it in time revokes the family for as long as it lives.
+bool WasBornTwice(directory::Transaction& tx, std::string_view family);
 // `until`: when the last of its tokens expires.
 void RevokeFamily(directory::Transaction& tx, std::string_view family, Timestamp until);
 

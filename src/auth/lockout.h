@@ -25,7 +25,7 @@ struct FailedAttempts {
 FailedAttempts FailedAttemptsOf(directory::Transaction& tx, BytesView counting_key, Timestamp now);
 bool IsLockedOut(directory::Transaction& tx, BytesView counting_key, Timestamp now);
 void CountFailedAttempt(directory::Transaction& tx, const Region& region, BytesView counting_key, Timestamp now);
-// After a right password. Says nothing when there is nothing to forget.
+// After a complete sign-in. Says nothing when there is nothing to forget.
 void ForgetFailedAttempts(directory::Transaction& tx, const Region& region, BytesView counting_key, Timestamp now);
 
 }  // namespace symbolon::auth

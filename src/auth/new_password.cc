@@ -9,8 +9,8 @@
 #include "auth/attribute_access.h"
 #include "auth/attributes.h"
 #include "auth/codes.h"
+#include "auth/mfa.h"
 #include "auth/password.h"
-#include "auth/proven_user.h"
 #include "auth/session.h"
 
 namespace symbolon::auth {
@@ -132,7 +132,7 @@ AuthResult<SignInStep> AnswerNewPasswordRequired(const Context& context, const C
   if (!updated) {
     return Fail(AuthErrorCode::kAliasExists, "An account with the " + updated.error().attribute + " already exists.");
   }
-  return FinishSignIn(context, client, user, OneTime{.id = opened.id, .expires_at = opened.expires_at});
+  return RequireSecondFactor(context, client, user, OneTime{.id = opened.id, .expires_at = opened.expires_at});
 }
 
 }  // namespace symbolon::auth

@@ -3,6 +3,7 @@
 #include "auth/activity.h"
 #include "auth/disabling.h"
 #include "auth/lockout.h"
+#include "auth/mfa.h"
 #include "auth/new_password.h"
 #include "auth/password.h"
 
@@ -27,14 +28,15 @@ AuthResult<SignInStep> ContinueProven(const Context& context, const ClientRecord
     return Fail(AuthErrorCode::kNotAuthorized, "Temporary password has expired and must be reset by an administrator.");
   }
 
-  ForgetFailedAttempts(context.tx, context.region(), user.key, context.now());
-  if (status == directory::pb::CONFIRMED) return FinishSignIn(context, client, user, used);
+  if (status == directory::pb::CONFIRMED) return RequireSecondFactor(context, client, user, used);
   if (used) MarkUsed(context.tx, context.region(), used->id, used->expires_at);
   return RequireNewPassword(context, client, user);
 }
 
 AuthResult<SignInStep> FinishSignIn(const Context& context, const ClientRecord& client, const directory::User& user,
                                     const std::optional<OneTime>& used) {
+  // Only now: whoever knows the password alone must not win back the guesses at the second factor.
+  ForgetFailedAttempts(context.tx, context.region(), user.key, context.now());
   std::string family =
       used ? used->id : context.env.Once<std::string>("family", [&] { return NewUuid(context.env.random()); });
   const Grant grant = NewGrant(context, user, client, std::move(family));

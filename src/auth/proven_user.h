@@ -15,11 +15,12 @@ struct OneTime {
 };
 
 // Tokens, the next challenge, or why the user may not sign in (kNotAuthorized, kUserNotConfirmed,
-// kPasswordResetRequired). Failed attempts are forgotten and `used` is marked as used.
+// kPasswordResetRequired). `used` is marked as used.
 AuthResult<SignInStep> ContinueProven(const Context& context, const directory::pb::ClientRecord& client,
                                       const directory::User& user, const std::optional<OneTime>& used);
 
-// The last step: marks `used` as used and issues the first tokens of a family, which is named after it.
+// The last step: forgets failed attempts, marks `used` as used and issues the first tokens of a family, which is named
+// after it.
 AuthResult<SignInStep> FinishSignIn(const Context& context, const directory::pb::ClientRecord& client,
                                     const directory::User& user, const std::optional<OneTime>& used);
 

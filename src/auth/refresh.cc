@@ -20,12 +20,20 @@ struct LiveToken {
   directory::User user;
 };
 
+void Revoke(const Context& context, const pb::RefreshToken& token) {
+  RevokeFamily(context.tx, token.family(), FromMicros(token.ends_micros()) + kAccessTokenLifeMax);
+}
+
 // A token of this client whose user may still be signed in by it; rotation is not looked at.
 AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& client, std::string_view text) {
   auto token = OpenRefreshToken(context, client.client_id(), text);
   if (!token) return Invalid();
   if (FromMicros(token->ends_micros()) <= context.now()) {
     return Fail(AuthErrorCode::kNotAuthorized, "Refresh Token has expired");
+  }
+  if (WasBornTwice(context.tx, token->family())) {
+    Revoke(context, *token);
+    return FailKeepingChanges(AuthErrorCode::kNotAuthorized, "Refresh Token has been revoked");
   }
   auto user = directory::GetUser(context.tx, token->user_key());
   if (!user || user->record.sub() != token->sub() || !IsEnabled(context.tx, user->record) ||
@@ -35,10 +43,6 @@ AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& clien
     return Fail(AuthErrorCode::kNotAuthorized, "Refresh Token has been revoked");
   }
   return LiveToken{.token = *std::move(token), .user = *std::move(user)};
-}
-
-void Revoke(const Context& context, const pb::RefreshToken& token) {
-  RevokeFamily(context.tx, token.family(), FromMicros(token.ends_micros()) + kAccessTokenLifeMax);
 }
 
 // A generation that was redeemed before is good for a moment more if it was the last one: the client may not have

@@ -11,6 +11,22 @@ using directory::pb::ClientRecord;
 constexpr std::chrono::minutes kSessionValidityDefault{3};
 constexpr std::size_t kSessionBytesMax = 2'048;
 
+// A session as text: Base64url of the client's id, which ends with NUL, and what is sealed for that client.
+struct Parts {
+  std::string client_id;
+  Bytes sealed;
+};
+
+std::string Join(const Parts& parts) { return Base64UrlEncode(parts.client_id + '\0' + parts.sealed); }
+
+std::optional<Parts> Split(std::string_view text) {
+  if (text.size() > kSessionBytesMax) return std::nullopt;
+  const auto octets = Base64UrlDecode(text);
+  const std::size_t end = octets ? octets->find('\0') : Bytes::npos;
+  if (end == Bytes::npos) return std::nullopt;
+  return Parts{.client_id = octets->substr(0, end), .sealed = octets->substr(end + 1)};
+}
+
 }  // namespace
 
 std::chrono::minutes SessionValidity(const ClientRecord& client) {
@@ -29,17 +45,23 @@ std::string NewSession(const Context& context, const ClientRecord& client, const
   session.set_token_generation(user.record.token_generation());
   const SignOuts sign_outs = SignOutsOf(context.tx, user.key);
   session.mutable_sign_outs()->insert(sign_outs.begin(), sign_outs.end());
-  return Base64UrlEncode(context.tx.keys().SealToken(keys::TokenPurpose::kSession, client.client_id(),
-                                                     session.SerializeAsString(), context.env.random()));
+  return Join({.client_id = client.client_id(),
+               .sealed = context.tx.keys().SealToken(keys::TokenPurpose::kSession, client.client_id(),
+                                                     session.SerializeAsString(), context.env.random())});
+}
+
+std::optional<ClientId> ClientOfSession(std::string_view session) {
+  auto parts = Split(session);
+  if (!parts) return std::nullopt;
+  return ClientId(std::move(parts->client_id));
 }
 
 AuthResult<OpenedSession> OpenSession(const Context& context, const ClientRecord& client,
                                       const std::optional<std::string>& text, pb::Session::Challenge challenge) {
   if (!text || text->empty()) return Fail(AuthErrorCode::kInvalidParameter, "Missing required parameter Session");
-  if (text->size() > kSessionBytesMax) return Err(InvalidSession());
-  const auto sealed = Base64UrlDecode(*text);
-  if (!sealed) return Err(InvalidSession());
-  const auto opened = context.tx.keys().OpenToken(keys::TokenPurpose::kSession, client.client_id(), *sealed);
+  const auto parts = Split(*text);
+  if (!parts || parts->client_id != client.client_id()) return Err(InvalidSession());
+  const auto opened = context.tx.keys().OpenToken(keys::TokenPurpose::kSession, client.client_id(), parts->sealed);
   pb::Session session;
   if (!opened || !session.ParseFromString(*opened) || session.challenge() != challenge) return Err(InvalidSession());
   const Timestamp expires_at = FromMicros(session.expires_micros());

@@ -3,10 +3,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "auth/context.h"
 #include "auth/error.h"
 #include "auth/tokens.pb.h"
+#include "base/ids.h"
 #include "directory/users.h"
 
 namespace symbolon::auth {
@@ -17,6 +19,9 @@ std::chrono::minutes SessionValidity(const directory::pb::ClientRecord& client);
 // A new session of the user, sealed for the client.
 std::string NewSession(const Context& context, const directory::pb::ClientRecord& client, const directory::User& user,
                        pb::Session::Challenge challenge);
+
+// Of which client a session says that it is: where to take one that comes without a client. nullopt: not one of ours.
+std::optional<ClientId> ClientOfSession(std::string_view session);
 
 struct OpenedSession {
   std::string id;

@@ -2,6 +2,7 @@
 
 #include "auth/counting_key.h"
 #include "auth/lockout.h"
+#include "auth/mfa.h"
 #include "auth/new_password.h"
 #include "auth/password.h"
 #include "auth/proven_user.h"
@@ -70,6 +71,10 @@ AuthResult<SignInStep> AnswerChallenge(const Context& context, const ClientRecor
       return AnswerPasswordVerifier(context, client, responses);
     case ChallengeName::kNewPasswordRequired:
       return AnswerNewPasswordRequired(context, client, session, responses);
+    case ChallengeName::kSoftwareTokenMfa:
+      return AnswerSoftwareTokenMfa(context, client, session, responses);
+    case ChallengeName::kMfaSetup:
+      return AnswerMfaSetup(context, client, session, responses);
   }
   return Fail(AuthErrorCode::kInvalidParameter, "Challenge not supported");
 }

@@ -21,7 +21,7 @@
 
 namespace symbolon::auth {
 
-enum class ChallengeName { kPasswordVerifier, kNewPasswordRequired };
+enum class ChallengeName { kPasswordVerifier, kNewPasswordRequired, kSoftwareTokenMfa, kMfaSetup };
 
 struct Challenge {
   ChallengeName name;

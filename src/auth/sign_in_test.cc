@@ -50,6 +50,12 @@ class SignInTest : public testing::Test {
   TestRegion region_{"eu-central-1", pool_, clock_};
 };
 
+// What is sealed in a session's text, after the client's id.
+Bytes SealedPartOf(const std::string& session) {
+  const Bytes octets = *Base64UrlDecode(session);
+  return octets.substr(octets.find('\0') + 1);
+}
+
 auto IsTokens = [](const AuthResult<SignInStep>& step) { return step && std::holds_alternative<Tokens>(*step); };
 
 TEST_F(SignInTest, RightPasswordGetsTokensAndChangesNothing) {
@@ -245,7 +251,7 @@ TEST_F(SignInTest, FamilyOfTokensIsNamedAfterTheSession) {
   const std::string id = region_.See([&](const Context& context) {
     pb::Session session;
     EXPECT_TRUE(session.ParseFromString(
-        *context.tx.keys().OpenToken(keys::TokenPurpose::kSession, kTestClient, *Base64UrlDecode(*challenge.session))));
+        *context.tx.keys().OpenToken(keys::TokenPurpose::kSession, kTestClient, SealedPartOf(*challenge.session))));
     return session.id();
   });
   EXPECT_EQ(crypto::ParseJws(tokens.access_token)->unverified_claims().at("origin_jti").as_string(), id);
@@ -299,16 +305,29 @@ TEST_F(SignInTest, OnlyItsOwnSessionIsTaken) {
     other.set_client_id("another");
     EXPECT_EQ(OpenSession(context, other, challenge.session, pb::Session::NEW_PASSWORD_REQUIRED).error().message,
               "Invalid session for the user.");
-    const Bytes octets = *Base64UrlDecode(*challenge.session);
-    const Bytes plain = *context.tx.keys().OpenToken(keys::TokenPurpose::kSession, kTestClient, octets);
-    const Bytes resealed =
-        context.tx.keys().SealToken(keys::TokenPurpose::kSrpBlock, kTestClient, plain, context.env.random());
-    EXPECT_FALSE(
-        OpenSession(context, TestClient(region_), Base64UrlEncode(resealed), pb::Session::NEW_PASSWORD_REQUIRED));
+    const Bytes plain =
+        *context.tx.keys().OpenToken(keys::TokenPurpose::kSession, kTestClient, SealedPartOf(*challenge.session));
+    const auto opens = [&](keys::TokenPurpose purpose, std::string_view named) {
+      const Bytes resealed = context.tx.keys().SealToken(purpose, kTestClient, plain, context.env.random());
+      return OpenSession(context, TestClient(region_), Base64UrlEncode(Bytes(named) + '\0' + resealed),
+                         pb::Session::NEW_PASSWORD_REQUIRED)
+          .has_value();
+    };
+    EXPECT_TRUE(opens(keys::TokenPurpose::kSession, kTestClient));
+    EXPECT_FALSE(opens(keys::TokenPurpose::kSession, "another"));
+    EXPECT_FALSE(opens(keys::TokenPurpose::kSrpBlock, kTestClient));
   });
   EXPECT_TRUE(refused(*challenge.session + "A"));
   EXPECT_EQ(ChooseNewPassword(challenge.session, {{"USERNAME", "bob"}}).error().message,
             "Invalid session for the user.");
+}
+
+TEST_F(SignInTest, SessionNamesItsClientWithoutKeys) {
+  ForceChange();
+  EXPECT_EQ(ClientOfSession(*ChallengeOf(SignIn()).session), ClientId(std::string(kTestClient)));
+  EXPECT_FALSE(ClientOfSession("not base64 !"));
+  EXPECT_FALSE(ClientOfSession("YWJj")) << "no end of the id";
+  EXPECT_FALSE(ClientOfSession(std::string(5'000, 'A')));
 }
 
 TEST_F(SignInTest, PasswordSetMeanwhileEndsTheSession) {

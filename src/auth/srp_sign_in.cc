@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "auth/counting_key.h"
+#include "auth/derived_uuid.h"
 #include "auth/lockout.h"
 #include "auth/proven_user.h"
 #include "auth/session.h"
@@ -47,12 +48,7 @@ std::string DecoyUserId(const Context& context, std::string_view username, Bytes
   const bool looks_like_alias = username.find('@') != std::string_view::npos || username.starts_with('+');
   const bool has_aliases = !context.pool.alias_attributes().empty();
   if (!NamesAreAddresses(context.pool) && !(has_aliases && looks_like_alias)) return std::string(username);
-  Bytes octets = context.tx.keys().Derive("srp decoy user id", name_key).substr(0, 16);
-  octets[6] = static_cast<char>((octets[6] & 0x0f) | 0x40);
-  octets[8] = static_cast<char>((octets[8] & 0x3f) | 0x80);
-  std::string uuid = HexEncode(octets);
-  for (const std::size_t dash : {8, 13, 18, 23}) uuid.insert(dash, 1, '-');
-  return uuid;
+  return DerivedUuid(context.tx.keys(), "srp decoy user id", name_key);
 }
 
 crypto::SrpIdentity IdentityOf(const Context& context, const std::string& user_id) {

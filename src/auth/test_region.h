@@ -71,6 +71,8 @@ class TestRegion {
 
   // Merges all facts of `other` into this Region.
   void MergeFactsOf(TestRegion& other) { store_.MergeFacts(other.store_, pool_id_); }
+  // As housekeeping does.
+  void ForgetExpiredFacts() { EXPECT_TRUE(store_.store().ForgetExpiredFacts(clock_.Now(), 1'000)); }
   // Replaces this Region's directory by that of `other`.
   void CopyDirectoryOf(TestRegion& other);
 

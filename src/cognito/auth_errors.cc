@@ -9,6 +9,12 @@ model::ErrorCode ToErrorCode(auth::AuthErrorCode code) {
   switch (code) {
     case From::kAliasExists:
       return To::kAliasExistsException;
+    case From::kCodeMismatch:
+      return To::kCodeMismatchException;
+    case From::kEnableSoftwareTokenMfa:
+      return To::kEnableSoftwareTokenMFAException;
+    case From::kExpiredCode:
+      return To::kExpiredCodeException;
     case From::kInternal:
       return To::kInternalErrorException;
     case From::kInvalidParameter:
@@ -24,6 +30,8 @@ model::ErrorCode ToErrorCode(auth::AuthErrorCode code) {
       return To::kRefreshTokenReuseException;
     case From::kResourceNotFound:
       return To::kResourceNotFoundException;
+    case From::kSoftwareTokenMfaNotFound:
+      return To::kSoftwareTokenMFANotFoundException;
     case From::kUnauthorized:
       return To::kUnauthorizedException;
     case From::kUnsupportedOperation:

@@ -113,6 +113,11 @@ class Call {
   // The pool of the request. For CreateUserPool, ListUserPools and other operations without a pool: empty.
   const directory::pb::PoolRecord& pool() const { return *pool_; }
   const Caller& caller() const { return caller_; }
+  // Of an operation that takes an access token, which came with the request.
+  const Caller::SignedInUser& signed_in() const {
+    SYMBOLON_CHECK(caller_.user.has_value());
+    return *caller_.user;
+  }
   // Roles of the pool's Regions, as of this attempt.
   const replication::pb::RoleRecord& role() const { return *role_; }
   // Whether this Region may write the pool's directory. Facts may be written in every Region.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "auth/session.h"
 #include "auth/tokens.h"
 #include "base/log.h"
 #include "cognito/answer.h"
@@ -204,6 +205,17 @@ ApiResult<void> Pipeline::FindPool(Exchange& exchange) {
     auto pool = PoolOfArn(*arn, services_.region);
     if (!pool) return Fail(ErrorCode::kInvalidParameterException, "ResourceArn names no user pool of this Region.");
     exchange.pool = *std::move(pool);
+    return {};
+  }
+  if (operation.who == Who::kTokenOrSession) {
+    const auto session = exchange.request->Text(operation.session);
+    if (!session) {
+      return Fail(ErrorCode::kInvalidParameterException, "Missing required parameter AccessToken or Session");
+    }
+    const auto client = auth::ClientOfSession(*session);
+    const auto pool = client ? services_.routes.PoolOfClient(client->value()) : std::nullopt;
+    if (!pool) return Err(ToApiError(auth::InvalidSession()));
+    exchange.pool = *pool;
     return {};
   }
   if (Is(operation, COp::kDescribeUserPoolDomain)) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <set>
 
+#include "cognito/mfa_settings.h"
 #include "model/cognito_tables.h"
 #include "wire/serialise.h"
 
@@ -78,8 +79,6 @@ bool IsEmpty(const LambdaConfigType& config) { return wire::Serialise(shapes::kL
 template <class Request>
 ApiResult<void> RefuseUnavailable(const Request& request) {
   if (request.LambdaConfig && !IsEmpty(*request.LambdaConfig)) return NotAvailable("LambdaConfig");
-  if (request.MfaConfiguration && *request.MfaConfiguration != UserPoolMfaType::kOff)
-    return NotAvailable("MfaConfiguration other than OFF");
   if (request.DeviceConfiguration) return NotAvailable("DeviceConfiguration");
   if (request.SmsConfiguration) return NotAvailable("SmsConfiguration");
   if (request.SmsAuthenticationMessage) return NotAvailable("SmsAuthenticationMessage");
@@ -183,6 +182,7 @@ ApiResult<void> ApplyRecovery(pb::PoolRecord& pool, const AccountRecoverySetting
 template <class Request>
 ApiResult<void> ApplyCommon(pb::PoolRecord& pool, const Request& request) {
   SYMBOLON_TRY_VOID(RefuseUnavailable(request));
+  if (request.MfaConfiguration) SYMBOLON_TRY_VOID(ApplyMfaMode(pool, *request.MfaConfiguration));
   if (request.Policies) SYMBOLON_TRY_VOID(ApplyPolicies(pool, *request.Policies));
   if (request.DeletionProtection)
     pool.set_deletion_protection(*request.DeletionProtection == DeletionProtectionType::kActive);
@@ -469,7 +469,7 @@ UserPoolType DescribePool(const pb::PoolRecord& pool) {
       shown.UserAttributeUpdateSettings->AttributesRequireVerificationBeforeUpdate->push_back(*value);
     }
   }
-  shown.MfaConfiguration = UserPoolMfaType::kOff;
+  shown.MfaConfiguration = MfaModeOf(pool);
   shown.EmailConfiguration.emplace().EmailSendingAccount = EmailSendingAccountType::kCognitoDefault;
   auto& admin_create = shown.AdminCreateUserConfig.emplace();
   admin_create.AllowAdminCreateUserOnly = pool.admin_create_only();

@@ -7,6 +7,11 @@
 #include "directory/users.h"
 
 namespace symbolon::cognito {
+namespace {
+
+constexpr const char* kSoftwareTokenMfa = "SOFTWARE_TOKEN_MFA";
+
+}  // namespace
 
 std::vector<model::cognito::AttributeType> DescribeAttributes(const directory::pb::UserRecord& user) {
   std::vector<model::cognito::AttributeType> shown;
@@ -15,6 +20,13 @@ std::vector<model::cognito::AttributeType> DescribeAttributes(const directory::p
        std::map<std::string, std::string>(user.attributes().begin(), user.attributes().end())) {
     shown.push_back({.Name = name, .Value = value});
   }
+  return shown;
+}
+
+MfaPreference DescribeMfa(const directory::pb::UserRecord& user) {
+  MfaPreference shown;
+  if (user.software_token_enabled()) shown.enabled = {kSoftwareTokenMfa};
+  if (user.software_token_preferred()) shown.preferred = kSoftwareTokenMfa;
   return shown;
 }
 

@@ -15,6 +15,14 @@ namespace symbolon::cognito {
 // `sub` first, then the rest by name.
 std::vector<model::cognito::AttributeType> DescribeAttributes(const directory::pb::UserRecord& user);
 
+// The second factors that a user switched on, and the one that comes first, by the API's names; empty lists are left
+// out.
+struct MfaPreference {
+  std::optional<std::vector<std::string>> enabled;
+  std::optional<std::string> preferred;
+};
+MfaPreference DescribeMfa(const directory::pb::UserRecord& user);
+
 // As ListUsers and AdminCreateUser have it. UserLastModifiedDate is also when the user was last disabled or enabled.
 model::cognito::UserType DescribeUser(directory::Transaction& tx, const directory::pb::UserRecord& user);
 

@@ -20,6 +20,11 @@ test('boto3 leads a user through a whole life', async () => {
   assert.equal(stdout, 'done\n');
 });
 
+test('boto3 sets an authenticator app up and signs in with it', async () => {
+  const { stdout } = await run(join(venv, 'bin/python'), [join(here, 'python_mfa.py'), lab.primary.api]);
+  assert.equal(stdout, 'done\n');
+});
+
 test('the AWS CLI makes, shows and deletes a pool through the router', async () => {
   const environment = {
     PATH: process.env.PATH,

@@ -92,13 +92,16 @@ ApiResult<AdminCreateUserResponse> AdminCreateUser(Call& call, const AdminCreate
 
 ApiResult<AdminGetUserResponse> AdminGetUser(Call& call, const AdminGetUserRequest& request) {
   SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  MfaPreference mfa = DescribeMfa(user.record);
   UserType shown = DescribeUser(call.tx(), user.record);
   return AdminGetUserResponse{.Username = user.record.username(),
                               .UserAttributes = std::move(shown.Attributes),
                               .UserCreateDate = shown.UserCreateDate,
                               .UserLastModifiedDate = shown.UserLastModifiedDate,
                               .Enabled = shown.Enabled,
-                              .UserStatus = shown.UserStatus};
+                              .UserStatus = shown.UserStatus,
+                              .PreferredMfaSetting = std::move(mfa.preferred),
+                              .UserMFASettingList = std::move(mfa.enabled)};
 }
 
 ApiResult<AdminConfirmSignUpResponse> AdminConfirmSignUp(Call& call, const AdminConfirmSignUpRequest& request) {

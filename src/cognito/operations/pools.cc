@@ -150,10 +150,6 @@ ApiResult<ListUserPoolsResponse> ListUserPools(Call& call, const ListUserPoolsRe
   return response;
 }
 
-ApiResult<GetUserPoolMfaConfigResponse> GetUserPoolMfaConfig(Call&, const GetUserPoolMfaConfigRequest&) {
-  return GetUserPoolMfaConfigResponse{.MfaConfiguration = UserPoolMfaType::kOff};
-}
-
 ApiResult<model::own::SetUserPoolSigningAlgorithmResponse> SetUserPoolSigningAlgorithm(
     Call& call, const model::own::SetUserPoolSigningAlgorithmRequest& request) {
   const bool es256 = request.SigningAlgorithm == model::own::SigningAlgorithmType::kEs256;

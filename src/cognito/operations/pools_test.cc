@@ -171,8 +171,6 @@ TEST_F(PoolsTest, SettingsThatThisVersionCannotObeyAreRefused) {
   for (
       const char* settings : {
           R"({"LambdaConfig":{"PreSignUp":"arn:aws:lambda:eu-central-1:000000000000:function:f"}})",
-          R"({"MfaConfiguration":"ON"})",
-          R"({"MfaConfiguration":"OPTIONAL"})",
           R"({"DeviceConfiguration":{"ChallengeRequiredOnNewDevice":true}})",
           R"({"SmsConfiguration":{"SnsCallerArn":"arn:aws:iam::000000000000:role/sms"}})",
           R"({"SmsAuthenticationMessage":"Code {####}"})",
@@ -284,12 +282,6 @@ TEST_F(PoolsTest, PoolsAreListedPageByPage) {
                 StartsWith("InvalidParameterException: "))
         << token;
   }
-}
-
-TEST_F(PoolsTest, MfaIsOff) {
-  const PoolId pool = Create("{}");
-  EXPECT_EQ(region_.Call("GetUserPoolMfaConfig", {{"UserPoolId", pool.value()}}).body,
-            json::parse(R"({"MfaConfiguration":"OFF"})"));
 }
 
 TEST_F(PoolsTest, SigningAlgorithmChangesAndOldKeysStayPublished) {

@@ -24,13 +24,7 @@ using namespace model::cognito;
 
 constexpr auto kVerifyAttribute = pb::PendingCode::VERIFY_ATTRIBUTE;
 
-// The pipeline has verified the access token of every operation here.
-const Caller::SignedInUser& SignedIn(const Call& call) {
-  SYMBOLON_CHECK(call.caller().user.has_value());
-  return *call.caller().user;
-}
-
-ApiResult<SharedClient> ClientOf(Call& call) { return FindClient(call, SignedIn(call).client.value()); }
+ApiResult<SharedClient> ClientOf(Call& call) { return FindClient(call, call.signed_in().client.value()); }
 
 ApiResult<void> RequireVerifiable(const std::string& attribute) {
   if (attribute == "email" || attribute == "phone_number") return {};
@@ -41,8 +35,12 @@ ApiResult<void> RequireVerifiable(const std::string& attribute) {
 
 ApiResult<GetUserResponse> GetUser(Call& call, const GetUserRequest&) {
   SYMBOLON_TRY(const SharedClient client, ClientOf(call));
-  const pb::UserRecord& user = *SignedIn(call).user.record;
-  GetUserResponse response{.Username = user.username(), .UserAttributes = DescribeAttributes(user)};
+  const pb::UserRecord& user = *call.signed_in().user.record;
+  MfaPreference mfa = DescribeMfa(user);
+  GetUserResponse response{.Username = user.username(),
+                           .UserAttributes = DescribeAttributes(user),
+                           .PreferredMfaSetting = std::move(mfa.preferred),
+                           .UserMFASettingList = std::move(mfa.enabled)};
   std::erase_if(response.UserAttributes,
                 [&](const AttributeType& attribute) { return !auth::ClientMayRead(*client, attribute.Name); });
   return response;
@@ -51,7 +49,7 @@ ApiResult<GetUserResponse> GetUser(Call& call, const GetUserRequest&) {
 ApiResult<UpdateUserAttributesResponse> UpdateUserAttributes(Call& call, const UpdateUserAttributesRequest& request) {
   SYMBOLON_TRY(const SharedClient client, ClientOf(call));
   SYMBOLON_TRY(auto sent,
-               ChangeAttributes(call, SignedIn(call).user.Copy(), client.get(), ToValues(request.UserAttributes)));
+               ChangeAttributes(call, call.signed_in().user.Copy(), client.get(), ToValues(request.UserAttributes)));
   UpdateUserAttributesResponse response;
   if (!sent.empty()) response.CodeDeliveryDetailsList = std::move(sent);
   return response;
@@ -61,14 +59,14 @@ ApiResult<DeleteUserAttributesResponse> DeleteUserAttributes(Call& call, const D
   SYMBOLON_TRY(const SharedClient client, ClientOf(call));
   auth::AttributeValues deletions;
   for (const std::string& name : request.UserAttributeNames) deletions[name].clear();
-  SYMBOLON_TRY_VOID(ChangeAttributes(call, SignedIn(call).user.Copy(), client.get(), deletions));
+  SYMBOLON_TRY_VOID(ChangeAttributes(call, call.signed_in().user.Copy(), client.get(), deletions));
   return DeleteUserAttributesResponse{};
 }
 
 ApiResult<GetUserAttributeVerificationCodeResponse> GetUserAttributeVerificationCode(
     Call& call, const GetUserAttributeVerificationCodeRequest& request) {
   SYMBOLON_TRY_VOID(RequireVerifiable(request.AttributeName));
-  User user = SignedIn(call).user.Copy();
+  User user = call.signed_in().user.Copy();
   const pb::UserRecord before = user.record;
   // A value that waits for its verification comes before the present one.
   Channel channel{.attribute = request.AttributeName, .value = {}};
@@ -91,7 +89,7 @@ ApiResult<GetUserAttributeVerificationCodeResponse> GetUserAttributeVerification
 
 ApiResult<VerifyUserAttributeResponse> VerifyUserAttribute(Call& call, const VerifyUserAttributeRequest& request) {
   SYMBOLON_TRY_VOID(RequireVerifiable(request.AttributeName));
-  User user = SignedIn(call).user.Copy();
+  User user = call.signed_in().user.Copy();
   const pb::UserRecord before = user.record;
   const auto code = auth::RedeemCode(call.tx(), call.env(), user.key, &user.record, kVerifyAttribute,
                                      request.AttributeName, request.Code);
@@ -112,12 +110,12 @@ ApiResult<VerifyUserAttributeResponse> VerifyUserAttribute(Call& call, const Ver
 }
 
 ApiResult<DeleteUserResponse> DeleteUser(Call& call, const DeleteUserRequest&) {
-  directory::DeleteUser(call.tx(), call.pool(), SignedIn(call).user.Copy());
+  directory::DeleteUser(call.tx(), call.pool(), call.signed_in().user.Copy());
   return DeleteUserResponse{};
 }
 
 ApiResult<ChangePasswordResponse> ChangePassword(Call& call, const ChangePasswordRequest& request) {
-  User user = SignedIn(call).user.Copy();
+  User user = call.signed_in().user.Copy();
   const pb::UserRecord before = user.record;
   if (user.record.status() == pb::RESET_REQUIRED)
     return Fail(ErrorCode::kPasswordResetRequiredException, "Password reset required for the user");

@@ -37,6 +37,12 @@ Response Answer(auth::SignInStep step) {
     case auth::ChallengeName::kNewPasswordRequired:
       response.ChallengeName = ChallengeNameType::kNewPasswordRequired;
       break;
+    case auth::ChallengeName::kSoftwareTokenMfa:
+      response.ChallengeName = ChallengeNameType::kSoftwareTokenMfa;
+      break;
+    case auth::ChallengeName::kMfaSetup:
+      response.ChallengeName = ChallengeNameType::kMfaSetup;
+      break;
   }
   response.ChallengeParameters = std::move(challenge.parameters);
   response.Session = std::move(challenge.session);
@@ -68,11 +74,13 @@ ApiResult<auth::ChallengeName> ChallengeOf(ChallengeNameType challenge) {
       return auth::ChallengeName::kPasswordVerifier;
     case ChallengeNameType::kNewPasswordRequired:
       return auth::ChallengeName::kNewPasswordRequired;
+    case ChallengeNameType::kSoftwareTokenMfa:
+      return auth::ChallengeName::kSoftwareTokenMfa;
+    case ChallengeNameType::kMfaSetup:
+      return auth::ChallengeName::kMfaSetup;
     case ChallengeNameType::kSmsMfa:
     case ChallengeNameType::kEmailOtp:
-    case ChallengeNameType::kSoftwareTokenMfa:
     case ChallengeNameType::kSelectMfaType:
-    case ChallengeNameType::kMfaSetup:
     case ChallengeNameType::kCustomChallenge:
     case ChallengeNameType::kSelectChallenge:
     case ChallengeNameType::kDeviceSrpAuth:
