@@ -1,4 +1,4 @@
-// Calls of SymbolonService, signed as AWS SDKs sign (Signature Version 4).
+// Calls of the JSON APIs, signed as AWS SDKs sign (Signature Version 4).
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "cli/failure.h"
+#include "cli/http_client.h"
 
 namespace symbolon::cli {
 
@@ -22,8 +23,49 @@ struct ApiAccess {
   Secret secret_access_key;
 };
 
-// The answer's JSON. Blocks, at most `timeout`. An error of the service is a failure with its name and message.
+inline constexpr std::string_view kCognitoPrefix = "AWSCognitoIdentityProviderService.";
+inline constexpr std::string_view kOwnPrefix = "SymbolonService.";
+
+// What came of a call.
+struct ApiAnswer {
+  // 0: there was no answer, and whether the call was served is not known; `message` says why there was none.
+  int status = 0;
+  // JSON.
+  std::string body;
+  // Of an error: "ResourceNotFoundException" and what goes with it.
+  std::string error;
+  std::string message;
+
+  bool ok() const { return status == 200; }
+  // "ResourceNotFoundException: ..."
+  std::string Complaint() const;
+};
+
+// Calls over one connection. Not thread-safe.
+class ApiConnection {
+ public:
+  ApiConnection(const ApiAccess& access, Clock& clock);
+
+  // `operation` with its prefix. Blocks, at most `timeout`.
+  ApiAnswer Call(std::string_view operation, std::string json, std::chrono::milliseconds timeout);
+  // Without a signature, as an app calls.
+  ApiAnswer CallUnsigned(std::string_view operation, std::string json, std::chrono::milliseconds timeout);
+
+ private:
+  ApiAnswer Send(std::string_view operation, HttpHeaders headers, std::string json, std::chrono::milliseconds timeout);
+
+  const std::string host_;
+  const std::uint16_t port_;
+  const std::string region_;
+  const std::string access_key_id_;
+  const Secret secret_access_key_;
+  Clock& clock_;
+  HttpConnection connection_;
+};
+
+// One call of SymbolonService, over a connection of its own: the answer's JSON. An error of the service is a failure
+// with its name and message.
 CliResult<std::string> CallApi(const ApiAccess& access, std::string_view operation, const std::string& json,
-                               Timestamp now, std::chrono::milliseconds timeout);
+                               Clock& clock, std::chrono::milliseconds timeout);
 
 }  // namespace symbolon::cli

@@ -9,7 +9,9 @@
 namespace symbolon::cli {
 
 struct Failure {
+  // May be empty: all has been said.
   std::string message;
+  int exit_status = 1;
 };
 
 template <class T>

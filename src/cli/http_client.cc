@@ -10,6 +10,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <optional>
 
 namespace symbolon::cli {
 namespace {
@@ -17,64 +18,98 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
+using Request = http::request<http::string_body>;
 
-// One exchange as a chain of callbacks on an io_context of its own.
-class Exchange {
+}  // namespace
+
+// Each exchange is a chain of callbacks on an io_context of its own.
+class HttpConnection::Impl {
  public:
-  Exchange(const std::string& host, std::uint16_t port, http::request<http::string_body> request)
-      : resolver_(context_), stream_(context_), request_(std::move(request)) {
-    request_.version(11);
-    request_.set(http::field::host, HostHeader(host, port));
-    request_.set(http::field::connection, "close");
-    request_.prepare_payload();
-    parser_.body_limit(kHttpAnswerMaxBytes);
-    resolver_.async_resolve(host, std::to_string(port), [this](boost::system::error_code error, const auto& addresses) {
-      if (Failed(error)) return;
-      stream_.async_connect(addresses,
-                            [this](boost::system::error_code connected, const auto&) { Connected(connected); });
-    });
-  }
+  Impl(std::string host, std::uint16_t port) : host_(std::move(host)), port_(port) {}
 
-  boost::system::error_code Run(std::chrono::milliseconds timeout) {
+  CliResult<HttpAnswer> Exchange(Request request, std::chrono::milliseconds timeout) {
+    request_ = std::move(request);
+    request_.version(11);
+    request_.set(http::field::host, HostHeader(host_, port_));
+    request_.prepare_payload();
+    parser_.emplace();
+    parser_->body_limit(kHttpAnswerMaxBytes);
+    error_ = {};
+    if (stream_) {
+      Write();
+    } else {
+      Connect();
+    }
+    context_.restart();
     context_.run_for(timeout);
-    return context_.stopped() ? error_ : asio::error::timed_out;
+    if (!context_.stopped()) error_ = asio::error::timed_out;
+    if (error_) {
+      const std::string target(request_.target());
+      Close();
+      return Fail(fmt::format("{}:{}{}: {}", host_, port_, target, error_.message()));
+    }
+    if (!parser_->keep_alive()) Close();
+    return HttpAnswer{static_cast<int>(parser_->get().result_int()), std::move(parser_->get().body())};
   }
-  HttpAnswer TakeAnswer() { return {static_cast<int>(parser_.get().result_int()), std::move(parser_.get().body())}; }
 
  private:
-  void Connected(boost::system::error_code error) {
-    if (Failed(error)) return;
-    http::async_write(stream_, request_, [this](boost::system::error_code written, std::size_t) { Written(written); });
+  void Connect() {
+    stream_.emplace(context_);
+    resolver_.emplace(context_);
+    resolver_->async_resolve(
+        host_, std::to_string(port_), [this](boost::system::error_code error, const auto& addresses) {
+          if (Failed(error)) return;
+          stream_->async_connect(addresses, [this](boost::system::error_code connected, const auto&) {
+            if (Failed(connected)) return;
+            boost::system::error_code ignored;
+            stream_->socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+            Write();
+          });
+        });
   }
-  void Written(boost::system::error_code error) {
-    if (Failed(error)) return;
-    http::async_read(stream_, buffer_, parser_, [this](boost::system::error_code read, std::size_t) { Failed(read); });
+  void Write() {
+    http::async_write(*stream_, request_, [this](boost::system::error_code error, std::size_t) {
+      if (Failed(error)) return;
+      http::async_read(*stream_, buffer_, *parser_,
+                       [this](boost::system::error_code read, std::size_t) { Failed(read); });
+    });
   }
   bool Failed(boost::system::error_code error) {
     error_ = error;
     return static_cast<bool>(error);
   }
+  // What is under way ends with an error, so that nothing refers to this object any more.
+  void Close() {
+    const auto why = error_;
+    stream_.reset();
+    resolver_.reset();
+    context_.restart();
+    context_.run();
+    buffer_.clear();
+    error_ = why;
+  }
 
+  const std::string host_;
+  const std::uint16_t port_;
   asio::io_context context_;
-  asio::ip::tcp::resolver resolver_;
-  beast::tcp_stream stream_;
+  std::optional<asio::ip::tcp::resolver> resolver_;
+  std::optional<beast::tcp_stream> stream_;
   beast::flat_buffer buffer_;
-  http::request<http::string_body> request_;
-  http::response_parser<http::string_body> parser_;
+  Request request_;
+  std::optional<http::response_parser<http::string_body>> parser_;
   boost::system::error_code error_;
 };
 
-CliResult<HttpAnswer> Ask(const std::string& host, std::uint16_t port, http::request<http::string_body> request,
-                          std::chrono::milliseconds timeout) {
-  const std::string path(request.target());
-  Exchange exchange(host, port, std::move(request));
-  if (const auto error = exchange.Run(timeout)) {
-    return Fail(fmt::format("{}:{}{}: {}", host, port, path, error.message()));
-  }
-  return exchange.TakeAnswer();
-}
+HttpConnection::HttpConnection(std::string host, std::uint16_t port)
+    : impl_(std::make_unique<Impl>(std::move(host), port)) {}
+HttpConnection::~HttpConnection() = default;
 
-}  // namespace
+CliResult<HttpAnswer> HttpConnection::Post(std::string_view path, const HttpHeaders& headers, std::string body,
+                                           std::chrono::milliseconds timeout) {
+  Request request(http::verb::post, {path.data(), path.size()}, 11, std::move(body));
+  for (const auto& [name, value] : headers) request.set(name, value);
+  return impl_->Exchange(std::move(request), timeout);
+}
 
 std::string HostHeader(const std::string& host, std::uint16_t port) {
   return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
@@ -82,14 +117,16 @@ std::string HostHeader(const std::string& host, std::uint16_t port) {
 
 CliResult<HttpAnswer> HttpPost(const std::string& host, std::uint16_t port, std::string_view path,
                                const HttpHeaders& headers, std::string body, std::chrono::milliseconds timeout) {
-  http::request<http::string_body> request(http::verb::post, {path.data(), path.size()}, 11, std::move(body));
-  for (const auto& [name, value] : headers) request.set(name, value);
-  return Ask(host, port, std::move(request), timeout);
+  HttpHeaders all = headers;
+  all.emplace_back("Connection", "close");
+  return HttpConnection(host, port).Post(path, all, std::move(body), timeout);
 }
 
 CliResult<HttpAnswer> HttpGet(const std::string& host, std::uint16_t port, std::string_view path,
                               std::chrono::milliseconds timeout) {
-  return Ask(host, port, {http::verb::get, {path.data(), path.size()}, 11}, timeout);
+  Request request(http::verb::get, {path.data(), path.size()}, 11);
+  request.set(http::field::connection, "close");
+  return HttpConnection(host, port).impl_->Exchange(std::move(request), timeout);
 }
 
 }  // namespace symbolon::cli

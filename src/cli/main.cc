@@ -10,6 +10,7 @@
 
 #include "cli/configurations.h"
 #include "cli/control.h"
+#include "cli/drill.h"
 #include "cli/files.h"
 #include "cli/lab.h"
 #include "cli/promotion.h"
@@ -18,14 +19,16 @@
 #include "cli/replication_watch.h"
 #include "cli/router.h"
 #include "cli/settings.h"
+#include "cli/verification.h"
+#include "crypto/random.h"
 
 namespace symbolon::cli {
 namespace {
 
 int Report(const CliResult<void>& result) {
   if (result) return 0;
-  fmt::print(stderr, "symbolon: {}\n", result.error().message);
-  return 1;
+  if (!result.error().message.empty()) fmt::print(stderr, "symbolon: {}\n", result.error().message);
+  return result.error().exit_status;
 }
 
 CliResult<void> Ask(const std::filesystem::path& dir, const std::string& request) {
@@ -56,6 +59,8 @@ struct Commands {
   int probe_interval_ms = static_cast<int>(router.probe_interval.count());
   PromotionFlags promotion;
   SuffixFlags suffix;
+  VerifyFlags verify;
+  DrillFlags drill;
   std::function<CliResult<void>()> run;
 
   void AddDir(CLI::App* command) {
@@ -141,11 +146,7 @@ struct Commands {
     command->add_flag("--refuse", refuse, "sync with no replica in reach: refuse (default)")->excludes(fallback);
     CLI::Option* dir = command->add_option("--dir", flags.dir, "The lab's folder")->type_name("DIR");
     dir->capture_default_str();
-    command
-        ->add_option("--endpoint", endpoint,
-                     "Call this API instead, over plain HTTP, with AWS_ACCESS_KEY_ID, "
-                     "AWS_SECRET_ACCESS_KEY and AWS_REGION")
-        ->type_name("HOST:PORT");
+    AddEndpoint(command, endpoint);
     command->callback([this] { run = [this] { return ChangeDurability(); }; });
   }
 
@@ -238,6 +239,37 @@ struct Commands {
     replication->require_subcommand(1);
     AddReplicationStatus(replication);
     AddReplicationDurability(replication);
+    AddReplicationVerify(replication);
+    AddReplicationPromote(replication);
+    AddReplicationSuffix(replication);
+    AddReplicationDrill(replication);
+  }
+
+  void AddReplicationDrill(CLI::App* replication) {
+    CLI::App* command = replication->add_subcommand(
+        "drill", "Rehearse: make another Region primary and go back, while a client of its own signs in and writes");
+    command->add_option("POOL", drill.pool, "The pool's id")->required();
+    command->add_option("--to", drill.to, "The Region to go to (the only secondary)");
+    command->add_option("--report", drill.report, "Write the report to this file as JSON too")->type_name("FILE");
+    command->add_option("--every-ms", drill.interval_ms, "Time between two requests, of each kind in each Region")
+        ->check(CLI::Range(10, 1'000))
+        ->capture_default_str();
+    command->add_option("--settle", drill.settle_s, "Seconds before, between and after the two promotions")
+        ->check(CLI::Range(0.0, 60.0))
+        ->capture_default_str();
+    command->add_option("--dir", drill.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+    command
+        ->add_option(
+            "--endpoint", drill.endpoints,
+            "Call these APIs instead, over plain HTTP, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; every "
+            "Region that has the pool")
+        ->type_name("REGION=HOST:PORT,...")
+        ->delimiter(',');
+    command->footer(
+        "Exit status: 0 passed, 1 failed, 2 the pool is not fit and nothing was done. An app client, a user and "
+        "groups\n"
+        "named symbolon-drill-... are made and removed again, also after Ctrl-C.");
+    command->callback([this] { run = [this] { return RunDrill(drill, SystemClock(), crypto::SystemRandom()); }; });
   }
 
   void AddReplicationStatus(CLI::App* replication) {
@@ -255,8 +287,30 @@ struct Commands {
         ->needs(watched)
         ->check(CLI::PositiveNumber);
     status->callback([this] { run = [this] { return ShowReplication(); }; });
-    AddReplicationPromote(replication);
-    AddReplicationSuffix(replication);
+  }
+
+  void AddReplicationVerify(CLI::App* replication) {
+    CLI::App* command = replication->add_subcommand(
+        "verify", "Compare a pool's copies in all its Regions at one position, and name the records that differ");
+    command->add_option("POOL", verify.pool, "The pool's id")->required();
+    command->add_option("--region", verify.region, "The Region that compares (the pool's primary, if it runs)");
+    command
+        ->add_option("--records-per-second", verify.records_per_second,
+                     "How fast each Region reads; 0: as fast as it goes (200000)")
+        ->check(CLI::NonNegativeNumber);
+    command->add_flag("--json", verify.json, "Print the result as JSON");
+    command->add_option("--dir", verify.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+    AddEndpoint(command, verify.endpoint);
+    command->footer("Exit status: 0 equal, 1 differing, 2 not all Regions could be compared.");
+    command->callback([this] { run = [this] { return VerifyReplicas(verify, SystemClock()); }; });
+  }
+
+  static void AddEndpoint(CLI::App* command, std::string& endpoint) {
+    command
+        ->add_option("--endpoint", endpoint,
+                     "Call this API instead, over plain HTTP, with AWS_ACCESS_KEY_ID, "
+                     "AWS_SECRET_ACCESS_KEY and AWS_REGION")
+        ->type_name("HOST:PORT");
   }
 
   void AddReplicationSuffix(CLI::App* replication) {
@@ -264,9 +318,10 @@ struct Commands {
         "suffix", "What a Region keeps of a pool that the surviving history does not have (a JSON object per line)");
     command->add_option("POOL", suffix.pool, "The pool's id")->required();
     command->add_option("NAME", suffix.name, "One of the suffixes: its changes are listed");
-    command->add_option("--region", suffix.region, "The Region that keeps it")->required();
+    command->add_option("--region", suffix.region, "The Region that keeps it (every Region of the lab is asked)");
     command->add_flag("--values", suffix.values, "With the opened records, as Base64");
     command->add_option("--dir", suffix.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+    AddEndpoint(command, suffix.endpoint);
     command->callback([this] { run = [this] { return ShowSuffixes(suffix); }; });
   }
 
@@ -280,6 +335,7 @@ struct Commands {
     promote->add_flag("--accept-loss", promotion.accept_loss, "Also where writes may be lost that two Regions had")
         ->needs(force);
     promote->add_option("--dir", promotion.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+    AddEndpoint(promote, promotion.endpoint);
     promote->callback([this] {
       run = [this]() -> CliResult<void> {
         if (promotion.pool.empty() == promotion.all_of.empty()) return Fail("name a POOL, or a Region with --all-of");

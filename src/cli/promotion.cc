@@ -9,6 +9,8 @@
 
 #include "cli/api_call.h"
 #include "cli/http_client.h"
+#include "cli/region_apis.h"
+#include "cli/replication_durability.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {
@@ -45,14 +47,65 @@ CliResult<std::vector<std::string>> PoolsLedBy(const LabSettings& settings, cons
   return std::vector<std::string>(pools.begin(), pools.end());
 }
 
-CliResult<ApiAccess> AccessTo(LabSettings& settings, const std::string& region) {
-  const auto found = std::ranges::find(settings.regions, Region(region), &LabRegion::name);
-  if (found == settings.regions.end()) return Fail(fmt::format("the lab has no Region {}", region));
-  return ApiAccess{.host = found->address,
-                   .port = found->api_port,
-                   .region = region,
-                   .access_key_id = settings.access_key_id,
-                   .secret_access_key = std::move(settings.secret_access_key)};
+CliResult<ApiAccess> AccessTo(const PromotionFlags& flags) {
+  if (!flags.endpoint.empty()) return AccessFromEnvironment(flags.endpoint);
+  SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
+  return RegionOfLab(settings, flags.to);
+}
+
+CliResult<std::vector<ApiAccess>> ApisOf(const SuffixFlags& flags) {
+  std::vector<ApiAccess> apis;
+  if (!flags.endpoint.empty()) {
+    SYMBOLON_TRY(ApiAccess api, AccessFromEnvironment(flags.endpoint));
+    apis.push_back(std::move(api));
+    return apis;
+  }
+  if (flags.region.empty()) return FindRegionApis(flags.dir, {});
+  SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
+  SYMBOLON_TRY(ApiAccess api, RegionOfLab(settings, flags.region));
+  apis.push_back(std::move(api));
+  return apis;
+}
+
+CliResult<json::array> SuffixesIn(const ApiAccess& api, const std::string& pool) {
+  SYMBOLON_TRY(const std::string text,
+               CallApi(api, "ListReplicationSuffixes", json::serialize(json::object{{"UserPoolId", pool}}),
+                       SystemClock(), kReportTimeout));
+  boost::system::error_code error;
+  json::value answer = json::parse(text, error);
+  json::value* suffixes = error || !answer.is_object() ? nullptr : answer.get_object().if_contains("Suffixes");
+  if (suffixes == nullptr || !suffixes->is_array()) return Fail("the answer is not understood");
+  return std::move(suffixes->get_array());
+}
+
+// The index of the Region that keeps the suffix of this name.
+CliResult<std::size_t> FindKeeper(const std::vector<ApiAccess>& apis, const SuffixFlags& flags) {
+  if (apis.size() == 1) return 0;
+  for (std::size_t i = 0; i < apis.size(); ++i) {
+    SYMBOLON_TRY(const json::array suffixes, SuffixesIn(apis[i], flags.pool));
+    const bool kept = std::ranges::any_of(suffixes, [&](const json::value& suffix) {
+      return suffix.is_object() && suffix.get_object().contains("Name") && suffix.at("Name") == json::value(flags.name);
+    });
+    if (kept) return i;
+  }
+  return Fail(fmt::format("no Region keeps a suffix {} of the pool", flags.name));
+}
+
+CliResult<void> ShowChanges(const ApiAccess& api, const SuffixFlags& flags) {
+  std::int64_t first = 0;
+  while (true) {
+    const json::object request{
+        {"UserPoolId", flags.pool}, {"Name", flags.name}, {"First", first}, {"IncludeValues", flags.values}};
+    SYMBOLON_TRY(const std::string answer,
+                 CallApi(api, "DescribeReplicationSuffix", json::serialize(request), SystemClock(), kPromotionTimeout));
+    boost::system::error_code error;
+    const json::value page = json::parse(answer, error);
+    if (error || !page.is_object()) return Fail("the answer is not understood");
+    for (const json::value& change : page.at("Changes").as_array()) fmt::print("{}\n", json::serialize(change));
+    const json::value* next = page.as_object().if_contains("Next");
+    if (next == nullptr) return {};
+    first = next->as_int64();
+  }
 }
 
 }  // namespace
@@ -77,36 +130,26 @@ std::string DescribePromotion(std::string_view text) {
 }
 
 CliResult<void> ShowSuffixes(const SuffixFlags& flags) {
-  SYMBOLON_TRY(LabSettings settings, ReadSettings(flags.dir));
-  SYMBOLON_TRY(const ApiAccess access, AccessTo(settings, flags.region));
-  if (flags.name.empty()) {
-    const std::string request = json::serialize(json::object{{"UserPoolId", flags.pool}});
-    SYMBOLON_TRY(const std::string answer,
-                 CallApi(access, "ListReplicationSuffixes", request, SystemClock().Now(), kReportTimeout));
-    fmt::print("{}\n", answer);
-    return {};
+  SYMBOLON_TRY(const std::vector<ApiAccess> apis, ApisOf(flags));
+  if (!flags.name.empty()) {
+    SYMBOLON_TRY(const std::size_t keeper, FindKeeper(apis, flags));
+    return ShowChanges(apis[keeper], flags);
   }
-  std::int64_t first = 0;
-  while (true) {
-    const json::object request{
-        {"UserPoolId", flags.pool}, {"Name", flags.name}, {"First", first}, {"IncludeValues", flags.values}};
-    SYMBOLON_TRY(const std::string answer, CallApi(access, "DescribeReplicationSuffix", json::serialize(request),
-                                                   SystemClock().Now(), kPromotionTimeout));
-    boost::system::error_code error;
-    const json::value page = json::parse(answer, error);
-    if (error || !page.is_object()) return Fail("the answer is not understood");
-    for (const json::value& change : page.at("Changes").as_array()) fmt::print("{}\n", json::serialize(change));
-    const json::value* next = page.as_object().if_contains("Next");
-    if (next == nullptr) return {};
-    first = next->as_int64();
+  json::array suffixes;
+  for (const ApiAccess& api : apis) {
+    SYMBOLON_TRY(json::array kept, SuffixesIn(api, flags.pool));
+    for (json::value& suffix : kept) suffixes.push_back(std::move(suffix));
   }
+  fmt::print("{}\n", json::serialize(json::object{{"Suffixes", std::move(suffixes)}}));
+  return {};
 }
 
 CliResult<void> Promote(const PromotionFlags& flags) {
-  SYMBOLON_TRY(LabSettings settings, ReadSettings(flags.dir));
-  SYMBOLON_TRY(const ApiAccess access, AccessTo(settings, flags.to));
+  SYMBOLON_TRY(const ApiAccess access, AccessTo(flags));
   std::vector<std::string> pools{flags.pool};
   if (!flags.all_of.empty()) {
+    if (!flags.endpoint.empty()) return Fail("--all-of asks the nodes of a lab; with --endpoint name a POOL");
+    SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
     SYMBOLON_TRY(pools, PoolsLedBy(settings, flags.all_of));
     if (pools.empty()) fmt::print("{} is primary of no pool\n", flags.all_of);
   }
@@ -114,8 +157,8 @@ CliResult<void> Promote(const PromotionFlags& flags) {
     json::object request{{"UserPoolId", pool}, {"RegionName", flags.to}};
     if (flags.force) request["Force"] = true;
     if (flags.accept_loss) request["AcceptLoss"] = true;
-    SYMBOLON_TRY(const std::string answer, CallApi(access, "PromoteUserPoolReplica", json::serialize(request),
-                                                   SystemClock().Now(), kPromotionTimeout));
+    SYMBOLON_TRY(const std::string answer,
+                 CallApi(access, "PromoteUserPoolReplica", json::serialize(request), SystemClock(), kPromotionTimeout));
     fmt::print("{}", DescribePromotion(answer));
   }
   return {};

@@ -9,8 +9,9 @@
 namespace symbolon::cli {
 
 struct PromotionFlags {
-  // The lab whose Regions are asked, with its access key.
+  // The lab whose Regions are asked, with its access key; or one API, with the environment's.
   std::filesystem::path dir = ".lab";
+  std::string endpoint;
   // One pool, or all whose primary is `all_of`.
   std::string pool;
   std::string all_of;
@@ -22,11 +23,13 @@ struct PromotionFlags {
 // Blocks until every pool has its new primary, or the first one fails; prints a line for each.
 CliResult<void> Promote(const PromotionFlags& flags);
 
-// `symbolon replication suffix`: what `region` keeps of the pool that the surviving history does not have; with `name`,
+// `symbolon replication suffix`: what Regions keep of the pool that the surviving history does not have; with `name`,
 // what is in it, and with `values` the opened records too, as Base64.
 struct SuffixFlags {
   std::filesystem::path dir = ".lab";
+  std::string endpoint;
   std::string pool;
+  // Of the lab; empty: every one that runs.
   std::string region;
   std::string name;
   bool values = false;

@@ -24,6 +24,20 @@ std::string FromEnvironment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+std::vector<OperationsAddress> NodesOf(const LabSettings& lab) {
+  std::vector<OperationsAddress> nodes;
+  for (const LabRegion& region : lab.regions) nodes.push_back({region.address, region.operations_port});
+  return nodes;
+}
+
+ApiAccess AccessTo(const LabSettings& lab, const LabRegion& region) {
+  return ApiAccess{.host = region.address,
+                   .port = region.api_port,
+                   .region = region.name.value(),
+                   .access_key_id = lab.access_key_id,
+                   .secret_access_key = lab.secret_access_key.Clone()};
+}
+
 }  // namespace
 
 std::string DurabilityJson(const DurabilityRequest& request) {
@@ -34,18 +48,21 @@ std::string DurabilityJson(const DurabilityRequest& request) {
 }
 
 CliResult<ApiAccess> PrimaryOfLab(const LabSettings& lab, const std::string& pool) {
-  std::vector<OperationsAddress> nodes;
-  for (const LabRegion& region : lab.regions) nodes.push_back({region.address, region.operations_port});
-  const std::vector<ReplicationReport> reports = AskNodes(nodes);
+  const std::vector<ReplicationReport> reports = AskNodes(NodesOf(lab));
   for (std::size_t i = 0; i < reports.size(); ++i) {
-    if (!IsPrimary(reports[i], pool)) continue;
-    return ApiAccess{.host = lab.regions[i].address,
-                     .port = lab.regions[i].api_port,
-                     .region = lab.regions[i].name.value(),
-                     .access_key_id = lab.access_key_id,
-                     .secret_access_key = lab.secret_access_key.Clone()};
+    if (IsPrimary(reports[i], pool)) return AccessTo(lab, lab.regions[i]);
   }
   return Fail(fmt::format("no Region of the lab that runs is the primary of {}", pool));
+}
+
+CliResult<ApiAccess> RegionOfLab(const LabSettings& lab, const std::string& region) {
+  const std::vector<ReplicationReport> reports =
+      region.empty() ? AskNodes(NodesOf(lab)) : std::vector<ReplicationReport>();
+  for (std::size_t i = 0; i < lab.regions.size(); ++i) {
+    const bool wanted = region.empty() ? reports[i].json.has_value() : lab.regions[i].name.value() == region;
+    if (wanted) return AccessTo(lab, lab.regions[i]);
+  }
+  return Fail(region.empty() ? "no Region of the lab answers" : fmt::format("the lab has no Region {}", region));
 }
 
 CliResult<ApiAccess> AccessFromEnvironment(const std::string& endpoint) {
@@ -62,7 +79,7 @@ CliResult<ApiAccess> AccessFromEnvironment(const std::string& endpoint) {
 
 CliResult<void> SetDurability(const ApiAccess& access, const DurabilityRequest& request, Clock& clock) {
   SYMBOLON_TRY(const std::string answer,
-               CallApi(access, "SetReplicationDurability", DurabilityJson(request), clock.Now(), kTimeout));
+               CallApi(access, "SetReplicationDurability", DurabilityJson(request), clock, kTimeout));
   fmt::print("{}\n", answer);
   return {};
 }

@@ -27,6 +27,8 @@ std::string DurabilityJson(const DurabilityRequest& request);
 
 // The API of the lab's Region that is the pool's primary, as its nodes tell. Blocks.
 CliResult<ApiAccess> PrimaryOfLab(const LabSettings& lab, const std::string& pool);
+// The API of the lab's Region of this name; empty: of the first one whose node answers.
+CliResult<ApiAccess> RegionOfLab(const LabSettings& lab, const std::string& region);
 // "127.0.0.1:9410", with the keys and the Region of the environment that AWS's tools use.
 CliResult<ApiAccess> AccessFromEnvironment(const std::string& endpoint);
 

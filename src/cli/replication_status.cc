@@ -47,6 +47,9 @@ struct Share {
   std::string durability;
   std::string problem;
   bool forwards_writes = false;
+  // When this Region compared the pool's copies last (Unix time), and what came of it.
+  double verified_at_s = 0;
+  std::string verified;
 };
 using Shares = std::map<std::string, Share>;          // by Region
 using SharesOfPools = std::map<std::string, Shares>;  // by pool
@@ -105,6 +108,19 @@ std::optional<Copy> CopyOf(const json::object& member) {
               .remaining_s = Number(*copy, "RemainingSeconds")};
 }
 
+void AddVerification(const json::object& pool, Share& share) {
+  const json::object* last = Object(pool, "LastVerification");
+  if (last == nullptr) return;
+  share.verified_at_s = Number(*last, "EndedAt").value_or(0);
+  const std::string outcome = Text(*last, "Outcome");
+  const std::string position = Text(*last, "Position");
+  const std::string at = position.empty() ? "" : " at position " + position.substr(0, position.find('@'));
+  const std::int64_t count = Integer(*last, "DifferenceCount").value_or(0);
+  if (outcome == "EQUAL") share.verified = "the copies were equal" + at;
+  if (outcome == "DIFFERING") share.verified = fmt::format("the copies DIFFER{}: {} records", at, count);
+  if (outcome == "INCOMPLETE") share.verified = "not all copies could be compared";
+}
+
 void AddPool(const json::object& pool, SharesOfPools& pools) {
   Shares& shares = pools[Text(pool, "UserPoolId")];
   Share& own = shares[Text(pool, "Region")];
@@ -113,6 +129,7 @@ void AddPool(const json::object& pool, SharesOfPools& pools) {
   own.sequence = Integer(pool, "Sequence");
   own.problem = Text(pool, "Problem");
   own.forwards_writes = own.role == "SECONDARY" && Flag(pool, "ForwardsWrites");
+  AddVerification(pool, own);
   const bool by_primary = own.role == "PRIMARY";
   if (by_primary) own.durability = DurabilityOf(pool);
   const json::array* members = Array(pool, "Members");
@@ -193,6 +210,17 @@ std::vector<std::pair<std::string, Share>> Rows(const Shares& shares) {
   return rows;
 }
 
+// What the Region that compared last found; empty: none did.
+std::string Verified(const Shares& shares, Timestamp now) {
+  const Share* last = nullptr;
+  for (const auto& [region, share] : shares) {
+    if (!share.verified.empty() && (last == nullptr || share.verified_at_s > last->verified_at_s)) last = &share;
+  }
+  if (last == nullptr) return "";
+  const double age_s = std::max(0.0, static_cast<double>(ToMicros(now)) / 1e6 - last->verified_at_s);
+  return fmt::format("compared {:.0f} s ago: {}", age_s, last->verified);
+}
+
 }  // namespace
 
 CliResult<OperationsAddress> ParseOperationsAddress(std::string_view text) {
@@ -249,6 +277,7 @@ std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Time
       if (share.copy) add_line(table, "  " + Progress(*share.copy));
       if (!share.problem.empty()) add_line(table, "  " + share.problem);
     }
+    if (const std::string verified = Verified(shares, now); !verified.empty()) add_line(table, "  " + verified);
   }
   return table + silent;
 }

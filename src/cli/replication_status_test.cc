@@ -62,6 +62,21 @@ TEST(ReplicationStatusTest, SecondaryThatPassesChangesOnSaysSo) {
   EXPECT_THAT(table("PRIMARY"), ::testing::Not(HasSubstr("passes changes on")));
 }
 
+TEST(ReplicationStatusTest, TheLastComparisonIsShownWhicheverRegionMadeIt) {
+  const auto compared = [](std::string report, const std::string& last) {
+    return report.replace(report.find("\"Epoch\""), 0, "\"LastVerification\":" + last + ",");
+  };
+  const std::string equal = compared(
+      kPrimary, R"({"Outcome":"EQUAL","EndedAt":1799999000,"Position":"40@1.eu-central-1.0f/x","DifferenceCount":0})");
+  EXPECT_THAT(ReplicationTable({{{"h", 1}, equal}, {{"h", 2}, kSecondary}}, kNow),
+              HasSubstr("\n  compared 1000 s ago: the copies were equal at position 40\n"));
+  const std::string differing = compared(
+      kSecondary,
+      R"({"Outcome":"DIFFERING","EndedAt":1799999900,"Position":"41@1.eu-central-1.0f/x","DifferenceCount":2})");
+  EXPECT_THAT(ReplicationTable({{{"h", 1}, equal}, {{"h", 2}, differing}}, kNow),
+              HasSubstr("\n  compared 100 s ago: the copies DIFFER at position 41: 2 records\n"));
+}
+
 TEST(ReplicationStatusTest, LinesHaveTheTimeAndASecondaryEach) {
   EXPECT_EQ(
       ReplicationLines({{{"h", 1}, kPrimary}, {{"h", 2}, kSecondary}}, kNow),

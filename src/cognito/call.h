@@ -23,6 +23,7 @@
 #include "replication/roles.h"
 #include "replication/status.h"
 #include "replication/suffix_file.h"
+#include "replication/verifier.h"
 
 namespace symbolon::cognito {
 
@@ -132,6 +133,8 @@ class Call {
   std::optional<replication::ReplicationStatus> replication_status() const {
     return *replication_status_ ? (*replication_status_)(pool_id()) : std::nullopt;
   }
+  // Compares the copies of pools; nullptr where there are no other Regions.
+  replication::Verifier* verifier() { return verifier_; }
   // The pool that has this domain in this Region, if any has.
   std::optional<PoolId> domain_owner(std::string_view domain) const { return routes_->PoolOfDomain(domain); }
 
@@ -159,6 +162,7 @@ class Call {
   auth::TokenSigner* signer_ = nullptr;
   const directory::Routes* routes_ = nullptr;
   const ReplicationStatusOf* replication_status_ = nullptr;
+  replication::Verifier* verifier_ = nullptr;
   bool commit_despite_error_ = false;
 };
 

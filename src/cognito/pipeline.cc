@@ -435,6 +435,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     call.signer_ = &services_.signer;
     call.routes_ = &services_.routes;
     call.replication_status_ = &services_.replication_status;
+    call.verifier_ = services_.verifier;
     if (!exchange.pool.empty() && !exchange.new_pool_keys) {
       call.role_ = attempt.role;
       auto pool = tx.Share<directory::PoolKind>("");

@@ -14,6 +14,15 @@ own::ReplicaStatusType StatusOf(replication::pb::MemberState state) {
   return own::ParseReplicaStatusType(replication::MemberStateName(state)).value_or(own::ReplicaStatusType::kCreating);
 }
 
+own::VerificationSummaryType DescribeSummary(const PoolId& pool, const replication::VerificationSummary& verification) {
+  own::VerificationSummaryType shown;
+  shown.Outcome = DescribeOutcome(verification.outcome);
+  shown.EndedAt = verification.ended;
+  if (verification.position) shown.Position = replication::FormatPosition(pool, *verification.position);
+  shown.DifferenceCount = static_cast<std::int64_t>(verification.difference_count);
+  return shown;
+}
+
 std::string PositionOf(const PoolId& pool, const storage::pb::Head& head) {
   storage::pb::Position position;
   *position.mutable_epoch() = head.epoch();
@@ -84,6 +93,18 @@ void DescribeSecondary(const replication::ReplicationStatus& status, const Regio
 
 }  // namespace
 
+own::VerificationOutcomeType DescribeOutcome(replication::VerifyOutcome outcome) {
+  switch (outcome) {
+    case replication::VerifyOutcome::kEqual:
+      return own::VerificationOutcomeType::kEqual;
+    case replication::VerifyOutcome::kDiffering:
+      return own::VerificationOutcomeType::kDiffering;
+    case replication::VerifyOutcome::kIncomplete:
+      return own::VerificationOutcomeType::kIncomplete;
+  }
+  return own::VerificationOutcomeType::kIncomplete;
+}
+
 own::DurabilityType DescribeDurability(const replication::DurabilitySetting& setting) {
   own::DurabilityType shown;
   shown.Mode = own::DurabilityModeType::kAsync;
@@ -120,6 +141,7 @@ own::DescribeReplicationResponse DescribeReplicationOf(const replication::Replic
     shown.Members.push_back(DescribeMember(status.pool, member));
   }
   if (!status.problem.empty()) shown.Problem = status.problem;
+  if (status.verification) shown.LastVerification = DescribeSummary(status.pool, *status.verification);
   return shown;
 }
 

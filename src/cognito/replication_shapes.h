@@ -12,4 +12,6 @@ model::own::DurabilityType DescribeDurability(const replication::DurabilitySetti
 model::own::DescribeReplicationResponse DescribeReplicationOf(const replication::ReplicationStatus& status,
                                                               const Region& here);
 
+model::own::VerificationOutcomeType DescribeOutcome(replication::VerifyOutcome outcome);
+
 }  // namespace symbolon::cognito

@@ -87,6 +87,7 @@ struct Services {
   ForwardRequest forward;
   // Whether what only the primary may do is passed on to it instead of being refused.
   bool forward_writes = false;
+  replication::Verifier* verifier = nullptr;
 };
 
 }  // namespace symbolon::cognito

@@ -132,7 +132,13 @@ Services ApiRegion::services() {
           .suffixes = nullptr,
           .forward = [this](const PoolId& pool, const Region& primary, Bytes request,
                             auto done) { forward(pool, primary, std::move(request), std::move(done)); },
-          .forward_writes = forward_writes_};
+          .forward_writes = forward_writes_,
+          .verifier = verifier_};
+}
+
+void ApiRegion::SetVerifier(replication::Verifier& verifier) {
+  verifier_ = &verifier;
+  pipeline_.emplace(services());
 }
 
 http::Request ApiRegion::Request(std::string_view operation, std::string_view body) const {

@@ -179,6 +179,10 @@ class ConfigParser {
       replication.copy_mib_per_second = number("copy_mib_per_second", replication.copy_mib_per_second, 0, 100'000);
       replication.log_entries_max = number("log_entries_max", replication.log_entries_max, 1'000, 1'000'000'000);
       replication.log_mib_max = number("log_mib_max", replication.log_mib_max, 1, 1'000'000);
+      replication.verify_interval = std::chrono::minutes(
+          table.Number("verify_interval_minutes", replication.verify_interval.count(), 0, 366 * 24 * 60));
+      replication.verify_records_per_second =
+          number("verify_records_per_second", replication.verify_records_per_second, 100, 100'000'000);
       if (table.Require("tls")) {
         table.Table("tls", [&](TableReader& tls) { replication.tls = ReadTls(tls, /*with_ca=*/true); });
       }

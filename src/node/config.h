@@ -57,6 +57,9 @@ struct ReplicationConfig {
   // So much of a pool's log is kept for replicas that lag.
   std::uint64_t log_entries_max = 1'000'000;
   std::uint64_t log_mib_max = 1024;
+  // How often, and at which pace, the primary has its pools' copies compared; 0: only when somebody asks.
+  std::chrono::minutes verify_interval{24 * 60};
+  std::uint64_t verify_records_per_second = 10'000;
 };
 
 // A Region of the topology, this one among them.

@@ -124,6 +124,18 @@ TEST_F(ConfigTest, EverySetting_IsRead) {
   EXPECT_EQ(config->regions[1].name, Region("us-east-1"));
 }
 
+TEST_F(ConfigTest, ComparisonsOfCopies_AreAsOftenAndAsFastAsSet) {
+  std::string text = kGood;
+  const std::string_view at = "[replication]\n";
+  text.insert(text.find(at) + at.size(), "verify_interval_minutes = 90\nverify_records_per_second = 500\n");
+  const auto config = ParseConfig(text, folder_);
+  ASSERT_TRUE(config) << config.error().front().reason;
+  EXPECT_EQ(config->replication->verify_interval, std::chrono::minutes(90));
+  EXPECT_EQ(config->replication->verify_records_per_second, 500u);
+  EXPECT_THAT(ProblemsWith(at, "[replication]\nverify_interval_minutes = -1\n"),
+              ElementsAre("14: replication.verify_interval_minutes: must be a whole number from 0 to 527040"));
+}
+
 TEST_F(ConfigTest, OneRegionInMemory_NeedsNoReplicationAndNoFolder) {
   const auto config = ParseConfig(R"(region = "eu-central-1"
 account = "123456789012"

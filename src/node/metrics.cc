@@ -172,6 +172,7 @@ class Metrics::Impl {
     families.push_back(kept_bytes.Take());
     AddReplicas(readings, families);
     AddRoles(readings, families);
+    AddVerifications(readings, families);
     AddCopies(readings, families);
     AddDurability(readings, families);
     AddPeers(readings, families);
@@ -213,6 +214,20 @@ class Metrics::Impl {
                                "How often this Region kept in a file what the surviving history does not have")
                            .Add(static_cast<double>(readings.replication.suffixes_set_aside))
                            .Take());
+  }
+
+  static void AddVerifications(const Readings& readings, std::vector<MetricFamily>& families) {
+    ReadFamily ended = Gauge("symbolon_replication_verified_timestamp_seconds",
+                             "When the pool's copies in all Regions were compared last by this Region");
+    ReadFamily differences = Gauge("symbolon_replication_verified_differences",
+                                   "Records that differed between Regions when the pool's copies were compared last");
+    for (const auto& verification : readings.verifications) {
+      const Labels labels = {{"pool", verification.pool.value()}};
+      ended.Add(static_cast<double>(ToMicros(verification.ended)) / 1e6, labels);
+      differences.Add(static_cast<double>(verification.differences), labels);
+    }
+    families.push_back(ended.Take());
+    families.push_back(differences.Take());
   }
 
   static void AddCopies(const Readings& readings, std::vector<MetricFamily>& families) {

@@ -95,6 +95,13 @@ class Metrics {
       bool admits_writes;
     };
     std::vector<Admission> admissions;
+    // The last whole comparison of a pool's copies that ran here.
+    struct Verification {
+      PoolId pool;
+      Timestamp ended;
+      std::uint64_t differences = 0;
+    };
+    std::vector<Verification> verifications;
     // Since the start.
     replication::ReplicationCounters replication;
     // Token signatures since the start.

@@ -40,6 +40,7 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
     readings.durability_writes.fell_back = 6;
     readings.peers.push_back({.region = Region("us-east-1"), .connected = true, .last_contact = FromSeconds(1'000)});
     readings.admissions.push_back({PoolId("eu-central-1_A"), true});
+    readings.verifications.push_back({.pool = PoolId("eu-central-1_A"), .ended = FromSeconds(2'000), .differences = 3});
   });
 }
 
@@ -91,6 +92,8 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_durability_writes_total{outcome=\"fell_back\"} 6\n",
            "symbolon_replication_connected{region=\"us-east-1\"} 1\n",
            "symbolon_replication_last_contact_timestamp_seconds{region=\"us-east-1\"} 1000\n",
+           "symbolon_replication_verified_timestamp_seconds{pool=\"eu-central-1_A\"} 2000\n",
+           "symbolon_replication_verified_differences{pool=\"eu-central-1_A\"} 3\n",
            "symbolon_http_timeouts_total{phase=\"body\"} 4\n",
        }) {
     EXPECT_THAT(text, HasSubstr(line));

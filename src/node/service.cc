@@ -32,6 +32,8 @@
 #include "replication/grpc/grpc_transport.h"
 #include "replication/replicator.h"
 #include "replication/suffix_file.h"
+#include "replication/verifier.h"
+#include "replication/verify_sessions.h"
 #include "wire/serialise.h"
 
 namespace symbolon::node {
@@ -183,7 +185,8 @@ class Service::Parts {
             .forward = replicator_ ? [this](const PoolId& pool, const Region& primary, Bytes request,
                                             auto done) { Forward(pool, primary, std::move(request), std::move(done)); }
                                    : cognito::ForwardRequest(),
-            .forward_writes = config_.replication && config_.replication->forward_writes},
+            .forward_writes = config_.replication && config_.replication->forward_writes,
+            .verifier = verifier_ ? &*verifier_ : nullptr},
         oauth::Endpoints::Services{.store = store_,
                                    .keys = *keyring_,
                                    .routes = *routes_,
@@ -206,6 +209,7 @@ class Service::Parts {
     if (replicator_) {
       for (replication::ReplicationStatus& status : replicator_->Statuses()) {
         status.forwards_writes = config_.replication->forward_writes;
+        status.verification = verifier_->Last(status.pool);
         const auto shown = cognito::DescribeReplicationOf(status, config_.region);
         json += (json.empty() ? "" : ",") + wire::Serialise(model::own::shapes::kDescribeReplicationResponse, &shown);
       }
@@ -293,10 +297,13 @@ class Service::Parts {
     replication.kept_entries_max = config_.replication->log_entries_max;
     replication.kept_entries_min = std::min(replication.kept_entries_min, replication.kept_entries_max);
     replication.kept_bytes_max = config_.replication->log_mib_max << 20;
-    replicator_.emplace(store_, clock_, random_, std::move(peers), replication,
+    verify_sessions_.emplace(store_, clock_);
+    verify_thread_.emplace(*verify_sessions_);
+    replicator_.emplace(store_, clock_, random_, peers, replication,
                         std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)), suffixes_,
                         [this](const Region& from, const replication::pb::ControlRequest& request) {
                           if (request.has_may_lead()) return MayLead(PoolId(request.may_lead()));
+                          if (request.has_verify()) return verify_sessions_->Answer(from, request.verify());
                           return AnswerKeyRequest(*provider_, from, request);
                         });
     replicator_->ServeForwarded(
@@ -305,6 +312,13 @@ class Service::Parts {
         });
     if (auto started = replicator_->Start(); !started)
       return Err(NodeError{"[replication]: " + started.error().detail});
+    verifier_.emplace(
+        store_, clock_, random_, *verify_sessions_, std::move(peers),
+        replication::Verifier::Options{.interval = config_.replication->verify_interval,
+                                       .records_per_second = config_.replication->verify_records_per_second},
+        [this](const Region& peer, const replication::pb::ControlRequest& request) {
+          return replicator_->Ask(peer, request);
+        });
     return {};
   }
 
@@ -324,7 +338,9 @@ class Service::Parts {
 
   std::optional<replication::ReplicationStatus> StatusOf(const PoolId& pool) {
     auto status = replicator_->Status(pool);
-    if (status) status->forwards_writes = config_.replication->forward_writes;
+    if (!status) return status;
+    status->forwards_writes = config_.replication->forward_writes;
+    status->verification = verifier_->Last(pool);
     return status;
   }
 
@@ -360,6 +376,10 @@ class Service::Parts {
     };
     readings.replication = replicator_->Counters();
     for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
+      if (const auto verified = verifier_->LastWhole(status.pool)) {
+        readings.verifications.push_back(
+            {.pool = status.pool, .ended = verified->ended, .differences = verified->difference_count});
+      }
       readings.admissions.push_back({status.pool, status.admits_writes});
       if (status.copy) add_copy(status.pool, config_.region, *status.copy);
       const bool waits = status.durability.mode != replication::pb::ASYNC && !status.members.empty();
@@ -453,7 +473,11 @@ class Service::Parts {
   std::unique_ptr<directory::Routes> routes_;
   std::unique_ptr<storage::Subscription> key_notices_;
   ForwardedRequests forwarded_;
+  // Before the replicator, which hands them what other Regions ask.
+  std::optional<replication::VerifySessions> verify_sessions_;
+  std::optional<replication::VerifySessionsThread> verify_thread_;
   std::optional<replication::Replicator> replicator_;
+  std::optional<replication::Verifier> verifier_;
   std::optional<replication::DurableCommits> commits_;
   std::optional<Api> api_;
   std::optional<Housekeeping> housekeeping_;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "replication/roles.h"
+#include "replication/verify_outcome.h"
 #include "storage/log.pb.h"
 
 namespace symbolon::replication {
@@ -71,6 +72,8 @@ struct ReplicationStatus {
   std::optional<Timestamp> primary_last_contact;
   std::optional<CopyProgress> copy;
   std::string problem;
+  // The last comparison of its copies that ended in this Region; nullopt: none since this process started.
+  std::optional<VerificationSummary> verification;
 };
 
 // One other Region.

@@ -12,6 +12,8 @@ import { until } from './wait.mjs';
 const run = promisify(execFile);
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const symbolon = process.env.SYMBOLON ?? join(root, 'build/release/bin/symbolon');
+// Another program of the same build.
+export const program = (name) => join(dirname(symbolon), name);
 const sharedLabVariable = 'SYMBOLON_TEST_LAB';
 
 export const account = '000000000000';

@@ -1,6 +1,7 @@
 // What this Region keeps of histories that did not survive (replication/suffix_file.h), for people who have to decide
 // what becomes of it.
 #include "cognito/call.h"
+#include "cognito/record_names.h"
 #include "model/cognito_handlers.h"
 
 namespace symbolon::cognito::operations {
@@ -19,44 +20,6 @@ SuffixType Describe(const replication::SuffixFolder::File& file) {
           .LastSequence = static_cast<std::int64_t>(header.head().sequence()),
           .LastCommitTime = FromMicros(header.head().commit_time_micros()),
           .WholeDirectory = header.whole_directory()};
-}
-
-std::string NameOf(std::uint16_t type) {
-  using directory::RecordType;
-  switch (static_cast<RecordType>(type)) {
-    case RecordType::kRole:
-      return "role record";
-    case RecordType::kWrappedKeys:
-      return "wrapped keys";
-    case RecordType::kPool:
-      return "pool settings";
-    case RecordType::kPublic:
-      return "public keys";
-    case RecordType::kDomain:
-      return "domain";
-    case RecordType::kSigningKey:
-      return "signing key";
-    case RecordType::kClient:
-      return "app client";
-    case RecordType::kResourceServer:
-      return "resource server";
-    case RecordType::kUser:
-      return "user";
-    case RecordType::kUniqueIndex:
-      return "user name or alias";
-    case RecordType::kFindIndex:
-      return "attribute index";
-    case RecordType::kGroup:
-      return "group";
-    case RecordType::kMembershipOfUser:
-      return "membership, by user";
-    case RecordType::kMembershipOfGroup:
-      return "membership, by group";
-    case RecordType::kRegionalSeed:
-      return "first settings of a replica";
-    default:
-      return "type " + std::to_string(type);
-  }
 }
 
 bool IsSealed(std::uint16_t type) {
@@ -85,7 +48,7 @@ ApiResult<DescribeReplicationSuffixResponse> DescribeReplicationSuffix(
   for (const Preparation::SuffixPage::Change& change : page.changes) {
     SuffixChangeType& shown = response.Changes.emplace_back();
     const std::uint16_t type = ReadBigEndian16(change.key);
-    shown.RecordType = NameOf(type);
+    shown.RecordType = RecordTypeName(type);
     shown.Key = HexEncode(BytesView(change.key).substr(2));
     if (change.sequence > 0) {
       shown.Sequence = static_cast<std::int64_t>(change.sequence);
