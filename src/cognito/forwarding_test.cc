@@ -278,7 +278,7 @@ TEST_F(ForwardingTest, PrimaryKeepsNamingThisRegion_ClientsMayTryAgain) {
   End(ForwardOutcome::kIsHere);
   const auto refused = CreateUser(there_, "ann");
   EXPECT_EQ(refused.status, 503);
-  EXPECT_EQ(sent_, 2);
+  EXPECT_EQ(sent_, 3);
 }
 
 TEST_F(ForwardingTest, RegionAboutToBegin_WaitsForItsEpoch) {
@@ -339,6 +339,23 @@ TEST_F(ForwardingTest, RegionThatIsNotThePrimary_NamesItAndNeverPassesItOn) {
   EXPECT_EQ(answer.error().code, ControlErrorCode::kNotPrimary);
   EXPECT_EQ(answer.error().detail, kPrimary);
   EXPECT_EQ(sent_, 0);
+}
+
+TEST_F(ForwardingTest, RegionThatHearsFromThePrimaryThatItIsPrimary_WaitsForThatEntry) {
+  std::jthread replication([this](const std::stop_token& stop) {
+    // As soon as the request waits.
+    there_.ChangeRole(pool_, [](replication::pb::RoleRecord& role) {
+      role = *replication::TakeOver(role, Region(kSecondary), 2, Timestamp());
+    });
+    while (!stop.stop_requested()) {
+      there_.positions().OnHead(pool_, **there_.store().store().MakeSnapshot()->Head(pool_));
+      std::this_thread::yield();
+    }
+  });
+  const auto answer = there_.TakeForwarded(Region(kPrimary), pool_,
+                                           Signed("CreateGroup", {{"UserPoolId", pool_.value()}, {"GroupName", "g"}}));
+  ASSERT_TRUE(answer) << answer.error().detail;
+  EXPECT_EQ(answer->status, 200) << answer->body;
 }
 
 TEST_F(ForwardingTest, RegionWithoutAReplica_IsNoSender) {

@@ -59,6 +59,7 @@ class Pipeline final : private PoolCatalog {
                                                                               const model::ApiError& refusal);
   boost::asio::awaitable<model::ApiResult<std::string>> TakeAnswer(Exchange& exchange,
                                                                    const replication::Forwarded& forwarded);
+  boost::asio::awaitable<void> AwaitNextEntry(const Exchange& exchange);
   boost::asio::awaitable<void> AwaitWriteGate(Exchange& exchange);
 
   struct Attempt;

@@ -25,13 +25,15 @@ using replication::ForwardOutcome;
 using replication::Role;
 
 // A request is run so often while the primary changes between looking and asking.
-constexpr int kRedirectsMax = 2;
+constexpr int kRedirectsMax = 3;
 // A request that another Region passes on may have come to it so much earlier or later than now on this Region's clock:
 // as far as a signature's date may be off.
 constexpr std::chrono::minutes kArrivalWindow{5};
 // After a write the Region that was asked waits so long for it to arrive there too, so that clients of this Region see
 // it without naming its position.
 constexpr std::chrono::milliseconds kOwnWriteWait{500};
+
+constexpr std::chrono::milliseconds kNextEntryWait{1'000};
 
 }  // namespace
 
@@ -54,12 +56,18 @@ ApiError Pipeline::NotAvailableHere(const Exchange& exchange, const replication:
 // ---- the Region that was asked ----
 
 asio::awaitable<ApiResult<std::string>> Pipeline::Redirect(Exchange& exchange, ApiError refusal) {
+  bool awaited_entry = false;
   for (int redirects = 0; redirects < kRedirectsMax; ++redirects) {
     const Exchange::Elsewhere elsewhere = *std::exchange(exchange.elsewhere, std::nullopt);
     if (elsewhere.primary == services_.region.region) {
       // It is about to begin its epoch, and the gate opens then.
       if (exchange.waited || services_.write_gate == nullptr) break;
       co_await AwaitWriteGate(exchange);
+    } else if (exchange.from && exchange.from->region == elsewhere.primary && !awaited_entry) {
+      // The Region that is taken for the primary here says that this one is: it has handed over, and its entry is about
+      // to come.
+      awaited_entry = true;
+      co_await AwaitNextEntry(exchange);
     } else if (exchange.from) {
       exchange.misdirected = {.code = ControlErrorCode::kNotPrimary, .detail = elsewhere.primary.value()};
       co_return Err(std::move(refusal));
@@ -122,6 +130,15 @@ asio::awaitable<ApiResult<std::string>> Pipeline::TakeAnswer(Exchange& exchange,
   const auto position = text ? replication::ParsePosition(*text) : std::nullopt;
   if (position) co_await AwaitPassage(services_, *position, kOwnWriteWait);
   co_return std::string();
+}
+
+asio::awaitable<void> Pipeline::AwaitNextEntry(const Exchange& exchange) {
+  const auto head = services_.store.MakeSnapshot()->Head(exchange.pool);
+  if (!head || !*head) co_return;
+  replication::PoolPosition next{.pool = exchange.pool, .position = {}};
+  *next.position.mutable_epoch() = (*head)->epoch();
+  next.position.set_sequence((*head)->sequence() + 1);
+  co_await AwaitPassage(services_, next, kNextEntryWait);
 }
 
 asio::awaitable<void> Pipeline::AwaitWriteGate(Exchange& exchange) {

@@ -136,6 +136,19 @@ TEST_F(ConfigTest, ComparisonsOfCopies_AreAsOftenAndAsFastAsSet) {
               ElementsAre("14: replication.verify_interval_minutes: must be a whole number from 0 to 527040"));
 }
 
+TEST_F(ConfigTest, ChangesArePassedOnWhenThatIsAskedForOnly) {
+  const auto plain = ParseConfig(kGood, folder_);
+  ASSERT_TRUE(plain);
+  EXPECT_FALSE(plain->replication->forward_writes);
+  EXPECT_EQ(plain->replication->forward_timeout, std::chrono::seconds(10));
+  std::string text = kGood;
+  text.insert(text.find("[replication.tls]"), "forward_writes = true\nforward_timeout_ms = 500\n");
+  const auto config = ParseConfig(text, folder_);
+  ASSERT_TRUE(config) << config.error().front().reason;
+  EXPECT_TRUE(config->replication->forward_writes);
+  EXPECT_EQ(config->replication->forward_timeout, std::chrono::milliseconds(500));
+}
+
 TEST_F(ConfigTest, OneRegionInMemory_NeedsNoReplicationAndNoFolder) {
   const auto config = ParseConfig(R"(region = "eu-central-1"
 account = "123456789012"
@@ -232,6 +245,11 @@ TEST_F(ConfigTest, EachWrongSetting_IsRefusedByNameAndLine) {
               ElementsAre(HasSubstr("regions: \"us-east-1\" has no replication address")));
   EXPECT_THAT(ProblemsWith("replication = \"127.0.0.1:9422\"", "replication = \"127.0.0.1\""),
               ElementsAre("51: regions.replication: must be a host and a port, as in \"id.example.com:9412\""));
+  const std::string listen = "\"[::1]:9412\"";
+  EXPECT_THAT(ProblemsWith(listen, listen + "\nforward_writes = \"yes\""),
+              ElementsAre("15: replication.forward_writes: must be true or false"));
+  EXPECT_THAT(ProblemsWith(listen, listen + "\nforward_timeout_ms = 99"),
+              ElementsAre("15: replication.forward_timeout_ms: must be a whole number from 100 to 60000"));
   EXPECT_THAT(ProblemsWith("\"cert.pem\"", "\"other.pem\""),
               ElementsAre("17: replication.tls.certificate: cannot read " + (folder_ / "other.pem").string()));
   EXPECT_THAT(ProblemsWith("certificate = \"cert.pem\"", ""),

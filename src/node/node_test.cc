@@ -90,11 +90,19 @@ TEST_F(NodeTest, SignedCalls_AreServedAndCountedAndOthersRefused) {
   EXPECT_THAT(Call(*node, "ListUserPools", R"({"MaxResults":10})", ""), HasSubstr("MissingAuthenticationToken"));
   EXPECT_THAT(Call(*node, "ListUserPools", R"({"MaxResults":10})", "wrong"), HasSubstr("InvalidSignatureException"));
 
+  const std::string about =
+      "{\"UserPoolId\":\"" + pool + "\",\"PrimaryRegion\":\"eu-central-1\",\"Epoch\":1,\"Sequence\":";
+  EXPECT_EQ(Get(node->operations_port(), "/domains"), "200 {\"Region\":\"eu-central-1\",\"Pools\":[" + about + "1}]}");
+  ASSERT_THAT(Call(*node, "CreateUserPoolDomain", R"({"Domain":"login","UserPoolId":")" + pool + "\"}"),
+              HasSubstr("200 {"));
+  EXPECT_EQ(Get(node->operations_port(), "/domains"),
+            "200 {\"Region\":\"eu-central-1\",\"Pools\":[" + about + "2,\"Domain\":\"login\"}]}");
+
   const std::string metrics = Get(node->operations_port(), "/metrics");
   EXPECT_THAT(metrics, HasSubstr("symbolon_requests_total{operation=\"CreateUserPool\",outcome=\"ok\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("symbolon_requests_total{operation=\"ListUserPools\",outcome=\"ok\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("outcome=\"InvalidSignatureException\"} 1\n"));
-  EXPECT_THAT(metrics, HasSubstr("symbolon_log_sequence{pool=\"" + pool + "\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("symbolon_log_sequence{pool=\"" + pool + "\"} 2\n"));
 }
 
 TEST_F(NodeTest, StoreInUse_IsAnErrorThatSaysSo) {
