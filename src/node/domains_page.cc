@@ -53,7 +53,7 @@ storage::StoreResult<std::optional<json::object>> Describe(const storage::Snapsh
 
 }  // namespace
 
-storage::StoreResult<std::string> DomainsJson(const storage::Store& store, const Region& here) {
+storage::StoreResult<std::string> DomainsJson(storage::Store& store, const Region& here) {
   const auto snapshot = store.MakeSnapshot();
   json::array shown;
   std::optional<PoolId> after;

@@ -12,6 +12,6 @@ namespace symbolon::node {
 // {"Region": …, "Pools": [{"UserPoolId", "PrimaryRegion", "Epoch", "Sequence", "Domain"?, "Failover"?:
 // {"SecondaryRegion", "PrimaryRoute53HealthCheckId"}}]}: every pool of this Region, as of one moment each. Readable
 // also while a pool is locked: nothing of it is sealed.
-storage::StoreResult<std::string> DomainsJson(const storage::Store& store, const Region& here);
+storage::StoreResult<std::string> DomainsJson(storage::Store& store, const Region& here);
 
 }  // namespace symbolon::node
