@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "auth/test_user.h"
+#include "base/seeded_random.h"
 
 namespace symbolon::auth {
 namespace {
@@ -121,6 +127,50 @@ TEST_F(LockoutTest, FactsMergeInAnyOrderAnyNumberOfTimes) {
   third.MergeFactsOf(two_);
   one_.MergeFactsOf(third);
   EXPECT_EQ(LockAfterFailure(one_), seconds(16)) << "failure nine";
+}
+
+TEST_F(LockoutTest, RegionsThatHeardTheSameInAnyOrderJudgeAlike) {
+  TestRegion three("ap-south-1", pool_, clock_);
+  const std::array<TestRegion*, 3> regions{&one_, &two_, &three};
+  // Four that hear what these said, each in another order, some of it twice.
+  std::vector<std::unique_ptr<TestRegion>> listeners;
+  for (const char* name : {"eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1"}) {
+    listeners.push_back(std::make_unique<TestRegion>(name, pool_, clock_));
+  }
+  const std::vector<std::vector<std::size_t>> orders{{0, 1, 2}, {2, 1, 0}, {1, 1, 0, 2, 1}, {0, 2, 0, 1, 0}};
+  const auto judged = [&](TestRegion& region) {
+    return region.See([&](const Context& context) {
+      const FailedAttempts attempts = FailedAttemptsOf(context.tx, "somebody", context.now());
+      return std::pair(attempts.count, attempts.locked_until);
+    });
+  };
+
+  SeededRandom random(1);
+  const auto pick = [&](std::size_t count) { return static_cast<unsigned char>(random.Octets(1)[0]) % count; };
+  int locked = 0;
+  for (int step = 0; step < 300; ++step) {
+    TestRegion& at = *regions[pick(3)];
+    switch (pick(8)) {
+      case 0:
+        Succeed(at);
+        break;
+      case 1:
+        at.MergeFactsOf(*regions[pick(3)]);
+        break;
+      case 2:
+        clock_.Advance(seconds(1 + pick(40)));
+        break;
+      default:
+        if (!Locked(at)) Fail(at);
+    }
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
+      for (const std::size_t from : orders[i]) listeners[i]->MergeFactsOf(*regions[from]);
+      ASSERT_EQ(judged(*listeners[i]), judged(*listeners[0])) << "step " << step << ", order " << i;
+    }
+    locked += Locked(*listeners[0]) ? 1 : 0;
+  }
+  EXPECT_GT(locked, 30);
+  EXPECT_LT(locked, 270);
 }
 
 TEST_F(LockoutTest, OneRegionsShareIsCapped) {

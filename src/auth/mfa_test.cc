@@ -319,7 +319,7 @@ TEST_F(MfaTest, SrpLeadsToTheSecondFactor) {
                        {{"USERNAME", std::string(kTestUsername)}, {"SRP_A", srp.PublicKeyHex()}});
   });
   const Challenge verifier = std::get<Challenge>(step.value());
-  const Parameters proof = srp.Answer(verifier.parameters, "Thu Jan 1 00:05:15 UTC 1970");
+  const Parameters proof = srp.Answer(verifier.parameters, "Fri Jan 15 08:05:15 UTC 2027");
   const auto answered = Answer(home_, ChallengeName::kPasswordVerifier, std::nullopt, proof);
   ASSERT_TRUE(answered) << answered.error().message;
   const Challenge challenge = std::get<Challenge>(*answered);

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <set>
+#include <map>
 #include <vector>
 
 #include "cli/api_call.h"
@@ -22,9 +22,10 @@ namespace json = boost::json;
 constexpr std::chrono::seconds kPromotionTimeout(40);
 constexpr std::chrono::seconds kReportTimeout(2);
 
-// The pools that `region` leads, as the Regions that answer say.
-CliResult<std::vector<std::string>> PoolsLedBy(const LabSettings& settings, const std::string& region) {
-  std::set<std::string> pools;
+// The pools that `region` leads, as the Regions that answer say, and whether `to` has a replica of each.
+CliResult<std::map<std::string, bool>> PoolsLedBy(const LabSettings& settings, const std::string& region,
+                                                  const std::string& to) {
+  std::map<std::string, bool> pools;
   bool answered = false;
   for (const LabRegion& asked : settings.regions) {
     const auto report = HttpGet(asked.address, asked.operations_port, "/replication", kReportTimeout);
@@ -33,18 +34,19 @@ CliResult<std::vector<std::string>> PoolsLedBy(const LabSettings& settings, cons
     if (error || !parsed.is_object() || !parsed.as_object().contains("Pools")) continue;
     answered = true;
     for (const json::value& pool : parsed.at("Pools").as_array()) {
+      const std::string here(std::string_view(pool.at("Region").as_string()));
+      bool leads = here == region && pool.at("Role").as_string() == "PRIMARY";
+      bool has_replica = here == to;
       for (const json::value& member : pool.at("Members").as_array()) {
-        if (member.at("Region").as_string() == region && member.at("Role").as_string() == "PRIMARY") {
-          pools.emplace(pool.at("UserPoolId").as_string());
-        }
+        leads = leads || (member.at("Region").as_string() == region && member.at("Role").as_string() == "PRIMARY");
+        has_replica = has_replica || member.at("Region").as_string() == to;
       }
-      if (pool.at("Region").as_string() == region && pool.at("Role").as_string() == "PRIMARY") {
-        pools.emplace(pool.at("UserPoolId").as_string());
-      }
+      const std::string name(std::string_view(pool.at("UserPoolId").as_string()));
+      if (leads) pools[name] = pools[name] || has_replica;
     }
   }
   if (!answered) return Fail("no Region answered");
-  return std::vector<std::string>(pools.begin(), pools.end());
+  return pools;
 }
 
 CliResult<ApiAccess> AccessTo(const PromotionFlags& flags) {
@@ -108,6 +110,17 @@ CliResult<void> ShowChanges(const ApiAccess& api, const SuffixFlags& flags) {
   }
 }
 
+CliResult<void> PromoteOne(const ApiAccess& access, const PromotionFlags& flags, const std::string& pool) {
+  json::object request{{"UserPoolId", pool}, {"RegionName", flags.to}};
+  if (flags.force) request["Force"] = true;
+  if (flags.accept_loss) request["AcceptLoss"] = true;
+  const auto answer =
+      CallApi(access, "PromoteUserPoolReplica", json::serialize(request), SystemClock(), kPromotionTimeout);
+  if (!answer) return Fail(fmt::format("{}: {}", pool, answer.error().message));
+  fmt::print("{}", DescribePromotion(*answer));
+  return {};
+}
+
 }  // namespace
 
 std::string DescribePromotion(std::string_view text) {
@@ -146,21 +159,24 @@ CliResult<void> ShowSuffixes(const SuffixFlags& flags) {
 
 CliResult<void> Promote(const PromotionFlags& flags) {
   SYMBOLON_TRY(const ApiAccess access, AccessTo(flags));
-  std::vector<std::string> pools{flags.pool};
-  if (!flags.all_of.empty()) {
-    if (!flags.endpoint.empty()) return Fail("--all-of asks the nodes of a lab; with --endpoint name a POOL");
-    SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
-    SYMBOLON_TRY(pools, PoolsLedBy(settings, flags.all_of));
-    if (pools.empty()) fmt::print("{} is primary of no pool\n", flags.all_of);
+  if (flags.all_of.empty()) return PromoteOne(access, flags, flags.pool);
+  if (!flags.endpoint.empty()) return Fail("--all-of asks the nodes of a lab; with --endpoint name a POOL");
+  SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
+  SYMBOLON_TRY(const auto pools, PoolsLedBy(settings, flags.all_of, flags.to));
+  if (pools.empty()) fmt::print("{} is primary of no pool\n", flags.all_of);
+  std::size_t failed = 0;
+  for (const auto& [pool, has_replica] : pools) {
+    if (!has_replica) {
+      fmt::print("{}: has no replica in {}, and stays as it is\n", pool, flags.to);
+      continue;
+    }
+    // One that cannot be promoted keeps no other from it.
+    const auto promoted = PromoteOne(access, flags, pool);
+    if (promoted) continue;
+    ++failed;
+    fmt::print(stderr, "symbolon: {}\n", promoted.error().message);
   }
-  for (const std::string& pool : pools) {
-    json::object request{{"UserPoolId", pool}, {"RegionName", flags.to}};
-    if (flags.force) request["Force"] = true;
-    if (flags.accept_loss) request["AcceptLoss"] = true;
-    SYMBOLON_TRY(const std::string answer,
-                 CallApi(access, "PromoteUserPoolReplica", json::serialize(request), SystemClock(), kPromotionTimeout));
-    fmt::print("{}", DescribePromotion(answer));
-  }
+  if (failed > 0) return Fail(fmt::format("{} of {} pools were not promoted", failed, pools.size()));
   return {};
 }
 

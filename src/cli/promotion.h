@@ -20,7 +20,7 @@ struct PromotionFlags {
   bool accept_loss = false;
 };
 
-// Blocks until every pool has its new primary, or the first one fails; prints a line for each.
+// Blocks until every pool has its new primary or has failed to get it; prints a line for each.
 CliResult<void> Promote(const PromotionFlags& flags);
 
 // `symbolon replication suffix`: what Regions keep of the pool that the surviving history does not have; with `name`,
