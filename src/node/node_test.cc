@@ -92,11 +92,12 @@ TEST_F(NodeTest, SignedCalls_AreServedAndCountedAndOthersRefused) {
 
   const std::string about =
       "{\"UserPoolId\":\"" + pool + "\",\"PrimaryRegion\":\"eu-central-1\",\"Epoch\":1,\"Sequence\":";
-  EXPECT_EQ(Get(node->operations_port(), "/domains"), "200 {\"Region\":\"eu-central-1\",\"Pools\":[" + about + "1}]}");
+  EXPECT_EQ(Get(node->operations_port(), "/domains"),
+            "200 {\"Region\":\"eu-central-1\",\"Pools\":[" + about + "1}]}\n");
   ASSERT_THAT(Call(*node, "CreateUserPoolDomain", R"({"Domain":"login","UserPoolId":")" + pool + "\"}"),
               HasSubstr("200 {"));
   EXPECT_EQ(Get(node->operations_port(), "/domains"),
-            "200 {\"Region\":\"eu-central-1\",\"Pools\":[" + about + "2,\"Domain\":\"login\"}]}");
+            "200 {\"Region\":\"eu-central-1\",\"Pools\":[" + about + "2,\"Domain\":\"login\"}]}\n");
 
   const std::string metrics = Get(node->operations_port(), "/metrics");
   EXPECT_THAT(metrics, HasSubstr("symbolon_requests_total{operation=\"CreateUserPool\",outcome=\"ok\"} 1\n"));

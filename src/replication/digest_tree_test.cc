@@ -149,8 +149,8 @@ TEST(DigestTreeTest, LeavesThatNoBuilderMakes_AreNotWellFormed) {
 TEST(DigestTreeTest, LeavesOfLargeDirectories_AreAboutAsManyAsWanted) {
   EXPECT_EQ(LeafBitsFor(0), 0);
   EXPECT_EQ(LeafBitsFor(kTreeLeavesWanted), 0);
-  EXPECT_EQ(LeafBitsFor(kTreeLeavesWanted + 1), 0);
-  EXPECT_EQ(LeafBitsFor(2 * kTreeLeavesWanted + 2), 1);
+  EXPECT_EQ(LeafBitsFor(kTreeLeavesWanted + 1), 1);
+  EXPECT_EQ(LeafBitsFor(2 * kTreeLeavesWanted), 1);
   EXPECT_EQ(LeafBitsFor(6'000'000), 11);
 }
 
