@@ -137,10 +137,12 @@ test('what is set aside without a forced promotion that said so is found', () =>
   const promote = { kind: 'promote', forced: true, epoch: 2, firstSequence: 3, region: away };
   const lostChange = [...born, changed];
   finds(historyOf(...lostChange, promote, ...verdicts(at(3), 'setAside'), ...ending(0)));
+  // Two took the same number while they were apart.
+  finds(historyOf(...lostChange, { ...promote, epoch: 1 }, ...verdicts(at(3), 'setAside'), ...ending(0)));
   finds(historyOf(...lostChange, ...verdicts(at(3), 'setAside'), ...ending(0)), /was set aside, and no forced promotion/, /was set aside/);
   finds(historyOf(...lostChange, { ...promote, forced: false }, ...verdicts(at(3), 'setAside'), ...ending(0)), /no forced/, /no forced/);
   finds(historyOf(...lostChange, { ...promote, firstSequence: 4 }, ...verdicts(at(3), 'setAside'), ...ending(0)), /no forced/, /no forced/);
-  finds(historyOf(...lostChange, { ...promote, epoch: 1 }, ...verdicts(at(3), 'setAside'), ...ending(0)), /no forced/, /no forced/);
+  finds(historyOf(...lostChange, { ...promote, epoch: 1, region: home }, ...verdicts(at(3), 'setAside'), ...ending(0)), /no forced/, /no forced/);
 });
 
 test('a cut-off Region may refuse a password that it changed, though the change is set aside later', () => {
@@ -162,7 +164,7 @@ test('Regions that disagree about what was set aside are found', () => {
 });
 
 test('positions are read, and outcomes are counted', () => {
-  assert.deepEqual(parsePosition(at(42, 7)), { sequence: 42, epoch: epoch(7), counter: 7 });
+  assert.deepEqual(parsePosition(at(42, 7)), { sequence: 42, epoch: epoch(7), counter: 7, leader: home });
   assert.deepEqual(summary(historyOf(signIn(0, {}), signIn(0, {}), signIn(1, refused))), { 'signIn ok': 2, 'signIn refused': 1 });
 });
 

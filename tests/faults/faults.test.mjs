@@ -1,73 +1,20 @@
 // Regions far from each other, under a load in all of them, and everything that can happen to them: cuts, kills, stops, full
 // disks, wrong clocks, changes of primary. Afterwards a checker goes over what the clients were told.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { tmpdir } from 'node:os';
 import { after, test } from 'node:test';
-import { FarLab } from '../lib/far_lab.mjs';
-import { createClient, createPool } from '../lib/pools.mjs';
-import { ask, createReplicatedPool, untilEqual } from '../lib/replicas.mjs';
+import { ask } from '../lib/replicas.mjs';
 import { until } from '../lib/wait.mjs';
-import { check, summary } from '../lib/checker.mjs';
-import { History } from '../lib/history.mjs';
-import { Load, seededRandom } from '../lib/recorded_load.mjs';
+import { pick, Stage } from './stage.mjs';
 
-const seed = Number(process.env.SYMBOLON_TEST_SEED ?? Math.floor(Math.random() * 1e6));
-const rounds = Number(process.env.SYMBOLON_TEST_ROUNDS ?? 1);
 const minutes = 60_000;
 const fiveMinutes = 300; // seconds
 
-const names = ['eu-central-1', 'us-east-1', 'ap-south-1'];
-const lab = await FarLab.start(names, { path: { delayMs: 40, jitterMs: 10, loss: 0.01, seed } });
-after(() => lab.release());
-const pool = await createReplicatedPool(lab, { AutoVerifiedAttributes: [] }, { replicas: names.slice(1) });
-const client = await createClient(lab.cognito(), pool.Id);
-let primary = await untilEqual(lab, pool.Id);
-let loads = 0;
-
+const stage = await Stage.set();
+after(() => stage.strike());
+const { lab, names } = stage;
+const under = (...args) => stage.under(...args);
+const promote = (...args) => stage.promote(...args);
 const others = (region) => names.filter((name) => name !== region);
-const pick = (random, items) => items[Math.floor(random() * items.length)];
-
-// One load with what happens to the Regions under it, and the check of what it was told. `happen` gets the load, the history
-// and seeded random numbers; it leaves every Region running and every link whole. With `judged`, writes may be set
-// aside. `alive`: the Regions that are there at the end.
-async function under(t, happen, { judged = false, alive = names, repeat = rounds } = {}) {
-  for (let round = 0; round < repeat; ++round) {
-    const history = new History();
-    const name = `load-${++loads}`;
-    const load = new Load({ lab, pool, client, history, name, seed: seed + loads });
-    const kept = join(tmpdir(), `symbolon-faults-${process.pid}-${name}.jsonl`);
-    const note = (what, fields) => history.note('fault', { what, ...fields });
-    try {
-      await load.further(40);
-      await happen({ load, history, note, random: seededRandom(seed + loads) });
-      await load.further(40);
-      await load.end();
-      primary = await untilEqual(lab, pool.Id, { regions: alive });
-      load.regions = alive;
-      if (judged) await load.judge();
-      await load.audit();
-      assert.deepEqual(check(history.events, alive), []);
-      t.diagnostic(`seed ${seed}: ${JSON.stringify(summary(history.events))}`);
-      if (process.env.SYMBOLON_TEST_KEEP) await history.save(kept);
-    } catch (error) {
-      await history.save(kept);
-      console.log(`seed ${seed}; the history is in ${kept}`);
-      for (const region of names) console.log(`${region}: ${(await lab.log(region)).split('\n').slice(-15).join('\n')}`);
-      throw error;
-    } finally {
-      await load.end().catch(() => {});
-    }
-  }
-}
-
-async function promote(history, to, { at = to, ...options } = {}) {
-  const { Epoch, FirstSequence, SilentRegions } = await ask(lab, at, 'PromoteUserPoolReplica', {
-    UserPoolId: pool.Id, RegionName: to, ...options,
-  });
-  history.note('promote', { region: to, forced: Boolean(options.Force), epoch: Epoch, firstSequence: FirstSequence });
-  return SilentRegions.map(({ Region }) => Region);
-}
 
 test('three Regions far apart, no fault, every promise holds', { timeout: 5 * minutes }, (t) =>
   under(t, async ({ load }) => {
@@ -79,8 +26,8 @@ test('three Regions far apart, no fault, every promise holds', { timeout: 5 * mi
 
 test('a link is cut in one direction, then the other, then both, the Regions catch up', { timeout: 5 * minutes }, (t) =>
   under(t, async ({ load, note, random }) => {
-    const far = pick(random, others(primary));
-    for (const directions of [[[primary, far]], [[far, primary]], [[primary, far], [far, primary]]]) {
+    const far = pick(random, others(stage.primary));
+    for (const directions of [[[stage.primary, far]], [[far, stage.primary]], [[stage.primary, far], [far, stage.primary]]]) {
       note('cut', { directions });
       for (const [from, to] of directions) await lab.network.cut(from, to);
       await load.further(60);
@@ -91,10 +38,10 @@ test('a link is cut in one direction, then the other, then both, the Regions cat
 
 test('the primary is cut off from all others, and goes on', { timeout: 5 * minutes }, (t) =>
   under(t, async ({ load, note }) => {
-    note('cut', { region: primary });
-    for (const other of others(primary)) {
-      await lab.network.cut(primary, other);
-      await lab.network.cut(other, primary);
+    note('cut', { region: stage.primary });
+    for (const other of others(stage.primary)) {
+      await lab.network.cut(stage.primary, other);
+      await lab.network.cut(other, stage.primary);
     }
     await load.further(10, 'setPassword');
     await lab.network.heal();
@@ -102,7 +49,7 @@ test('the primary is cut off from all others, and goes on', { timeout: 5 * minut
 
 test('kill -9 of each Region in turn, nothing acknowledged is lost', { timeout: 5 * minutes }, (t) =>
   under(t, async ({ load, note, random }) => {
-    for (const region of [primary, ...others(primary)].sort(() => random() - 0.5)) {
+    for (const region of [stage.primary, ...others(stage.primary)].sort(() => random() - 0.5)) {
       note('kill', { region });
       await lab.kill(region);
       await load.further(30);
@@ -113,13 +60,13 @@ test('kill -9 of each Region in turn, nothing acknowledged is lost', { timeout: 
 
 test('SIGSTOP of each Region in turn, nothing acknowledged is lost', { timeout: 5 * minutes }, (t) =>
   under(t, async ({ load, note, random }) => {
-    for (const region of [primary, pick(random, others(primary))]) {
+    for (const region of [stage.primary, pick(random, others(stage.primary))]) {
       note('stop', { region });
-      lab.signal(region, 'SIGSTOP');
+      lab.suspend(region);
       try {
         await load.further(30);
       } finally {
-        lab.signal(region, 'SIGCONT');
+        lab.resume(region);
       }
       await load.further(30);
     }
@@ -127,7 +74,7 @@ test('SIGSTOP of each Region in turn, nothing acknowledged is lost', { timeout: 
 
 test('the disk of a secondary and then of the primary is full, writes are refused until there is room', { timeout: 5 * minutes }, (t) =>
   under(t, async ({ load, note, random }) => {
-    for (const region of [pick(random, others(primary)), primary]) {
+    for (const region of [pick(random, others(stage.primary)), stage.primary]) {
       note('full disk', { region });
       await lab.fillDisk(region);
       await load.further(60);
@@ -152,7 +99,7 @@ test('clocks are five minutes off, ahead and behind, while Regions run and at th
 
 test('planned promotions there and back under load, no write is set aside', { timeout: 5 * minutes }, (t) =>
   under(t, async ({ load, history, random }) => {
-    const home = primary;
+    const home = stage.primary;
     const away = pick(random, others(home));
     assert.deepEqual(await promote(history, away), []);
     await load.further(5, 'setPassword');
@@ -162,7 +109,7 @@ test('planned promotions there and back under load, no write is set aside', { ti
 
 test('the primary is cut off and another promoted by force, what it took meanwhile is set aside whole, facts stay', { timeout: 5 * minutes }, (t) =>
   under(t, async ({ load, history, note, random }) => {
-    const home = primary;
+    const home = stage.primary;
     const away = pick(random, others(home));
     note('cut', { region: home });
     for (const other of others(home)) {
@@ -180,10 +127,10 @@ test('the primary is cut off and another promoted by force, what it took meanwhi
 
 // The last test: the lost Region stays lost.
 test('SYNC, the primary and its disk are lost, another promoted by force has every acknowledged write', { timeout: 5 * minutes }, (t) => {
-  const home = primary;
+  const home = stage.primary;
   const alive = others(home);
   return under(t, async ({ load, history, note, random }) => {
-    await ask(lab, home, 'SetReplicationDurability', { UserPoolId: pool.Id, Mode: 'SYNC' });
+    await ask(lab, home, 'SetReplicationDurability', { UserPoolId: stage.pool.Id, Mode: 'SYNC' });
     await load.further(20, 'setPassword');
     note('lost', { region: home });
     await lab.kill(home);

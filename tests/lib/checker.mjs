@@ -3,10 +3,11 @@
 // What changes a user's password: nobody signs in before the confirmation.
 const changes = new Set(['confirm', 'setPassword']);
 
-// "42@1.eu-central-1.0f1e.../eu-central-1_AbC" -> { sequence: 42, epoch: '1.eu-central-1.0f1e...', counter: 1 }
+// "42@1.eu-central-1.0f1e.../eu-central-1_AbC" ->
+// { sequence: 42, epoch: '1.eu-central-1.0f1e...', counter: 1, leader: 'eu-central-1' }
 export function parsePosition(text) {
-  const [, sequence, epoch, counter] = text.match(/^(\d+)@((\d+)\.[^/]+)\//);
-  return { sequence: Number(sequence), epoch, counter: Number(counter) };
+  const [, sequence, epoch, counter, leader] = text.match(/^(\d+)@((\d+)\.([^.]+)\.[^/]+)\//);
+  return { sequence: Number(sequence), epoch, counter: Number(counter), leader };
 }
 
 // What a Region has proved to have, and when: it served somebody who asked for the position.
@@ -141,12 +142,17 @@ function checkToken(token, events, regions) {
 
 // What was set aside must be what a forced promotion said that it may.
 function checkSetAside(events) {
-  const forced = events.filter((event) => event.kind === 'promote' && event.forced && event.outcome === 'ok');
+  const forced = events.filter((event) => event.kind === 'promote' && event.forced);
+  // One that came to no answer may have begun an epoch all the same, from nobody knows where.
+  if (forced.some(({ outcome }) => outcome === 'unknown')) return [];
   return events
     .filter((event) => event.kind === 'verdict' && event.outcome === 'setAside')
     .filter(({ asked }) => {
-      const { counter, sequence } = parsePosition(asked);
-      return !forced.some((event) => counter < event.epoch && sequence >= event.firstSequence);
+      const { counter, leader, sequence } = parsePosition(asked);
+      return !forced.some(({ epoch, region, firstSequence }) => {
+        const replaced = counter < epoch || (counter === epoch && leader !== region);
+        return replaced && sequence >= firstSequence;
+      });
     })
     .map(({ asked }) => `${asked} was set aside, and no forced promotion had announced it`);
 }

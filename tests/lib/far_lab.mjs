@@ -1,7 +1,7 @@
 // Regions in network namespaces of their own, far from each other (network.mjs), each a symbolond that the test starts,
 // stops and kills by itself, with a disk that can be filled and a clock that can be set. No router.
 import { execFile, spawn } from 'node:child_process';
-import { open, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -18,6 +18,7 @@ const diskMiB = 512;
 export class FarLab extends Lab {
   #processes = new Map();
   #clockOffsets = new Map();
+  #full = new Set(); // disks
 
   // `settings`: lines for the configurations' [replication].
   static async start(names, { path, settings = [] } = {}) {
@@ -100,9 +101,24 @@ export class FarLab extends Lab {
   isUp(region) {
     return this.#processes.has(region);
   }
+  isSuspended(region) {
+    return this.#processes.get(region)?.suspended ?? false;
+  }
+  isDiskFull(region) {
+    return this.#full.has(region);
+  }
 
-  signal(region, name) {
-    process.kill(this.#processes.get(region).child.pid, name);
+  // SIGSTOP and SIGCONT.
+  suspend(region) {
+    this.#signal(region, 'SIGSTOP', true);
+  }
+  resume(region) {
+    if (this.isUp(region)) this.#signal(region, 'SIGCONT', false);
+  }
+  #signal(region, name, suspended) {
+    const running = this.#processes.get(region);
+    process.kill(running.child.pid, name);
+    running.suspended = suspended;
   }
   async #end(region, signal) {
     const running = this.#processes.get(region);
@@ -129,10 +145,14 @@ export class FarLab extends Lab {
 
   // Leaves nothing free on a Region's disk.
   async fillDisk(region) {
-    const file = await open(join(this.#data(region), 'filler'), 'w');
-    const chunk = Buffer.alloc(1 << 20, 1);
+    this.#full.add(region);
+    const { bavail, bsize } = await statfs(this.#data(region));
+    const filler = join(this.#data(region), 'filler');
+    await run('fallocate', ['--length', String(bavail * bsize), filler]);
+    // And what came free meanwhile.
+    const file = await open(filler, 'a');
     try {
-      for (;;) await file.write(chunk);
+      for (;;) await file.write(Buffer.alloc(bsize, 1));
     } catch (error) {
       if (error.code !== 'ENOSPC') throw error;
     } finally {
@@ -141,6 +161,7 @@ export class FarLab extends Lab {
   }
   async freeDisk(region) {
     await rm(join(this.#data(region), 'filler'));
+    this.#full.delete(region);
   }
   // As after the loss of its disk: the Region must be down.
   async loseDisk(region) {

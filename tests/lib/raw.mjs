@@ -3,6 +3,8 @@ import { createHash, createHmac } from 'node:crypto';
 import { connect } from 'node:net';
 import { credentials as labCredentials } from './lab.mjs';
 
+// Longer than any operation waits; a Region that is suspended answers nothing.
+const callTimeoutMs = 60_000;
 const sha256 = (data) => createHash('sha256').update(data).digest('hex');
 const hmac = (key, data) => createHmac('sha256', key).update(data).digest();
 
@@ -56,7 +58,7 @@ export async function call(url, operation, body, { signed = true, prefix = prefi
   let headers = { 'content-type': 'application/x-amz-json-1.1', ...more };
   if (operation !== undefined) headers['x-amz-target'] = prefix + operation;
   if (signed) headers = sign({ url: `${url}/`, body: text, headers, ...options });
-  const response = await fetch(`${url}/`, { method: 'POST', headers, body: text });
+  const response = await fetch(`${url}/`, { method: 'POST', headers, body: text, signal: AbortSignal.timeout(callTimeoutMs) });
   const answer = await response.text();
   let parsed;
   try {

@@ -151,6 +151,9 @@ export class Load {
     await until(`${count} further ${kind ?? 'event'}s`, () => counted() >= goal, 60_000);
   }
 
+  get ended() {
+    return this.#ending;
+  }
   async end() {
     this.#ending = true;
     await this.#done;

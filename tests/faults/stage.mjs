@@ -1,0 +1,89 @@
+// Three Regions far from each other with a pool in all of them, and loads under which something happens to them.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { check, summary } from '../lib/checker.mjs';
+import { FarLab } from '../lib/far_lab.mjs';
+import { History } from '../lib/history.mjs';
+import { createClient } from '../lib/pools.mjs';
+import { Load, seededRandom } from '../lib/recorded_load.mjs';
+import { ask, createReplicatedPool, untilEqual } from '../lib/replicas.mjs';
+
+const rounds = Number(process.env.SYMBOLON_TEST_ROUNDS ?? 1);
+const logLinesShown = 15;
+const refusals = new Set(['InvalidParameterException', 'ResourceNotFoundException']);
+
+export const pick = (random, items) => items[Math.floor(random() * items.length)];
+
+export class Stage {
+  names = ['eu-central-1', 'us-east-1', 'ap-south-1'];
+  seed = Number(process.env.SYMBOLON_TEST_SEED ?? Math.floor(Math.random() * 1e6));
+  #loads = 0;
+
+  static async set() {
+    const stage = new Stage();
+    const { names, seed } = stage;
+    stage.lab = await FarLab.start(names, { path: { delayMs: 40, jitterMs: 10, loss: 0.01, seed } });
+    stage.pool = await createReplicatedPool(stage.lab, { AutoVerifiedAttributes: [] }, { replicas: names.slice(1) });
+    stage.client = await createClient(stage.lab.cognito(), stage.pool.Id);
+    stage.primary = await untilEqual(stage.lab, stage.pool.Id);
+    return stage;
+  }
+
+  strike() {
+    return this.lab.release();
+  }
+
+  // One load with what happens to the Regions under it, and the check of what it was told; again for each round. `happen`
+  // gets the load, the history and seeded random numbers, and leaves every Region running and every link whole. With
+  // `judged`, writes may be set aside. `alive`: the Regions that are there at the end.
+  async under(t, happen, { judged = false, alive = this.names, repeat = rounds } = {}) {
+    for (let round = 0; round < repeat; ++round) await this.#once(t, happen, judged, alive);
+  }
+
+  async #once(t, happen, judged, alive) {
+    const { lab, pool, client } = this;
+    const history = new History();
+    const name = `load-${++this.#loads}`;
+    const seed = this.seed + this.#loads;
+    const load = new Load({ lab, pool, client, history, name, seed });
+    const kept = join(tmpdir(), `symbolon-faults-${process.pid}-${name}.jsonl`);
+    try {
+      await load.further(40);
+      await happen({ load, history, random: seededRandom(seed), note: (what, fields) => history.note('fault', { what, ...fields }) });
+      if (!load.ended) await load.further(40);
+      await load.end();
+      this.primary = await untilEqual(lab, pool.Id, { regions: alive });
+      load.regions = alive;
+      if (judged) await load.judge();
+      await load.audit();
+      assert.deepEqual(check(history.events, alive), []);
+      t.diagnostic(`seed ${this.seed}: ${JSON.stringify(summary(history.events))}`);
+      if (process.env.SYMBOLON_TEST_KEEP) await history.save(kept);
+    } catch (error) {
+      await history.save(kept);
+      console.log(`seed ${this.seed}; the history is in ${kept}`);
+      for (const region of this.names) {
+        console.log(`${region}: ${(await lab.log(region)).split('\n').slice(-logLinesShown).join('\n')}`);
+      }
+      throw error;
+    } finally {
+      await load.end().catch(() => {});
+    }
+  }
+
+  // The Regions that were silent. What a forced promotion may have begun is recorded however it ends.
+  async promote(history, to, { at = to, ...options } = {}) {
+    const fields = { region: to, forced: Boolean(options.Force) };
+    try {
+      const input = { UserPoolId: this.pool.Id, RegionName: to, ...options };
+      const { Epoch, FirstSequence, SilentRegions } = await ask(this.lab, at, 'PromoteUserPoolReplica', input);
+      history.note('promote', { ...fields, epoch: Epoch, firstSequence: FirstSequence });
+      return SilentRegions.map(({ Region }) => Region);
+    } catch (error) {
+      const outcome = refusals.has(error.name) ? 'refused' : 'unknown';
+      history.note('promote', { ...fields, outcome, error: `${error.name}: ${error.message}` });
+      throw error;
+    }
+  }
+}
