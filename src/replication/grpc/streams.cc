@@ -14,7 +14,6 @@ void DialledStream::Begin() {
   stub_->async()->Connect(&context_, this);
   // Frames are sent and read from outside of reactions until Close.
   AddHold();
-  StartRead(&incoming_);
   StartCall();
 }
 
@@ -37,8 +36,11 @@ void DialledStream::Close() {
   RemoveHold();
 }
 
+// The first read begins here: reactions run on any thread, and a frame must not overtake the word that the link stands.
 void DialledStream::OnReadInitialMetadataDone(bool ok) {
-  if (ok) owner_.events().OnConnected(link_);
+  if (!ok) return Close();
+  owner_.events().OnConnected(link_);
+  Resume();
 }
 
 void DialledStream::OnReadDone(bool ok) {
