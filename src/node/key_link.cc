@@ -60,6 +60,7 @@ keys::local::LocalKeyResult<void> KeyLink::ImportReplica(const Region& target, c
   for (const Region& replica : key.replicas) message.add_replicas(replica.value());
   message.set_material_version(key.material_version);
   message.set_sealed_material(key.sealed_material);
+  message.set_only_if_missing(key.only_if_missing);
   replication::pb::ControlRequest request;
   request.set_import_replica_key(message.SerializeAsString());
   const auto answer = ask_(target, std::move(request));
@@ -86,7 +87,8 @@ replication::ControlResult<Bytes> AnswerKeyRequest(keys::local::LocalKeyProvider
                  .primary = Region(message.primary()),
                  .replicas = {},
                  .material_version = message.material_version(),
-                 .sealed_material = message.sealed_material()};
+                 .sealed_material = message.sealed_material(),
+                 .only_if_missing = message.only_if_missing()};
   for (const std::string& replica : message.replicas()) key.replicas.emplace_back(replica);
   const auto accepted = provider.AcceptReplica(key);
   pb::ImportAnswer answer;

@@ -322,24 +322,32 @@ LocalKeyResult<KeyDescription> LocalKeyProvider::ReplicateKey(std::string_view k
     return Err(Error(LocalKeyErrorCode::kUnsupported, own.arn + " is not a multi-Region primary key"));
   }
   if (own.state == KeyState::kDisabled) return Err(Error(LocalKeyErrorCode::kDisabled, own.arn + " is disabled"));
-  if (target == own.primary || std::ranges::binary_search(own.replicas, target)) {
+  const auto exists = [&] {
     return Err(Error(LocalKeyErrorCode::kAlreadyExists, own.id + " exists in Region " + target.value()));
-  }
+  };
+  if (target == own.primary) return exists();
+  // A Region that had it may have lost its disk.
+  const bool again = std::ranges::binary_search(own.replicas, target);
 
   ReplicaKey replica{.key_id = own.id,
                      .description = std::string(description),
                      .created = state_->clock.Now(),
                      .primary = own.primary,
                      .replicas = own.replicas,
-                     .material_version = found->material->version()};
-  replica.replicas.insert(std::ranges::upper_bound(replica.replicas, target), target);
+                     .material_version = found->material->version(),
+                     .only_if_missing = again};
+  if (!again) replica.replicas.insert(std::ranges::upper_bound(replica.replicas, target), target);
   SYMBOLON_TRY(const Bytes recipient, transport.TransportPublicKey(target));
   auto sealed = crypto::SealTo(recipient, ReplicaInfo(replica, target), found->material->octets().view());
   if (!sealed) {
     return Err(Error(LocalKeyErrorCode::kMalformed, "the transport key of Region " + target.value() + " is none"));
   }
   replica.sealed_material = *std::move(sealed);
-  SYMBOLON_TRY_VOID(transport.ImportReplica(target, replica));
+  const LocalKeyResult<void> imported = transport.ImportReplica(target, replica);
+  if (!imported) {
+    if (again && imported.error().code == LocalKeyErrorCode::kAlreadyExists) return exists();
+    return Err(imported.error());
+  }
 
   // A crash before this is written is mended by asking again: the target takes the same replica twice.
   std::lock_guard guard(state_->change_mutex);
@@ -375,6 +383,9 @@ LocalKeyResult<void> LocalKeyProvider::AcceptReplica(const ReplicaKey& replica) 
   auto key = std::make_shared<LocalKey>();
   const KeyPointer present = state_->Find(replica.key_id);
   if (present != nullptr) {
+    if (replica.only_if_missing) {
+      return Err(Error(LocalKeyErrorCode::kAlreadyExists, replica.key_id + " is here"));
+    }
     if (present->description.primary != replica.primary || present->material->version() != replica.material_version ||
         !crypto::EqualSecrets(present->material->octets().view(), octets->view())) {
       return Err(Error(LocalKeyErrorCode::kAlreadyExists, "another key has the id " + replica.key_id));

@@ -46,6 +46,8 @@ struct ReplicaKey {
   std::uint32_t material_version = 0;
   // Sealed to the target's transport key (crypto/hybrid.h), bound to key id, version, primary and target.
   Bytes sealed_material;
+  // The target is known to have had it: refused as kAlreadyExists if it still has.
+  bool only_if_missing = false;
 };
 
 // The link to other Regions' local providers, which authenticates both ends. Thread-safe; both calls block.
@@ -97,12 +99,14 @@ class LocalKeyProvider final : public KeyProvider {
   // Idempotent.
   LocalKeyResult<void> EnableKey(std::string_view key);
   LocalKeyResult<void> DisableKey(std::string_view key);
-  // Gives `target` a replica, and answers its description. Blocks. May be repeated after a failure.
+  // Gives `target` a replica, and answers its description. Blocks. May be repeated after a failure, and when the target
+  // has lost its keys.
   LocalKeyResult<KeyDescription> ReplicateKey(std::string_view key, const Region& target, std::string_view description,
                                               KeyReplicationTransport& transport);
 
   // ---- for the link between Regions ----
-  // Takes a replica; the same one again is accepted and changes the list of replicas only.
+  // Takes a replica; the same one again is accepted, unless it is for a Region that misses it, and changes the list of
+  // replicas only.
   LocalKeyResult<void> AcceptReplica(const ReplicaKey& replica);
   // 65 octets, the same for the life of the key file.
   Bytes TransportPublicKey() const;

@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 
+#include "keys/arn.h"
 #include "keys/local/test_support.h"
 #include "keys/provider_contract_test.h"
 
@@ -174,6 +175,20 @@ TEST_F(LocalKeyProviderTest, ReplicationWhoseAnswerWasLostIsRepeated) {
   ASSERT_TRUE(here_->ReplicateKey(key.id, kThere, "", transport_));
   EXPECT_EQ(here_->Describe(key.id)->replicas, std::vector<Region>{kThere});
   EXPECT_EQ(there_->ListKeys(10, std::nullopt).keys.size(), 1u);
+}
+
+TEST_F(LocalKeyProviderTest, RegionThatLostItsDiskGetsTheReplicaAgain) {
+  const auto key = here_->CreateKey(true, "").value();
+  ASSERT_TRUE(here_->ReplicateKey(key.id, kThere, "", transport_));
+  const Bytes wrapped = here_->Encrypt(key.arn, {}, "x").value();
+  there_.reset();
+  const TemporaryDirectory new_disk;
+  there_ = OpenIn(new_disk.path(), kThere).value();
+  transport_.regions[kThere] = there_.get();
+  ASSERT_TRUE(here_->ReplicateKey(key.id, kThere, "", transport_));
+  EXPECT_EQ(here_->Describe(key.id)->replicas, std::vector<Region>{kThere});
+  EXPECT_EQ(there_->Decrypt(KeyArnInRegion(key.arn, kThere), {}, wrapped)->view(), "x");
+  EXPECT_EQ(here_->ReplicateKey(key.id, kThere, "", transport_).error().code, LocalKeyErrorCode::kAlreadyExists);
 }
 
 TEST_F(LocalKeyProviderTest, AlteredOrMisdirectedReplicaIsRefused) {
