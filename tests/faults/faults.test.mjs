@@ -2,9 +2,11 @@
 // disks, wrong clocks, changes of primary. Afterwards a checker goes over what the clients were told.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { ask } from '../lib/replicas.mjs';
+import { DescribeUserPoolCommand } from '@aws-sdk/client-cognito-identity-provider';
+import { pick } from '../lib/recorded_load.mjs';
+import { ask, replicateKey } from '../lib/replicas.mjs';
 import { until } from '../lib/wait.mjs';
-import { pick, Stage } from './stage.mjs';
+import { Stage } from './stage.mjs';
 
 const minutes = 60_000;
 const fiveMinutes = 300; // seconds
@@ -125,18 +127,43 @@ test('the primary is cut off and another promoted by force, what it took meanwhi
     await load.further(5, 'setPassword');
   }, { judged: true }));
 
-// The last test: the lost Region stays lost.
-test('SYNC, the primary and its disk are lost, another promoted by force has every acknowledged write', { timeout: 5 * minutes }, (t) => {
-  const home = stage.primary;
-  const alive = others(home);
-  return under(t, async ({ load, history, note, random }) => {
-    await ask(lab, home, 'SetReplicationDurability', { UserPoolId: stage.pool.Id, Mode: 'SYNC' });
+test('the disk of a secondary is lost, it starts empty and has everything again once it has the key', { timeout: 5 * minutes }, (t) =>
+  under(t, async ({ load, note, random }) => {
+    // Not the Region from which keys are replicated.
+    const lost = pick(random, others(names[0]).filter((region) => region !== stage.primary));
+    load.regions = others(lost);
+    await load.further(40); // what was under way there has ended
+    await load.untilRevocationsArrived(names); // what only the lost disk had would be lost
+    note('lost', { region: lost });
+    await lab.kill(lost);
+    await lab.loseDisk(lost);
+    await lab.startRegion(lost);
+    await replicateKey(lab, stage.pool.KeyConfiguration.KmsKeyArn, lost);
+    const there = lab.cognito(lost);
+    await until(`${lost} serves the pool`, () => there.send(new DescribeUserPoolCommand({ UserPoolId: stage.pool.Id })));
+    load.regions = names;
+  }));
+
+test('SYNC, the primary and its disk are lost, another promoted by force has every acknowledged write, the lost one is built anew', { timeout: 5 * minutes }, (t) =>
+  under(t, async ({ load, history, note, random }) => {
+    const home = stage.primary;
+    const setDurability = (Mode) => ask(lab, home, 'SetReplicationDurability', { UserPoolId: stage.pool.Id, Mode });
+    await setDurability('SYNC');
+    load.revokeIn = others(home); // what only the lost disk had would be lost
     await load.further(20, 'setPassword');
+    await load.untilRevocationsArrived(names);
     note('lost', { region: home });
     await lab.kill(home);
-    await lab.loseDisk(home);
-    assert.deepEqual(await promote(history, pick(random, alive), { Force: true }), [home]);
-    await load.further(10, 'setPassword');
+    await lab.loseDisk(home, { keysBackedUp: true });
+    load.regions = others(home);
+    assert.deepEqual(await promote(history, pick(random, others(home)), { Force: true }), [home]);
+    await load.further(5, 'setPassword');
+    await lab.startRegion(home);
+    await until(`${home} has everything and can be primary again`, () => promote(history, home), minutes);
+    load.regions = names;
+    load.revokeIn = undefined;
+    await setDurability('ASYNC');
+    await load.end();
+    await load.judge();
     assert.deepEqual(history.events.filter(({ kind, outcome }) => kind === 'verdict' && outcome === 'setAside'), []);
-  }, { judged: true, alive, repeat: 1 });
-});
+  }));

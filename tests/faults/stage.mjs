@@ -13,8 +13,6 @@ const rounds = Number(process.env.SYMBOLON_TEST_ROUNDS ?? 1);
 const logLinesShown = 15;
 const refusals = new Set(['InvalidParameterException', 'ResourceNotFoundException']);
 
-export const pick = (random, items) => items[Math.floor(random() * items.length)];
-
 export class Stage {
   names = ['eu-central-1', 'us-east-1', 'ap-south-1'];
   seed = Number(process.env.SYMBOLON_TEST_SEED ?? Math.floor(Math.random() * 1e6));

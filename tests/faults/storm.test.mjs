@@ -1,9 +1,9 @@
 // Faults of all kinds in a random order, two of them at a time, and changes of primary in between.
 import { after, test } from 'node:test';
-import { seededRandom } from '../lib/recorded_load.mjs';
+import { pick, seededRandom } from '../lib/recorded_load.mjs';
 import { untilEqual } from '../lib/replicas.mjs';
 import { until } from '../lib/wait.mjs';
-import { pick, Stage } from './stage.mjs';
+import { Stage } from './stage.mjs';
 
 const minutes = 60_000;
 const stepsOfAStorm = 6;
@@ -37,7 +37,8 @@ const faults = {
   },
   async kill(random) {
     const region = pick(random, names);
-    if (!lab.isUp(region)) return undefined;
+    // A node does not start on a full disk.
+    if (!lab.isUp(region) || lab.isDiskFull(region)) return undefined;
     await lab.kill(region);
     return () => lab.startRegion(region);
   },
@@ -54,7 +55,7 @@ const faults = {
   },
   async disk(random) {
     const region = pick(random, names);
-    if (lab.isDiskFull(region)) return undefined;
+    if (!lab.isUp(region) || lab.isDiskFull(region)) return undefined;
     await lab.fillDisk(region);
     return () => lab.freeDisk(region);
   },

@@ -1,7 +1,7 @@
 // Regions in network namespaces of their own, far from each other (network.mjs), each a symbolond that the test starts,
 // stops and kills by itself, with a disk that can be filled and a clock that can be set. No router.
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, open, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -41,7 +41,7 @@ export class FarLab extends Lab {
       await this.configure(name, settings);
       await writeFile(this.#clockFile(name), '+0\n');
       await mkdir(this.#data(name));
-      await run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'symbolon-test', this.#data(name)]);
+      await this.#mountDisk(name);
     }
     await Promise.all(names.map((name) => this.startRegion(name)));
     await this.untilConnected();
@@ -163,10 +163,18 @@ export class FarLab extends Lab {
     await rm(join(this.#data(region), 'filler'));
     this.#full.delete(region);
   }
-  // As after the loss of its disk: the Region must be down.
-  async loseDisk(region) {
+  // As after the loss of its disk, with a backup of the keys or without: the Region must be down.
+  async loseDisk(region, { keysBackedUp = false } = {}) {
+    const keys = join(this.#data(region), 'keys');
+    const backup = join(this.#folder(region), 'keys-backup');
+    if (keysBackedUp) await cp(keys, backup, { recursive: true });
     await run('umount', [this.#data(region)]);
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'symbolon-test', this.#data(region)]);
+    await this.#mountDisk(region);
+    if (keysBackedUp) await cp(backup, keys, { recursive: true });
+    this.#full.delete(region);
+  }
+  #mountDisk(region) {
+    return run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'symbolon-test', this.#data(region)]);
   }
 
   async log(region) {

@@ -29,8 +29,12 @@ export function seededRandom(seed) {
   };
 }
 
+export const pick = (random, items) => items[Math.floor(random() * items.length)];
+
 export class Load {
   users = [];
+  // Where sessions are revoked, if not in all `regions`.
+  revokeIn;
   #clients;
   // By worker: index of the Region that took its last write.
   #writers;
@@ -55,7 +59,7 @@ export class Load {
   }
 
   #any(random) {
-    return this.regions[Math.floor(random() * this.regions.length)];
+    return pick(random, this.regions);
   }
 
   #send(kind, region, command, fields) {
@@ -114,7 +118,7 @@ export class Load {
     const session = { name: `${user.name} session ${password}`, text: tokens.RefreshToken, user };
     await this.refresh(session, this.#any(random));
     if (random() < 0.5) return tokens;
-    await this.#revoke(session, tokens, this.#any(random), random);
+    await this.#revoke(session, tokens, pick(random, this.revokeIn ?? this.regions), random);
     for (const region of this.regions) await this.refresh(session, region);
     return undefined;
   }
@@ -194,12 +198,24 @@ export class Load {
       if (wrong !== undefined) await this.signIn(user, this.#any(Math.random), wrong, { final: true });
     });
     // What a Region accepted whose disk is lost may be lost with it.
-    const revoked = this.users.flatMap((user) => user.revoked).filter(({ region }) => this.regions.includes(region));
-    const tries = revoked.flatMap(({ session }) => this.regions.map((region) => ({ session, region })));
-    await this.#forEach(tries, async ({ session, region }) => {
-      await until(`the revocation of ${session.name} is in ${region}`, async () => (await this.refresh(session, region)) === 'refused');
+    await this.#forEach(this.#revocations(this.regions), async ({ session, region }) => {
+      await this.#untilRevoked(session, region);
       await this.refresh(session, region, { final: true });
     });
+  }
+
+  // Until the revocations that these Regions acknowledged so far are in every Region.
+  async untilRevocationsArrived(acceptedIn) {
+    await this.#forEach(this.#revocations(acceptedIn), ({ session, region }) => this.#untilRevoked(session, region));
+  }
+
+  #untilRevoked(session, region) {
+    return until(`the revocation of ${session.name} is in ${region}`, async () => (await this.refresh(session, region)) === 'refused');
+  }
+
+  #revocations(acceptedIn) {
+    const revoked = this.users.flatMap((user) => user.revoked).filter(({ region }) => acceptedIn.includes(region));
+    return revoked.flatMap(({ session }) => this.regions.map((region) => ({ session, region })));
   }
 
   // Those that were acknowledged and not set aside, the newest last.

@@ -11,13 +11,14 @@ import { until } from './wait.mjs';
 
 // The ARN of a multi-Region key that all Regions hold, as the first Region names it.
 export async function multiRegionKey(lab) {
-  // Right after the start the Regions may not have met: an error that asks to try again.
-  const kms = lab.kms(lab.primary.name, { maxAttempts: 5 });
-  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ MultiRegion: true, Description: 'a pool in many Regions' }));
-  for (const { name } of lab.regions.slice(1)) {
-    await kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata.KeyId, ReplicaRegion: name }));
-  }
+  const { KeyMetadata } = await lab.kms().send(new CreateKeyCommand({ MultiRegion: true, Description: 'a pool in many Regions' }));
+  for (const { name } of lab.regions.slice(1)) await replicateKey(lab, KeyMetadata.KeyId, name);
   return KeyMetadata.Arn;
+}
+
+export async function replicateKey(lab, KeyId, ReplicaRegion) {
+  // Regions that were just started may not have met: an error that asks to try again.
+  await lab.kms(lab.primary.name, { maxAttempts: 8 }).send(new ReplicateKeyCommand({ KeyId, ReplicaRegion }));
 }
 
 export async function replicaStatus(cognito, UserPoolId, region) {
@@ -31,7 +32,8 @@ export async function untilReplica(cognito, UserPoolId, region, status) {
 
 // A pool whose replicas in the second Region, or in those that are named, are ACTIVE.
 export async function createReplicatedPool(lab, settings = {}, { replicas = [lab.secondary.name] } = {}) {
-  const cognito = lab.cognito();
+  // A node that has no spare RSA key yet, on a machine that is busy, asks to try again.
+  const cognito = lab.cognito(lab.primary.name, { maxAttempts: 8 });
   const KmsKeyArn = await multiRegionKey(lab);
   const pool = await createPool(cognito, {
     KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn },
