@@ -20,7 +20,15 @@ View Core::view() const {
 
 StoreResult<void> Core::Write(const EngineBatch& batch) {
   SYMBOLON_TRY_VOID(CheckWritable());
-  StoreResult<void> written = engine_->Write(batch);
+  return RefuseAfterDoubt(engine_->Write(batch));
+}
+
+StoreResult<void> Core::Ingest(BytesView key_prefix, const std::vector<Record>& records) {
+  SYMBOLON_TRY_VOID(CheckWritable());
+  return RefuseAfterDoubt(engine_->Ingest(key_prefix, records));
+}
+
+StoreResult<void> Core::RefuseAfterDoubt(StoreResult<void> written) {
   if (!written && written.error().code == StoreErrorCode::kUnknownOutcome) {
     std::lock_guard lock(refusal_mutex_);
     if (!refusing_) refusal_ = "writes are refused until the store is opened again, after: " + written.error().detail;

@@ -35,6 +35,8 @@ class Core {
   // Thread-safe. Durable when it succeeds. After an ambiguous failure this write answers kUnknownOutcome and all later
   // ones kUnavailable: what the engine shows may not be what is on the disk.
   StoreResult<void> Write(const EngineBatch& batch);
+  // Engine::Ingest; the same holds for it.
+  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<Record>& records);
   // kUnavailable once Write refuses.
   StoreResult<void> CheckWritable() const;
 
@@ -55,6 +57,8 @@ class Core {
   void PublishVersionOnly();
 
  private:
+  StoreResult<void> RefuseAfterDoubt(StoreResult<void> written);
+
   const std::unique_ptr<Engine> engine_;
   const Identity identity_;
   Clock& clock_;

@@ -1,11 +1,13 @@
 // Crashes of a store at every one of its writes, on the memory engine.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "storage/keys.h"
 #include "storage/local_store.h"
 #include "storage/memory/memory_engine.h"
 #include "storage/store_test_support.h"
@@ -176,6 +178,106 @@ TEST(Crash, AfterAnyCrashTheStoreOpensAndGoesOn) {
       const auto readable = (*store)->ReadLog(kTestPool, (*answer)->position->sequence(), 1000);
       ASSERT_TRUE(readable);
       EXPECT_EQ(readable->front().previous_digest(), head ? head->digest() : ZeroDigest());
+    }
+  }
+}
+
+// ---- copies in bulk ----
+
+// Receives a copy in pieces, each of them in bulk: records first, the cursor after them.
+class BulkCopy {
+ public:
+  static constexpr int kRecords = 7;
+  static constexpr std::size_t kRecordsOfAPiece = 2;
+
+  explicit BulkCopy(const std::shared_ptr<MemoryDisk>& disk) {
+    LocalStore::Options options;
+    options.region = kRegion;
+    options.clock = &clock_;
+    options.random = &random_;
+    options.ingest_bytes_min = 0;
+    store_ = *LocalStore::Open(MakeMemoryEngine(disk), options);
+  }
+  LocalStore& store() { return *store_; }
+
+  static std::vector<Record> All() {
+    std::vector<Record> records;
+    for (int i = 0; i < kRecords; ++i) {
+      records.push_back({keys::TypeAndId(1, "user" + std::to_string(i)), "value " + std::to_string(i)});
+    }
+    return records;
+  }
+
+  // From the staging's cursor on, or from the start, to the flip; false: a write failed.
+  bool Run() {
+    pb::Head head;
+    head.mutable_epoch()->set_counter(3);
+    head.mutable_epoch()->set_region("us-east-1");
+    head.mutable_epoch()->set_incarnation("theirs");
+    head.set_sequence(9);
+    head.set_digest(ValueDigest("theirs"));
+    pb::History history;
+    *history.add_epochs()->mutable_epoch() = head.epoch();
+    if (!store_->BeginStaging(kTestPool, head, history)) return false;
+    const Bytes cursor = (*store_->FindStaging(kTestPool))->cursor;
+    std::vector<Record> rest = All();
+    std::erase_if(rest, [&](const Record& record) { return record.id <= cursor; });
+    for (std::size_t first = 0; first < rest.size(); first += kRecordsOfAPiece) {
+      const auto begin = rest.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto end = rest.begin() + static_cast<std::ptrdiff_t>(std::min(rest.size(), first + kRecordsOfAPiece));
+      if (!store_->WriteStaging(kTestPool, {begin, end})) return false;
+      answered = std::prev(end)->id;
+    }
+    return store_->FlipStaging(kTestPool).has_value();
+  }
+
+  // The last record that WriteStaging answered.
+  Bytes answered;
+
+ private:
+  ManualClock clock_;
+  SeededRandom random_{1};
+  std::unique_ptr<LocalStore> store_;
+};
+
+TEST(Crash, AtAnyWriteOfACopyInBulkTheCursorCoversWhatIsThereAndTheCopyGoesOn) {
+  const auto undisturbed = std::make_shared<MemoryDisk>();
+  ASSERT_TRUE(BulkCopy(undisturbed).Run());
+  const std::uint64_t writes = undisturbed->write_count();
+  ASSERT_EQ(writes, 1u + 1u + 2u * 4u + 1u) << "the store, the staging, records and cursor of each piece, the flip";
+  for (std::uint64_t write = 2; write < writes; ++write) {
+    for (const WriteFault fault : {WriteFault::kCrashBeforeDurable, WriteFault::kCrashAfterDurable,
+                                   WriteFault::kSyncFailsLost, WriteFault::kSyncFailsKept, WriteFault::kFull}) {
+      SCOPED_TRACE(testing::Message() << "write " << write << ", fault " << static_cast<int>(fault));
+      const auto disk = std::make_shared<MemoryDisk>();
+      disk->PlanFault(fault, write);
+      Bytes answered;
+      {
+        BulkCopy before(disk);
+        EXPECT_FALSE(before.Run());
+        answered = before.answered;
+      }
+      BulkCopy after(disk);
+      if (const auto staging = *after.store().FindStaging(kTestPool)) {
+        EXPECT_GE(staging->cursor, answered);
+        std::uint64_t covered = 0;
+        for (const Record& record : BulkCopy::All()) {
+          if (record.id > staging->cursor) break;
+          ++covered;
+          EXPECT_TRUE(ReadDisk(disk).contains(keys::Record(kTestPool, 2, record.id)));
+        }
+        EXPECT_EQ(staging->records, covered);
+      } else {
+        ASSERT_EQ(write, writes - 1) << "only the flip ends the staging";
+      }
+      if (*after.store().FindStaging(kTestPool)) ASSERT_TRUE(after.Run());
+      std::size_t count = 0;
+      for (const Record& record : BulkCopy::All()) {
+        const Key key{Space::kDirectory, kTestPool, 1, record.id.substr(2)};
+        EXPECT_EQ(*after.store().MakeSnapshot()->Get(key), record.value);
+        ++count;
+      }
+      EXPECT_EQ(ReadAll(*after.store().MakeSnapshot(), {Space::kDirectory, kTestPool, 1, ""}).size(), count);
     }
   }
 }

@@ -76,6 +76,7 @@ StoreResult<std::unique_ptr<LocalStore>> LocalStore::Open(std::unique_ptr<Engine
 LocalStore::LocalStore(std::unique_ptr<Engine> engine, Core::Identity identity, Generations generations,
                        const Options& options)
     : random_(*options.random),
+      ingest_bytes_min_(options.ingest_bytes_min),
       core_(std::move(engine), std::move(identity), *options.clock, std::move(generations), options.window_keys),
       committer_(core_, options.limits) {}
 

@@ -26,6 +26,8 @@ class LocalStore final : public Store {
     // How many recent changes are remembered to find conflicts; a commit whose snapshot is older is in conflict.
     std::size_t window_keys = 100'000;
     Committer::Limits limits;
+    // From this size on, records of a copy go into the engine in bulk.
+    std::size_t ingest_bytes_min = 512 << 10;
   };
 
   // Makes the store if the engine is empty. kUnavailable with the reason when what is there is of another format or
@@ -80,6 +82,7 @@ class LocalStore final : public Store {
   StoreResult<std::optional<pb::StagingState>> ReadStaging(const PoolId& pool);
 
   Random& random_;
+  const std::size_t ingest_bytes_min_;
   Core core_;
   Committer committer_;
   // Guards the staging generations; taken before the core's write mutex.

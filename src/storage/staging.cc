@@ -138,22 +138,35 @@ StoreResult<void> LocalStore::BeginStaging(const PoolId& pool, const pb::Head& h
   return {};
 }
 
+// Records in bulk become durable before the cursor that covers them: a crash between leaves records past the cursor,
+// which come again, octet for octet, because the cursor goes with the head of the copy.
 StoreResult<void> LocalStore::WriteStaging(const PoolId& pool, const std::vector<Record>& records) {
   std::lock_guard staging(staging_mutex_);
   SYMBOLON_TRY(std::optional<pb::StagingState> state, ReadStaging(pool));
   if (!state) return NoStaging();
-  EngineBatch batch;
+  if (records.empty()) return {};
+  BytesView cursor = state->cursor();
+  std::uint64_t size_bytes = 0;
   for (const Record& record : records) {
     if (record.id.size() < 2 || record.id.size() > 2 + kKeyIdBytesMax) {
       return Err(StoreError{StoreErrorCode::kCorrupt, "a copied record has no proper key"});
     }
-    if (record.id <= state->cursor()) {
+    if (record.id <= cursor) {
       return Err(StoreError{StoreErrorCode::kGap, "copied records do not ascend from the cursor"});
     }
-    state->set_cursor(record.id);
-    state->set_size_bytes(state->size_bytes() + record.id.size() + record.value.size());
-    batch.Put(keys::Record(pool, state->generation(), record.id), record.value);
+    cursor = record.id;
+    size_bytes += record.id.size() + record.value.size();
   }
+  EngineBatch batch;
+  if (size_bytes >= ingest_bytes_min_) {
+    SYMBOLON_TRY_VOID(core_.Ingest(keys::Records(pool, state->generation()), records));
+  } else {
+    for (const Record& record : records) {
+      batch.Put(keys::Record(pool, state->generation(), record.id), record.value);
+    }
+  }
+  state->set_cursor(records.back().id);
+  state->set_size_bytes(state->size_bytes() + size_bytes);
   state->set_records(state->records() + records.size());
   batch.Put(keys::Staging(pool), state->SerializeAsString());
   return core_.Write(batch);

@@ -32,6 +32,9 @@ class TestMedium {
 
 class LocalStoreMedium : public TestMedium {
  public:
+  explicit LocalStoreMedium(std::size_t ingest_bytes_min = LocalStore::Options().ingest_bytes_min)
+      : ingest_bytes_min_(ingest_bytes_min) {}
+
   void Open(const Region& region) override {
     Close();
     StoreResult<std::unique_ptr<Engine>> engine = OpenEngine();
@@ -41,6 +44,7 @@ class LocalStoreMedium : public TestMedium {
     options.clock = &clock;
     random_ = std::make_unique<SeededRandom>(std::hash<Region>()(region));
     options.random = random_.get();
+    options.ingest_bytes_min = ingest_bytes_min_;
     StoreResult<std::unique_ptr<LocalStore>> store = LocalStore::Open(*std::move(engine), options);
     ASSERT_TRUE(store) << store.error().detail;
     store_ = *std::move(store);
@@ -56,6 +60,7 @@ class LocalStoreMedium : public TestMedium {
   virtual StoreResult<std::unique_ptr<Engine>> OpenEngine() = 0;
 
  private:
+  const std::size_t ingest_bytes_min_;
   std::unique_ptr<SeededRandom> random_;
   std::unique_ptr<LocalStore> store_;
   std::unique_ptr<CommitterThread> thread_;

@@ -28,6 +28,8 @@ replication::Options SmallOptions() {
   options.kept_entries_max = 40;
   options.kept_bytes_max = 12'000;
   options.copy_bytes_per_second = 40'000;
+  options.copy_window_bytes = 1'600;
+  options.staging_bytes = 700;
   options.durability_wait_limit = std::chrono::milliseconds(800);
   options.write_wait_limit = std::chrono::milliseconds(800);
   options.admit_alone_after = std::chrono::milliseconds(1'500);
@@ -40,6 +42,9 @@ replication::Options SmallOptions() {
   return options;
 }
 
+// Some of what comes of a copy is more, some less.
+constexpr std::size_t kIngestBytesMin = 600;
+
 // Makes positions durable after what belongs to them.
 class SplittingEngine final : public storage::Engine {
  public:
@@ -48,6 +53,9 @@ class SplittingEngine final : public storage::Engine {
   std::shared_ptr<const storage::EngineSnapshot> MakeSnapshot() override { return engine_->MakeSnapshot(); }
   storage::StoreResult<std::optional<Bytes>> Get(BytesView key) override { return engine_->Get(key); }
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override { return engine_->EstimateBytes(begin, end); }
+  storage::StoreResult<void> Ingest(BytesView key_prefix, const std::vector<storage::Record>& records) override {
+    return engine_->Ingest(key_prefix, records);
+  }
   void Reclaim(Bytes begin, Bytes end) override { engine_->Reclaim(std::move(begin), std::move(end)); }
   storage::StoreResult<void> Write(const storage::EngineBatch& batch) override {
     storage::EngineBatch records;
@@ -125,8 +133,11 @@ void SimRegion::Start() {
   if (plant_ == Plant::kForgetPromiseAtRestart) ForgetPromises();
   std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk_);
   if (plant_ == Plant::kApplyWithoutPosition) engine = std::make_unique<SplittingEngine>(std::move(engine));
-  auto opened =
-      storage::LocalStore::Open(std::move(engine), {.region = name_, .clock = &clock_, .random = &dice_.random()});
+  auto opened = storage::LocalStore::Open(std::move(engine), {.region = name_,
+                                                              .clock = &clock_,
+                                                              .random = &dice_.random(),
+                                                              .limits = {},
+                                                              .ingest_bytes_min = kIngestBytesMin});
   SYMBOLON_CHECK(opened);
   store_ = *std::move(opened);
   ++life_;

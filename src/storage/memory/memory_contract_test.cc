@@ -6,6 +6,7 @@ namespace {
 
 class MemoryMedium final : public LocalStoreMedium {
  public:
+  using LocalStoreMedium::LocalStoreMedium;
   ~MemoryMedium() override { Close(); }
 
  private:
@@ -15,7 +16,10 @@ class MemoryMedium final : public LocalStoreMedium {
 };
 
 INSTANTIATE_TEST_SUITE_P(, StoreContract,
-                         testing::Values(ContractParam{"Memory", [] { return std::make_unique<MemoryMedium>(); }}),
+                         testing::Values(ContractParam{"Memory", [] { return std::make_unique<MemoryMedium>(); }},
+                                         // Copies come in bulk, however small.
+                                         ContractParam{"MemoryInBulk",
+                                                       [] { return std::make_unique<MemoryMedium>(0); }}),
                          ContractName);
 
 }  // namespace

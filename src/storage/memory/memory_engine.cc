@@ -216,6 +216,12 @@ class MemoryEngine final : public Engine {
     std::unreachable();
   }
 
+  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<Record>& records) override {
+    EngineBatch batch;
+    for (const Record& record : records) batch.Put(Bytes(key_prefix).append(record.id), record.value);
+    return Write(batch);
+  }
+
   void Reclaim(Bytes, Bytes) override {}
 
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override {

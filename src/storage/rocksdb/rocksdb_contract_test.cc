@@ -7,6 +7,7 @@ namespace {
 
 class RocksDbMedium final : public LocalStoreMedium {
  public:
+  using LocalStoreMedium::LocalStoreMedium;
   ~RocksDbMedium() override { Close(); }
 
  private:
@@ -20,7 +21,10 @@ class RocksDbMedium final : public LocalStoreMedium {
 };
 
 INSTANTIATE_TEST_SUITE_P(, StoreContract,
-                         testing::Values(ContractParam{"RocksDb", [] { return std::make_unique<RocksDbMedium>(); }}),
+                         testing::Values(ContractParam{"RocksDb", [] { return std::make_unique<RocksDbMedium>(); }},
+                                         // Copies come in bulk, however small.
+                                         ContractParam{"RocksDbInBulk",
+                                                       [] { return std::make_unique<RocksDbMedium>(0); }}),
                          ContractName);
 
 }  // namespace

@@ -1,10 +1,12 @@
 #include "storage/rocksdb/rocksdb_engine.h"
 
+#include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -25,6 +27,8 @@ namespace symbolon::storage {
 namespace {
 
 constexpr std::uint64_t kRoomToOpenBytes = 16 << 20;
+// Under the store's directory: files on their way in. What is there at the start is left over from a crash.
+constexpr const char* kIngestFolder = "ingest";
 
 rocksdb::Slice ToSlice(BytesView octets) { return {octets.data(), octets.size()}; }
 BytesView ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -210,6 +214,30 @@ class RocksDbEngine final : public Engine {
     return written;
   }
 
+  // One file in RocksDB's own format, linked into the store: no log, no write buffer, no compaction.
+  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<Record>& records) override {
+    SYMBOLON_CHECK(!records.empty());
+    std::size_t size_bytes = 0;
+    for (const Record& record : records) size_bytes += key_prefix.size() + record.id.size() + record.value.size();
+    SYMBOLON_TRY_VOID(CheckRoom(size_bytes));
+    const std::string file = fmt::format("{}/{}/{}.sst", options_.directory, kIngestFolder, next_ingested_++);
+    if (const rocksdb::Status status = WriteFile(file, key_prefix, records); !status.ok()) {
+      Remove(file);
+      if (status.IsNoSpace()) return Err(Full(status.ToString()));
+      return Err(StoreError{StoreErrorCode::kUnavailable, status.ToString()});
+    }
+    rocksdb::IngestExternalFileOptions options;
+    options.move_files = true;
+    options.write_global_seqno = false;
+    if (const rocksdb::Status status = db_->IngestExternalFile({file}, options); !status.ok()) {
+      Remove(file);
+      // RocksDB begins a new list of its files after it could not write to the old one.
+      if (status.IsNoSpace()) return Err(Full(status.ToString()));
+      return Err(StoreError{StoreErrorCode::kUnknownOutcome, status.ToString()});
+    }
+    return {};
+  }
+
   void Reclaim(Bytes begin, Bytes end) override {
     std::lock_guard lock(sweeper_mutex_);
     if (!sweeper_) sweeper_ = std::make_unique<Sweeper>(*db_);
@@ -239,6 +267,22 @@ class RocksDbEngine final : public Engine {
                     " MiB are kept"));
   }
 
+  static void Remove(const std::string& file) {
+    std::error_code failure;
+    std::filesystem::remove(file, failure);  // it may never have been there
+  }
+
+  rocksdb::Status WriteFile(const std::string& file, BytesView key_prefix, const std::vector<Record>& records) const {
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
+    rocksdb::Status status = writer.Open(file);
+    Bytes key(key_prefix);
+    for (auto record = records.begin(); status.ok() && record != records.end(); ++record) {
+      key.replace(key_prefix.size(), Bytes::npos, record->id);
+      status = writer.Put(ToSlice(key), ToSlice(record->value));
+    }
+    return status.ok() ? writer.Finish() : status;
+  }
+
   StoreResult<void> WriteOnce(rocksdb::WriteBatch& writes) {
     rocksdb::WriteOptions options;
     options.sync = true;
@@ -261,6 +305,7 @@ class RocksDbEngine final : public Engine {
   const RocksDbOptions options_;
   const std::shared_ptr<FailureListener> listener_;
   const std::unique_ptr<rocksdb::DB> db_;
+  std::atomic<std::uint64_t> next_ingested_ = 0;
   std::mutex resume_mutex_;
   std::mutex sweeper_mutex_;
   // Made when there is something to sweep.
@@ -338,6 +383,13 @@ StoreResult<void> MakeDirectory(const std::string& directory) {
                         "the directory " + directory + " cannot be made: " + failure.message()});
 }
 
+StoreResult<void> EmptyIngestFolder(const std::string& directory) {
+  const std::filesystem::path folder = std::filesystem::path(directory) / kIngestFolder;
+  std::error_code failure;
+  std::filesystem::remove_all(folder, failure);
+  return MakeDirectory(folder.string());
+}
+
 // RocksDB takes files without the one that names the live ones for nothing, and would start anew over them.
 StoreResult<void> CheckNotBeheaded(const std::string& directory) {
   std::error_code failure;
@@ -366,7 +418,10 @@ StoreResult<std::unique_ptr<Engine>> OpenRocksDb(const RocksDbOptions& options) 
   rocksdb::DB* opened = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(DatabaseOptions(options, listener), options.directory, &opened);
   if (!status.ok()) return Err(OpenError(options.directory, status));
-  return std::make_unique<RocksDbEngine>(std::unique_ptr<rocksdb::DB>(opened), std::move(listener), options);
+  std::unique_ptr<rocksdb::DB> db(opened);
+  // Only whoever holds the store's lock may touch it.
+  SYMBOLON_TRY_VOID(EmptyIngestFolder(options.directory));
+  return std::make_unique<RocksDbEngine>(std::move(db), std::move(listener), options);
 }
 
 }  // namespace symbolon::storage

@@ -15,6 +15,7 @@
 
 #include "base/temporary_directory.h"
 #include "storage/rocksdb/commit_load.h"
+#include "storage/rocksdb/copy_load.h"
 #include "storage/store_test_support.h"
 
 namespace symbolon::storage {
@@ -44,19 +45,22 @@ std::optional<StoreErrorCode> OpenCode(const fs::path& directory) {
 
 // ---- kill -9 ----
 
-// A process under commit load, killed with the object.
+// A program that works on a store and prints numbers, killed with the object.
 class LoadProcess {
  public:
-  LoadProcess(const fs::path& directory, std::uint64_t first, std::size_t headroom_bytes = 0) {
+  // Under commit load.
+  LoadProcess(const fs::path& directory, std::uint64_t first, std::size_t headroom_bytes = 0)
+      : LoadProcess({SYMBOLON_COMMIT_LOAD, directory, std::to_string(first), std::to_string(headroom_bytes)}) {}
+  explicit LoadProcess(std::vector<std::string> command) {
     int ends[2];
     SYMBOLON_CHECK(pipe2(ends, O_CLOEXEC) == 0);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    std::string program = SYMBOLON_COMMIT_LOAD, folder = directory, number = std::to_string(first),
-                headroom = std::to_string(headroom_bytes);
-    char* arguments[] = {program.data(), folder.data(), number.data(), headroom.data(), nullptr};
-    SYMBOLON_CHECK(posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments, environ) == 0);
+    std::vector<char*> arguments;
+    for (std::string& argument : command) arguments.push_back(argument.data());
+    arguments.push_back(nullptr);
+    SYMBOLON_CHECK(posix_spawn(&pid_, command[0].c_str(), &actions, nullptr, arguments.data(), environ) == 0);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     output_ = fdopen(ends[0], "r");
@@ -123,6 +127,47 @@ TEST(RocksDbKill, EveryAnsweredCommitIsThereAfterKillsInTheMiddleOfLoad) {
     }
     ASSERT_GE(count, kill_after) << "it ended by itself";
     first = ExpectAllThere(directory.path() / "store", answered);
+  }
+}
+
+TEST(RocksDbKill, ACopyThatIsKilledInTheMiddleOfItsPiecesGoesOnFromWhatWasAnswered) {
+  const TemporaryDirectory directory;
+  const fs::path store = directory.path() / "store";
+  std::mt19937 random(1);
+  std::uint64_t answered = 0;
+  int kills = 0;
+  while (answered < kCopyRecords) {
+    {
+      LoadProcess process({SYMBOLON_COPY_LOAD, store});
+      const std::size_t kill_after = 1 + random() % 4;
+      std::size_t count = 0;
+      while (const std::optional<std::uint64_t> records = process.Next()) {
+        EXPECT_GT(*records, answered);
+        answered = *records;
+        if (++count == kill_after && answered < kCopyRecords) process.Kill();
+      }
+      ASSERT_GT(count, 0u) << "it ended by itself";
+      if (answered < kCopyRecords) ++kills;
+    }
+    DirectoryMedium medium(store);
+    medium.Open(kRegion);
+    ASSERT_FALSE(testing::Test::HasFatalFailure());
+    const auto staging = *medium.store().FindStaging(kCopyPool);
+    ASSERT_TRUE(staging);
+    ASSERT_GE(staging->records, answered);
+    ASSERT_EQ(staging->cursor, CopyRecordNumber(staging->records - 1).id);
+    EXPECT_TRUE(fs::is_empty(store / "ingest")) << "what a kill left over is gone";
+  }
+  EXPECT_GT(kills, 3);
+  DirectoryMedium medium(store);
+  medium.Open(kRegion);
+  ASSERT_TRUE(medium.store().FlipStaging(kCopyPool));
+  const auto records = ReadAll(*medium.store().MakeSnapshot(), {Space::kDirectory, kCopyPool, 1, ""}, 1000);
+  ASSERT_EQ(records.size(), kCopyRecords);
+  for (std::uint64_t number = 0; number < kCopyRecords; ++number) {
+    const Record expected = CopyRecordNumber(number);
+    ASSERT_EQ(records[number].first, expected.id.substr(2));
+    ASSERT_EQ(records[number].second, expected.value);
   }
 }
 
@@ -328,6 +373,21 @@ TEST_F(RocksDbSmallDisk, WhatWasAnsweredSurvivesADiskThatIsFilledUnderLoad) {
     MakeRoom();
     first = ExpectAllThere(mount_point() / "store", answered);
   }
+}
+
+TEST_F(RocksDbSmallDisk, ACopyInBulkThatFindsNoRoomIsRefusedAndGoesOnWhenThereIsRoom) {
+  Open(/*headroom_bytes=*/0);
+  ASSERT_FALSE(HasFatalFailure());
+  ASSERT_TRUE(store().BeginStaging(kCopyPool, CopyHead(), CopyHistory()));
+  std::vector<Record> piece;
+  for (std::uint64_t number = 0; number < 2'000; ++number) piece.push_back(CopyRecordNumber(number));
+  FillUp(/*left_bytes=*/kMiB);
+  EXPECT_EQ(CodeOf(store().WriteStaging(kCopyPool, piece)), StoreErrorCode::kFull);
+  EXPECT_TRUE(fs::is_empty(mount_point() / "store" / "ingest"));
+  MakeRoom();
+  ASSERT_TRUE(store().WriteStaging(kCopyPool, piece));
+  ASSERT_TRUE(store().FlipStaging(kCopyPool));
+  EXPECT_EQ(ReadAll(*store().MakeSnapshot(), {Space::kDirectory, kCopyPool, 1, ""}, 1000).size(), piece.size());
 }
 
 TEST_F(RocksDbSmallDisk, AFullDiskWhenOpeningIsSaid) {
