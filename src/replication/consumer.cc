@@ -88,6 +88,10 @@ Consumer::Step Consumer::OnTick(Instant now) {
     StartCall(step, DropPool{});
     return step;
   }
+  if (state_ == State::kCopying) {
+    Proceed(step, /*hurry=*/true);
+    return step;
+  }
   return MaybeOpen(now);
 }
 
@@ -113,6 +117,7 @@ Consumer::Step Consumer::MaybeOpen(Instant now) {
   }
   staged_records_ = 0;
   staged_bytes_ = 0;
+  open.set_copy_window_bytes(options_.copy_window_bytes);
   if (recovers_for_) *open.mutable_recovers_for() = *recovers_for_;
   if (*staging) {
     *open.mutable_staging_head() = (*staging)->head;
@@ -129,7 +134,7 @@ void Consumer::StopStream(Problem problem, Instant now) {
   state_ = State::kIdle;
   problem_ = problem;
   entries_.clear();
-  pieces_.clear();
+  records_.clear();
   queued_bytes_ = 0;
   copy_last_ = false;
   begin_staging_ = false;
@@ -209,15 +214,15 @@ Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
   return step;
 }
 
-bool Consumer::overflows() const {
-  // A supplier that respects its window never has more under way than that and one frame, which may be a large entry.
-  return queued_bytes_ > 2 * options_.pool_window_bytes;
+bool Consumer::Overflows(std::size_t window_bytes) const {
+  // Under way is never more than the window and one frame, which may be a large entry.
+  return queued_bytes_ > 2 * window_bytes;
 }
 
 Consumer::Step Consumer::OnBatch(pb::Batch batch, Instant now) {
   Step step;
   if (batch.stream() != stream_ || state_ != State::kFollowing) return step;
-  if (overflows()) {
+  if (Overflows(options_.pool_window_bytes)) {
     Leave(step, pb::PROTOCOL, Problem::kProtocol, now);
     return step;
   }
@@ -233,14 +238,14 @@ Consumer::Step Consumer::OnBatch(pb::Batch batch, Instant now) {
 Consumer::Step Consumer::OnCopyPiece(pb::CopyPiece piece, Instant now) {
   Step step;
   if (piece.stream() != stream_ || state_ != State::kCopying) return step;
-  if (copy_last_ || overflows()) {
+  if (copy_last_ || Overflows(options_.copy_window_bytes)) {
     Leave(step, pb::PROTOCOL, Problem::kProtocol, now);
     return step;
   }
   copy_last_ = piece.last();
-  if (piece.records_size() > 0) {
-    queued_bytes_ += piece.ByteSizeLong();
-    pieces_.push_back(std::move(piece));
+  for (pb::CopyRecord& record : *piece.mutable_records()) {
+    queued_bytes_ += record.key().size() + record.value().size();
+    records_.push_back({std::move(*record.mutable_key()), std::move(*record.mutable_value())});
   }
   Proceed(step);
   return step;
@@ -275,7 +280,7 @@ void Consumer::StartCall(Step& step, StoreCall call) {
   step.call = std::move(call);
 }
 
-void Consumer::Proceed(Step& step) {
+void Consumer::Proceed(Step& step, bool hurry) {
   if (call_ != Call::kNone) return;
   if (state_ == State::kFollowing && !entries_.empty()) {
     ApplyEntries apply;
@@ -294,21 +299,13 @@ void Consumer::Proceed(Step& step) {
     begin_staging_ = false;
     return StartCall(step, BeginStaging{copy_head_, copy_history_});
   }
-  if (!pieces_.empty()) {
-    pb::CopyPiece piece = std::move(pieces_.front());
-    pieces_.pop_front();
-    queued_bytes_ -= piece.ByteSizeLong();
-    WriteStaging write;
-    call_bytes_ = 0;
-    write.records.reserve(static_cast<std::size_t>(piece.records_size()));
-    for (pb::CopyRecord& record : *piece.mutable_records()) {
-      call_bytes_ += record.key().size() + record.value().size();
-      write.records.push_back({std::move(*record.mutable_key()), std::move(*record.mutable_value())});
-    }
-    call_items_ = write.records.size();
-    call_cursor_ = write.records.back().id;
-    return StartCall(step, std::move(write));
+  if (!records_.empty() && (hurry || copy_last_ || queued_bytes_ >= options_.staging_bytes)) {
+    call_bytes_ = std::exchange(queued_bytes_, 0);
+    call_items_ = records_.size();
+    call_cursor_ = records_.back().id;
+    return StartCall(step, WriteStaging{std::exchange(records_, {})});
   }
+  if (!records_.empty()) return;
   if (copy_last_) {
     copy_last_ = false;
     StartCall(step, FlipStaging{});

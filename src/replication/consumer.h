@@ -123,14 +123,16 @@ class Consumer {
  private:
   Step MaybeOpen(Instant now);
   Step OnSetAside(const storage::StoreResult<std::optional<storage::pb::Head>>& result, Instant now);
-  // Starts the next call that the queues ask for, unless one is under way.
-  void Proceed(Step& step);
+  // Starts the next call that the queues ask for, unless one is under way. Records of a copy wait for more, until
+  // staging_bytes of them are there or `hurry` is set.
+  void Proceed(Step& step, bool hurry = false);
   void StartCall(Step& step, StoreCall call);
   // Leaves the stream, says so, and comes again later.
   void Leave(Step& step, pb::EndReason reason, Problem problem, Instant now);
   void StopStream(Problem problem, Instant now);
   void AckHead(Step& step, const storage::pb::Head& head);
-  bool overflows() const;
+  // More came than a supplier that respects `window_bytes` ever sends.
+  bool Overflows(std::size_t window_bytes) const;
 
   // constant
   storage::Store& store_;
@@ -156,7 +158,8 @@ class Consumer {
 
   std::deque<storage::pb::LogEntry> entries_;
   std::size_t queued_bytes_ = 0;
-  std::deque<pb::CopyPiece> pieces_;
+  // Of a copy, in order.
+  std::vector<storage::Record> records_;
   bool copy_last_ = false;
   bool begin_staging_ = false;
   storage::pb::Head copy_head_;

@@ -166,6 +166,8 @@ void Machine::OnFrame(LinkId link, pb::Frame frame, Instant now) {
     if (!TakeHello(found, frame.hello(), now)) Break(found, "greeting not understood", now);
     return;
   }
+  // A newer version has more to say; what has to be understood it only says to versions that do.
+  if (frame.body_case() == pb::Frame::BODY_NOT_SET) return;
   if (frame.has_heartbeat()) {
     peer.clock_difference = FromMicros(frame.heartbeat().now_micros()) - now.wall;
     return;

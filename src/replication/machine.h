@@ -81,6 +81,10 @@ class Machine {
   void OnNews(const News& news, Instant now);
   // Often: at least every 100 ms.
   void OnTick(Instant now);
+  // When copies that keep a pace may go on, for drivers that look more often than they tick; nullopt: none waits.
+  std::optional<std::chrono::nanoseconds> copies_go_on_at() const { return copy_pacer_.opens_at(); }
+  // It is that time.
+  void OnPace();
 
   // The peer dialled this Region. An older connection of its is closed.
   void OnAccepted(LinkId link, const Region& peer, Instant now);

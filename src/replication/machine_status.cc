@@ -81,7 +81,8 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
       for (const pb::Member& member : pool.role->members()) status.members.push_back(StatusOf(id, pool, member, now));
     }
   }
-  if (!pool.consumer) return status;
+  // A former secondary keeps its consumer when it leads.
+  if (!pool.consumer || LeaderOf(id, pool) == own_) return status;
   if (status.primary.empty()) status.primary = pool.consumer_peer;
   status.streaming = pool.consumer->state() == Consumer::State::kFollowing;
   status.primary_head = pool.consumer->primary_head();

@@ -73,6 +73,15 @@ std::optional<pb::Frame> Machine::NextOf(Peer& peer, const Session::Ready& ready
   return supplier->second->Next();
 }
 
+void Machine::OnPace() {
+  copy_pacer_.ForgetRefusal();
+  for (const auto& [id, pool] : pools_) {
+    for (const auto& [region, supplier] : pool.suppliers) {
+      if (supplier->pinned()) MarkReady(region, id, Topic::kDirectory);
+    }
+  }
+}
+
 int Machine::pinned_copies() const {
   int count = 0;
   for (const auto& [id, pool] : pools_) {

@@ -23,6 +23,10 @@ struct Options {
   std::size_t link_window_bytes = 8 << 20;
   // Entries that a consumer makes durable in one commit.
   std::size_t apply_limit_bytes = 1 << 20;
+  // The same for a copy: sent and not acknowledged, as far as the consumer takes as much (Open::copy_window_bytes); and
+  // what a consumer waits for before it makes records durable, because that is dear, unless no more come for a tick.
+  std::size_t copy_window_bytes = 8 << 20;
+  std::size_t staging_bytes = 4 << 20;
 
   std::chrono::nanoseconds heartbeat_interval = std::chrono::seconds(1);
   // A connection on which nothing came for so long is given up.

@@ -41,5 +41,31 @@ TEST(PacerTest, WhatIsLargerThanDue_PassesAndIsPaidFor) {
   EXPECT_TRUE(pacer.Open(milliseconds(2'001)));
 }
 
+TEST(PacerTest, WhatWasRefused_MayGoAtTheTimeThatIsTold) {
+  Pacer pacer(1'000'000);
+  ASSERT_TRUE(pacer.Open(milliseconds(1'000)));
+  EXPECT_EQ(pacer.opens_at(), std::nullopt);
+  pacer.Take(150'000);
+  ASSERT_FALSE(pacer.Open(milliseconds(1'001)));
+  const auto at = pacer.opens_at();
+  ASSERT_TRUE(at);
+  EXPECT_GT(*at, milliseconds(1'050));
+  EXPECT_LT(*at, milliseconds(1'051));
+  EXPECT_FALSE(pacer.Open(*at - milliseconds(1)));
+  EXPECT_TRUE(pacer.Open(*at));
+  EXPECT_EQ(pacer.opens_at(), std::nullopt);
+  pacer.Take(150'000);
+  ASSERT_FALSE(pacer.Open(*at));
+  pacer.ForgetRefusal();
+  EXPECT_EQ(pacer.opens_at(), std::nullopt);
+}
+
+TEST(PacerTest, Portions_AreSmallAtASlowPaceAndWholeWithoutOne) {
+  EXPECT_EQ(Pacer(0).portion_bytes(256 << 10), 256u << 10);
+  EXPECT_EQ(Pacer(32 << 20).portion_bytes(256 << 10), (32u << 20) / 500);
+  EXPECT_EQ(Pacer(1 << 20).portion_bytes(256 << 10), 16u << 10);
+  EXPECT_EQ(Pacer(1 << 20).portion_bytes(400), 400u);
+}
+
 }  // namespace
 }  // namespace symbolon::replication

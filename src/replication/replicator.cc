@@ -429,7 +429,12 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
     using SteadyClock = std::chrono::steady_clock;
     SteadyClock::time_point tick_at = SteadyClock::now();
     while (!stop.stop_requested()) {
-      for (auto& event : inbox_->TakeAll(stop, tick_at)) event();
+      SteadyClock::time_point wake_at = tick_at;
+      if (const auto pace_at = machine_.copies_go_on_at()) {
+        wake_at = std::min(wake_at, SteadyClock::now() + (*pace_at - Now().since_boot));
+      }
+      for (auto& event : inbox_->TakeAll(stop, wake_at)) event();
+      if (const auto pace_at = machine_.copies_go_on_at(); pace_at && Now().since_boot >= *pace_at) machine_.OnPace();
       if (SteadyClock::now() >= tick_at) {
         machine_.OnTick(Now());
         tick_at = SteadyClock::now() + kTickInterval;

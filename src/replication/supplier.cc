@@ -11,6 +11,8 @@ namespace {
 
 // A frame's own octets beside the values, and an entry's, a record's: what the window counts for them.
 constexpr std::size_t kOverheadBytes = 128;
+// Of consumers that do not tell theirs.
+constexpr std::uint64_t kCopyWindowUntoldBytes = 2 << 20;
 
 bool SameHead(const storage::pb::Head& a, const storage::pb::Head& b) {
   return a.sequence() == b.sequence() && a.digest() == b.digest() && storage::CompareEpochs(a.epoch(), b.epoch()) == 0;
@@ -101,6 +103,8 @@ void Supplier::AnswerCopy(const pb::Open& open, bool may_copy, Instant now) {
   const bool resumes = open.has_staging_head() && SameHead(open.staging_head(), copy_->head());
   if (resumes) ++counters_.copies_resumed;
   copy_cursor_ = resumes ? open.staging_cursor() : Bytes();
+  const std::uint64_t taken = open.copy_window_bytes() == 0 ? kCopyWindowUntoldBytes : open.copy_window_bytes();
+  copy_window_.emplace(std::min<std::uint64_t>(taken, options_.copy_window_bytes));
   copy_meter_.Begin(resumes ? open.staging_records() : 0, resumes ? open.staging_bytes() : 0, copy_->record_count(),
                     copy_->size_bytes(), now.since_boot);
   copy_progress_at_ = now.since_boot;
@@ -141,6 +145,7 @@ void Supplier::Reset() {
   answer_.reset();
   sent_.clear();
   window_.Clear();
+  copy_window_.reset();
 }
 
 void Supplier::OnAck(const pb::Ack& ack, Instant) {
@@ -152,7 +157,7 @@ void Supplier::OnAck(const pb::Ack& ack, Instant) {
     ++counters_.copies_served;
     acknowledged_ = ack.head();
     sent_.clear();
-    window_.Clear();
+    copy_window_.reset();
     state_ = State::kFollowing;
     return;
   }
@@ -172,7 +177,7 @@ void Supplier::OnCopyAck(const pb::CopyAck& ack, Instant now) {
   if (known == sent_.end()) return Finish(pb::PROTOCOL);
   const auto end = std::next(known);
   for (auto piece = sent_.begin(); piece != end; ++piece) {
-    window_.Give(piece->size_bytes);
+    copy_window_->Give(piece->size_bytes);
     copy_meter_.Add(piece->records, piece->record_bytes);
   }
   sent_.erase(sent_.begin(), end);
@@ -222,12 +227,11 @@ std::optional<pb::Frame> Supplier::Next(Instant now) {
     state_ = state_after_answer_;
     return frame;
   }
-  if (!window_.open()) return std::nullopt;
   switch (state_) {
     case State::kFollowing:
-      return NextBatch(now);
+      return window_.open() ? NextBatch(now) : std::nullopt;
     case State::kCopying:
-      return copy_pacer_.Open(now.since_boot) ? NextPiece(now) : std::nullopt;
+      return copy_window_->open() && copy_pacer_.Open(now.since_boot) ? NextPiece(now) : std::nullopt;
     case State::kIdle:
     case State::kAnswering:
     case State::kFlipping:
@@ -261,7 +265,7 @@ std::optional<pb::Frame> Supplier::NextBatch(Instant now) {
 }
 
 std::optional<pb::Frame> Supplier::NextPiece(Instant now) {
-  auto records = copy_->Next(copy_cursor_, options_.frame_limit_bytes);
+  auto records = copy_->Next(copy_cursor_, copy_pacer_.portion_bytes(options_.frame_limit_bytes));
   if (!records) {
     log::Warning("replication: pool {}: the copy cannot be read: {}", pool_.value(), records.error().detail);
     ++counters_.copies_failed;
@@ -288,7 +292,7 @@ std::optional<pb::Frame> Supplier::NextPiece(Instant now) {
   copy_cursor_ = piece.records().rbegin()->key();
   sent.cursor = copy_cursor_;
   sent.size_bytes = sent.record_bytes + (sent.records + 1) * kOverheadBytes;
-  window_.Take(sent.size_bytes);
+  copy_window_->Take(sent.size_bytes);
   copy_pacer_.Take(sent.size_bytes);
   sent_.push_back(std::move(sent));
   return frame;

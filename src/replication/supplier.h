@@ -117,6 +117,8 @@ class Supplier {
   Window window_;
 
   std::unique_ptr<storage::CopySource> copy_;
+  // Its own, so that a copy never keeps entries of other pools waiting.
+  std::optional<Window> copy_window_;
   Bytes copy_cursor_;
   CopyMeter copy_meter_;
   std::chrono::nanoseconds copy_progress_at_{};

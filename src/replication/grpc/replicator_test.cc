@@ -76,6 +76,8 @@ class TestRegion {
     // Of many pieces even with few records.
     options_.frame_limit_bytes = 4 << 10;
     options_.pool_window_bytes = 16 << 10;
+    options_.copy_window_bytes = 16 << 10;
+    options_.staging_bytes = 8 << 10;
     options_.backoff_initial = std::chrono::milliseconds(10);
     options_.backoff_limit = std::chrono::milliseconds(200);
     options_.heartbeat_interval = std::chrono::milliseconds(200);
