@@ -9,13 +9,19 @@ import urllib.parse
 from programs import ACCESS_KEY, REGION, SECRET_KEY
 
 PASSWORD = 'Correct-horse-7'
-TARGETS = {'cognito-idp': 'AWSCognitoIdentityProviderService', 'kms': 'TrentService'}
+TARGETS = {'cognito-idp': 'AWSCognitoIdentityProviderService', 'kms': 'TrentService', 'symbolon': 'SymbolonService'}
+# Where it is not the service's own.
+SIGNING_NAMES = {'symbolon': 'cognito-idp'}
 
 
 class ApiError(Exception):
     def __init__(self, operation, status, body):
         super().__init__(f'{operation}: {status} {body}')
         self.status = status
+        try:
+            self.type = json.loads(body).get('__type', '')
+        except ValueError:  # a proxy's page
+            self.type = ''
 
 
 def _hmac(key, text):
@@ -52,15 +58,15 @@ def sign_as(region=REGION, service='cognito-idp'):
 class Api:
     """One endpoint, over one connection that is made again when it has ended."""
 
-    def __init__(self, port, region=REGION, timeout=30):
-        self.port, self._region, self._timeout = port, region, timeout
+    def __init__(self, port, region=REGION, timeout=30, address='127.0.0.1'):
+        self.port, self.address, self._region, self._timeout = port, address, region, timeout
         self._connection = None
 
     def call(self, operation, request, service='cognito-idp', signed=True):
         body = json.dumps(request).encode()
-        headers = {'Host': f'127.0.0.1:{self.port}'} | headers_of(operation, service)
+        headers = {'Host': f'{self.address}:{self.port}'} | headers_of(operation, service)
         if signed:
-            headers = _sign(headers, body, self._region, service)
+            headers = _sign(headers, body, self._region, SIGNING_NAMES.get(service, service))
         status, answer = self.post('/', headers, body)
         if status != 200:
             raise ApiError(operation, status, answer)
@@ -70,7 +76,7 @@ class Api:
         for attempt in range(2):
             fresh = self._connection is None
             if fresh:
-                self._connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=self._timeout)
+                self._connection = http.client.HTTPConnection(self.address, self.port, timeout=self._timeout)
             try:
                 self._connection.request('POST', path, body, headers)
                 response = self._connection.getresponse()
@@ -105,6 +111,9 @@ class Api:
         self.call('AdminCreateUser', {'UserPoolId': pool, 'Username': username, 'MessageAction': 'SUPPRESS',
                                       'UserAttributes': [{'Name': n, 'Value': v} for n, v in attributes.items()]})
         self.call('AdminSetUserPassword', {'UserPoolId': pool, 'Username': username, 'Password': PASSWORD, 'Permanent': True})
+
+    def describe_replication(self, pool):
+        return self.call('DescribeReplication', {'UserPoolId': pool}, service='symbolon')
 
     def sign_in(self, client, username):
         request = sign_in_request(client, username)

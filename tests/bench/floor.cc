@@ -4,6 +4,7 @@
 //   symbolon_floor rsa-sign SECONDS                signatures with an RSA-2048 key, by OpenSSL
 //   symbolon_floor password-sign-in SECONDS        the powers of one password check and two RS256 signatures
 //   symbolon_floor commit SECONDS DIR IN_FLIGHT    durable commits of a store in DIR, so many under way at a time
+//   symbolon_floor round-trip SECONDS CONFIG CONFIG    frames over the link between the Regions of two configurations
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -25,6 +26,7 @@
 #include "crypto/random.h"
 #include "crypto/signing_key.h"
 #include "crypto/srp.h"
+#include "round_trip.h"
 #include "storage/local_store.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 
@@ -201,9 +203,13 @@ int Main(const std::vector<std::string>& arguments) {
   if (seconds && arguments.size() == 4 && arguments[0] == "commit") {
     if (const auto in_flight = Parse<std::size_t>(arguments[3])) return Commit(*seconds, arguments[2], *in_flight);
   }
+  if (seconds && arguments.size() == 4 && arguments[0] == "round-trip") {
+    return RoundTrips(*seconds, arguments[2], arguments[3]);
+  }
   fmt::print(stderr,
              "usage: symbolon_floor rsa-sign|password-sign-in SECONDS\n"
-             "       symbolon_floor commit SECONDS DIR IN_FLIGHT\n");
+             "       symbolon_floor commit SECONDS DIR IN_FLIGHT\n"
+             "       symbolon_floor round-trip SECONDS CONFIG CONFIG\n");
   return 2;
 }
 

@@ -1,11 +1,15 @@
 """A lab of two Regions and a router (symbolon lab up), on free ports."""
+import http.client
+import json
 import os
+import re
 import signal
 import subprocess
+import time
 import tomllib
 
-from api import Api, ApiError
-from programs import BIN, BenchError, until
+from api import Api, ApiError, headers_of, sign_as
+from programs import BIN, BenchError, Load, until
 
 
 def _has_ended(pid):
@@ -60,6 +64,9 @@ class Lab:
     def operations_port(self, region):
         return self._port(region, 'operations')
 
+    def address(self, region):
+        return '127.0.0.1'
+
     def api(self, region):
         return Api(self._port(region, 'api'), region=region)
 
@@ -75,8 +82,13 @@ class Lab:
         os.kill(pid, signal.SIGKILL)
         until(f'{region} has ended', lambda: _has_ended(pid), pause_seconds=0.0005)
 
+    def begin_start(self, region):
+        """The program that starts it; it ends when the Region serves."""
+        return subprocess.Popen([BIN / 'symbolon', 'lab', 'start', region, '--dir', self.dir], stdout=subprocess.DEVNULL)
+
     def start(self, region):
-        subprocess.run([BIN / 'symbolon', 'lab', 'start', region, '--dir', self.dir], check=True, stdout=subprocess.DEVNULL)
+        if self.begin_start(region).wait() != 0:
+            raise BenchError(f'{region} does not start')
 
     def restart_with(self, region, table, setting):
         """Starts the Region again with one more setting, until the next `up`."""
@@ -86,6 +98,58 @@ class Lab:
         config.write_text(text.replace(f'\n[{table}]\n', f'\n[{table}]\n{setting}\n', 1))
         self.kill(region)
         self.start(region)
+
+    # ---- what a Region tells ----
+
+    def metrics(self, region):
+        connection = http.client.HTTPConnection(self.address(region), self.operations_port(region), timeout=5)
+        try:
+            connection.request('GET', '/metrics')
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, region, name, **labels):
+        """Of the first series with these labels; 0 when there is none."""
+        for found, values, number in re.findall(r'^(\w+)(?:{([^}]*)})? (\S+)$', self.metrics(region), re.M):
+            if found == name and all(f'{label}="{value}"' in values for label, value in labels.items()):
+                return float(number)
+        return 0.0
+
+    def watch_catching_up(self, region, pool, sequence, patience_seconds=120):
+        """When `region`, which starts, was connected with the first or second Region, and when it had this entry."""
+        other = self.second if region == self.first else self.first
+        connected = None
+        deadline = time.monotonic() + patience_seconds
+        while time.monotonic() < deadline:
+            try:
+                text = self.metrics(region)
+            except (OSError, http.client.HTTPException):
+                continue
+            now = time.monotonic()
+            if connected is None and f'symbolon_replication_connected{{region="{other}"}} 1' in text:
+                connected = now
+            at = re.search(rf'^symbolon_log_sequence{{pool="{pool}"}} (\d+)$', text, re.M)
+            if connected is not None and at and int(at.group(1)) >= sequence:
+                return connected, now
+        raise BenchError(f'{region} has not caught up within {patience_seconds} s')
+
+    def positions_equal(self, pool):
+        """Waits until both Regions have the pool at one position, and answers its sequence."""
+        apis = [self.api(region) for region in (self.first, self.second)]
+
+        def equal():
+            try:
+                first, second = (api.describe_replication(pool) for api in apis)
+            except (ApiError, OSError, http.client.HTTPException):
+                return None
+            same = all(first[name] == second[name] for name in ('Epoch', 'Sequence', 'PrimaryRegion'))
+            return first['Sequence'] if same and first['Role'] != second['Role'] else None
+        try:
+            return until('both Regions are at one position', equal)
+        finally:
+            for api in apis:
+                api.close()
 
     # ---- pools in both Regions ----
 
@@ -110,6 +174,20 @@ class Lab:
         self.make_replica(api, pool)
         self.activate_replica(api, pool)
         return pool
+
+    def create_users(self, where, api, pool, count):
+        """Their names; they have no passwords."""
+        names = [f'user-{number}' for number in range(count)]
+        create = {'UserPoolId': pool, 'Username': '{line}', 'MessageAction': 'SUPPRESS'}
+        Load(api.port, address=api.address, headers=headers_of('AdminCreateUser'), body=json.dumps(create), lines=names,
+             sign_as=sign_as(self.first)).run(where, requests=count)
+        return names
+
+    def updates(self, api, pool, names, connections):
+        """Changes of an attribute of these users, in turn: one log entry each."""
+        update = {'UserPoolId': pool, 'Username': '{line}', 'UserAttributes': [{'Name': 'given_name', 'Value': 'Name {n}'}]}
+        return Load(api.port, address=api.address, headers=headers_of('AdminUpdateUserAttributes'), body=json.dumps(update), lines=names,
+                    sign_as=sign_as(self.first), connections=connections)
 
     def until_user_can_sign_in(self, region, client, username):
         api = self.api(region)

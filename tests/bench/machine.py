@@ -16,6 +16,14 @@ def pinned(core, command):
     return ['taskset', '-c', str(core), *map(str, command)]
 
 
+def move(pid, core, nice=None):
+    """A process that runs, all its threads."""
+    for task in os.listdir(f'/proc/{pid}/task'):
+        os.sched_setaffinity(int(task), {core})
+        if nice is not None:
+            os.setpriority(os.PRIO_PROCESS, int(task), nice)
+
+
 def cpu_seconds(pid):
     """Of all threads that live. Needs no right over the process."""
     nanoseconds = 0
@@ -81,6 +89,12 @@ def description():
         'OPENSSL_ia32cap': os.environ.get('OPENSSL_ia32cap', ''),
         'load_average': os.getloadavg()[0],
     }
+
+
+def congestion_controls():
+    """Those of TCP that the kernel has."""
+    with open('/proc/sys/net/ipv4/tcp_available_congestion_control') as file:
+        return file.read().split()
 
 
 def forget_cached_pages(folder):

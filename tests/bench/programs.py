@@ -64,21 +64,22 @@ def run_json(command):
     return json.loads(done.stdout)
 
 
-def floor(*arguments):
-    return run_json(machine.pinned(machine.SERVER_CORE, [BIN / 'symbolon_floor', *arguments]))
+def floor(*arguments, core=machine.SERVER_CORE):
+    command = [BIN / 'symbolon_floor', *arguments]
+    return run_json(command if core is None else machine.pinned(core, command))
 
 
 class Load:
     """One kind of request, over and over (load/main.cc)."""
 
-    def __init__(self, port, *, headers, body, path='/', method='POST', sign_as=None, lines=None, connections=32):
+    def __init__(self, port, *, headers, body, path='/', method='POST', sign_as=None, lines=None, connections=32, address='127.0.0.1'):
         self._port, self._headers, self._body, self._path, self._method = port, headers, body, path, method
-        self._sign_as, self._lines, self._connections = sign_as, lines, connections
+        self._sign_as, self._lines, self._connections, self._address = sign_as, lines, connections, address
 
     def start(self, where, *, seconds=None, requests=None, rate=None, first=0, record=None, extract=None, core=machine.LOAD_CORE):
         body_file = where / f'body-{id(self)}'
         body_file.write_text(self._body)
-        command = [BIN / 'symbolon_load', '--port', self._port, '--path', self._path, '--method', self._method]
+        command = [BIN / 'symbolon_load', '--address', self._address, '--port', self._port, '--path', self._path, '--method', self._method]
         command += ['--connections', self._connections, '--body-file', body_file, '--first-number', first]
         for name, value in self._headers.items():
             command += ['--header', f'{name}: {value}']
@@ -134,12 +135,13 @@ def _serves(url):
 class Symbolond:
     """One node with a configuration file that is there."""
 
-    def __init__(self, config, operations_port, log, core=None):
-        command = [str(BIN / 'symbolond'), '--config', str(config)]
+    def __init__(self, config, operations_port, log, core=None, address='127.0.0.1', within=()):
+        """`within`: a command that starts another."""
+        command = [*within, str(BIN / 'symbolond'), '--config', str(config)]
         if core is not None:
             command = machine.pinned(core, command)
         self._log = open(log, 'a')
-        self._operations = operations_port
+        self._ready_url = f'http://{address}:{operations_port}/health/ready'
         started = time.monotonic()
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         self.pid = self._process.pid
@@ -153,7 +155,7 @@ class Symbolond:
     def _ready(self):
         if self._process.poll() is not None:
             raise BenchError(f'symbolond ended with status {self._process.returncode}; see {self._log.name}')
-        return _serves(f'http://127.0.0.1:{self._operations}/health/ready')
+        return _serves(self._ready_url)
 
     def cpu_seconds(self):
         return machine.cpu_seconds(self.pid)

@@ -14,6 +14,8 @@ class Figure:
     reach: str = 'printed'
     # None: nothing to reach.
     met: bool | None = None
+    # What comparable services promise for it.
+    peers: str = ''
     # For the file.
     details: dict = dataclasses.field(default_factory=dict)
 
@@ -28,12 +30,12 @@ def spread(values):
 
 
 def table(figures):
-    heads = ('work', 'measured', 'floor', 'ratio', 'reach', '')
+    heads = ('work', 'measured', 'floor', 'ratio', 'reach', '', 'peers promise')
     rows = [heads]
     for figure in figures:
         verdict = {None: '', True: 'reached', False: 'MISSED'}[figure.met]
         ratio = f'{figure.ratio:.2f}' if figure.ratio is not None else ''
-        rows.append((figure.work, figure.measured, figure.floor, ratio, figure.reach, verdict))
+        rows.append((figure.work, figure.measured, figure.floor, ratio, figure.reach, verdict, figure.peers))
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
     lines.insert(1, '  '.join('-' * width for width in widths))

@@ -4,8 +4,11 @@ import signal
 import sys
 import time
 
+import copies
+import lag
 import machine
 import one_region
+import promotions
 import report
 import two_regions
 from programs import ROOT
@@ -15,20 +18,25 @@ FIGURES = {
     'sign-in': (one_region.sign_in, 'sign-in by password, against its powers and two signatures'),
     'get-user': (one_region.get_user, 'GetUser, against nginx'),
     'sign-up': (one_region.sign_up, 'durable sign-ups, against the store alone'),
-    'lag': (two_regions.lag, 'replication lag under attribute updates'),
-    'million': (two_regions.million, 'start, idle memory and first copy with 1,000,000 users'),
+    'lag': (lag.near, 'replication lag under attribute updates'),
+    'far-lag': (lag.far, 'the same over a slow link that loses packets; for root'),
+    'sync': (two_regions.sync, '`sync` writes, against two durable commits and one round trip'),
+    'million': (copies.million, 'start, idle memory and first copy with 1,000,000 users'),
+    'copy-sign-in': (copies.copy_sign_in, 'sign-ins during a first copy, against sign-ins without'),
+    'catch-up': (copies.catch_up, 'a secondary that was away catches up'),
+    'promotion': (promotions.promotion, 'time without writes when the primary changes'),
     'failover': (two_regions.failover, 'first sign-in after the loss of the primary'),
     'steps': (one_region.steps, 'small steps of a request, against OpenSSL'),
 }
 
-FULL = dict(rounds=7, floor_seconds=1, load_seconds=3, users=64, cold_tokens=4_000, lag_users=1_000, lag_seconds=30, losses=5,
-            seeded_users=1_000_000, starts=3, micro_seconds=0.3)
-QUICK = dict(rounds=3, floor_seconds=0.5, load_seconds=1, users=16, cold_tokens=500, lag_users=200, lag_seconds=5, losses=2,
-             seeded_users=20_000, starts=1, micro_seconds=0.05)
+FULL = dict(rounds=7, floor_seconds=1, load_seconds=3, users=64, cold_tokens=4_000, lag_users=1_000, lag_seconds=30, losses=5, promotions=6,
+            seeded_users=1_000_000, copied_users=400_000, missed_entries=100_000, starts=3, micro_seconds=0.3)
+QUICK = dict(rounds=3, floor_seconds=0.5, load_seconds=1, users=16, cold_tokens=500, lag_users=200, lag_seconds=5, losses=2, promotions=2,
+             seeded_users=20_000, copied_users=100_000, missed_entries=10_000, starts=1, micro_seconds=0.05)
 
 
 def parse_arguments():
-    names = '\n'.join(f'  {name:10} {what}' for name, (_, what) in FIGURES.items())
+    names = '\n'.join(f'  {name:12} {what}' for name, (_, what) in FIGURES.items())
     parser = argparse.ArgumentParser(prog='./bench', description=__doc__, epilog=f'figures:\n{names}',
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('names', metavar='NAME', nargs='*', choices=[[], *FIGURES], help='these only (all)')

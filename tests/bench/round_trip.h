@@ -1,0 +1,13 @@
+// The floor of a synchronous write's way: one frame over the link between two Regions and an answer to it.
+#pragma once
+
+#include <string>
+
+namespace symbolon::bench {
+
+// Two processes with the Regions of two configuration files: one frame of about a log entry's size goes over the link
+// (gRPC, mutual TLS, loopback) and a small one comes back, again and again. Prints one line of JSON; answers the exit
+// status. To be called before gRPC has threads.
+int RoundTrips(double seconds, const std::string& from_config, const std::string& to_config);
+
+}  // namespace symbolon::bench
