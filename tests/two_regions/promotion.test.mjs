@@ -56,7 +56,7 @@ const untilLedBy = (region) =>
 const untilEqual = () =>
   until('both Regions are at the same position', async () => {
     const [a, b] = await Promise.all(lab.regions.map((region) => describeReplication(lab, region.name, pool.Id)));
-    return a.Epoch === b.Epoch && a.Sequence === b.Sequence;
+    return a.Epoch === b.Epoch && a.Sequence === b.Sequence && !a.Problem && !b.Problem;
   });
 
 const signUp = (region, Username) =>
