@@ -97,6 +97,7 @@ ApiAnswer ApiConnection::Send(std::string_view operation, HttpHeaders headers, s
 CliResult<std::string> CallApi(const ApiAccess& access, std::string_view operation, const std::string& json,
                                Clock& clock, std::chrono::milliseconds timeout) {
   ApiAnswer answer = ApiConnection(access, clock).Call(std::string(kOwnPrefix) + std::string(operation), json, timeout);
+  if (answer.status == 0) return Fail(fmt::format("{} does not answer ({})", access.region, answer.message));
   if (!answer.ok()) return Fail(answer.Complaint());
   return std::move(answer.body);
 }

@@ -113,7 +113,11 @@ class Exercise {
     std::vector<DrillRegionState> states;
     for (const ApiAccess& api : apis_) {
       const ApiAnswer answer = Call(api.region, OwnOperation("DescribeReplication"), {});
-      if (!answer.ok()) return Fail(fmt::format("{}: {}", api.region, answer.Complaint()));
+      if (!answer.ok()) {
+        return Fail(fmt::format(
+            "the pool is not fit for a drill: {}{}", api.region,
+            answer.status == 0 ? fmt::format(" does not answer ({})", answer.message) : ": " + answer.Complaint()));
+      }
       SYMBOLON_TRY(DrillRegionState state, ParseRegionState(answer.body));
       states.push_back(std::move(state));
     }

@@ -84,13 +84,14 @@ CliResult<json::array> SuffixesIn(const ApiAccess& api, const std::string& pool)
 CliResult<std::size_t> FindKeeper(const std::vector<ApiAccess>& apis, const SuffixFlags& flags) {
   if (apis.size() == 1) return 0;
   for (std::size_t i = 0; i < apis.size(); ++i) {
-    SYMBOLON_TRY(const json::array suffixes, SuffixesIn(apis[i], flags.pool));
-    const bool kept = std::ranges::any_of(suffixes, [&](const json::value& suffix) {
-      return suffix.is_object() && suffix.get_object().contains("Name") && suffix.at("Name") == json::value(flags.name);
-    });
+    const auto suffixes = SuffixesIn(apis[i], flags.pool);
+    const bool kept = suffixes && std::ranges::any_of(*suffixes, [&](const json::value& suffix) {
+                        return suffix.is_object() && suffix.get_object().contains("Name") &&
+                               suffix.at("Name") == json::value(flags.name);
+                      });
     if (kept) return i;
   }
-  return Fail(fmt::format("no Region keeps a suffix {} of the pool", flags.name));
+  return Fail(fmt::format("no Region that answers keeps a suffix {} of the pool", flags.name));
 }
 
 CliResult<void> ShowChanges(const ApiAccess& api, const SuffixFlags& flags) {
@@ -116,7 +117,11 @@ CliResult<void> PromoteOne(const ApiAccess& access, const PromotionFlags& flags,
   if (flags.accept_loss) request["AcceptLoss"] = true;
   const auto answer =
       CallApi(access, "PromoteUserPoolReplica", json::serialize(request), SystemClock(), kPromotionTimeout);
-  if (!answer) return Fail(fmt::format("{}: {}", pool, answer.error().message));
+  if (!answer) {
+    const std::string_view hint =
+        flags.force ? "" : "\nIf its primary is lost, --force does without it (docs/promotion.md).";
+    return Fail(fmt::format("{}: {}{}", pool, answer.error().message, hint));
+  }
   fmt::print("{}", DescribePromotion(*answer));
   return {};
 }
@@ -135,9 +140,11 @@ std::string DescribePromotion(std::string_view text) {
   for (const json::value& silent : answer.at("SilentRegions").as_array()) {
     const json::object& region = silent.as_object();
     const json::value* heard = region.if_contains("LastHeardSequence");
-    said += fmt::format("  {} did not answer (last heard at {}): what it has from position {} on will be set aside\n",
+    said += fmt::format("  {} did not answer ({}): what it has from position {} on will be set aside\n",
                         std::string_view(region.at("Region").as_string()),
-                        heard != nullptr ? std::to_string(heard->as_int64()) : "no position", first);
+                        heard != nullptr ? fmt::format("last heard at position {}", heard->as_int64())
+                                         : "nothing was heard of it since this node started",
+                        first);
   }
   return said;
 }
@@ -149,10 +156,19 @@ CliResult<void> ShowSuffixes(const SuffixFlags& flags) {
     return ShowChanges(apis[keeper], flags);
   }
   json::array suffixes;
+  std::string problems;
+  std::size_t failed = 0;
   for (const ApiAccess& api : apis) {
-    SYMBOLON_TRY(json::array kept, SuffixesIn(api, flags.pool));
-    for (json::value& suffix : kept) suffixes.push_back(std::move(suffix));
+    const auto kept = SuffixesIn(api, flags.pool);
+    if (kept) {
+      suffixes.insert(suffixes.end(), kept->begin(), kept->end());
+    } else {
+      ++failed;
+      problems += (problems.empty() ? "" : "\n") + kept.error().message;
+    }
   }
+  if (failed == apis.size()) return Fail(problems);
+  if (failed > 0) fmt::print(stderr, "symbolon: {}\n", problems);
   fmt::print("{}\n", json::serialize(json::object{{"Suffixes", std::move(suffixes)}}));
   return {};
 }

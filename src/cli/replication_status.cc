@@ -132,6 +132,7 @@ void AddPool(const json::object& pool, SharesOfPools& pools) {
   AddVerification(pool, own);
   const bool by_primary = own.role == "PRIMARY";
   if (by_primary) own.durability = DurabilityOf(pool);
+  if (by_primary) own.status = "ACTIVE";
   const json::array* members = Array(pool, "Members");
   if (members == nullptr) return;
   for (const json::value& value : *members) {

@@ -38,8 +38,8 @@ class Comparison {
     for (int attempt = 1; attempt <= options_.attempts && !given_up_; ++attempt) {
       if (Pin() && RollForward(attempt == options_.attempts)) break;
     }
-    if (!given_up_) Hash();
-    if (!given_up_) Compare();
+    if (GoesOn()) Hash();
+    if (GoesOn()) Compare();
     EndSessions();
     if (given_up_) return std::nullopt;
     report_.phase = Phase::kDone;
@@ -70,6 +70,8 @@ class Comparison {
     }
     return taking;
   }
+  // Somebody wants to know, and there are two to compare.
+  bool GoesOn() { return !given_up_ && Taking().size() >= 2; }
   void Drop(Party& party, std::string problem) {
     party.problem = problem;
     ResultOf(party).problem = std::move(problem);
@@ -153,7 +155,7 @@ class Comparison {
     request.mutable_hash()->set_records_per_second(options_.records_per_second);
     for (Party* party : Taking()) Ask(*party, request);
     Tell(Phase::kHashing);
-    if (!AwaitState(pb::VerifyAnswer::HASHED)) return;
+    if (!AwaitState(pb::VerifyAnswer::HASHED) || !GoesOn()) return;
     for (Party* party : Taking()) FetchLeaves(*party);
   }
 
@@ -179,7 +181,7 @@ class Comparison {
         }
       }
       Tell(report_.phase);
-      if (!waits) return true;
+      if (!waits || !GoesOn()) return !given_up_;
       Pause(interval);
       interval = std::min(2 * interval, kPollIntervalMax);
     }
@@ -212,7 +214,6 @@ class Comparison {
 
   void Compare() {
     const std::vector<Party*> taking = Taking();
-    if (taking.size() < 2) return;
     report_.position.emplace();
     *report_.position->mutable_epoch() = position_.epoch();
     report_.position->set_sequence(position_.sequence());

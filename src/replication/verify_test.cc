@@ -271,6 +271,18 @@ TEST_F(VerifyTest, RegionThatDiesAtAnyStep_IsNotComparedAndNothingHangs) {
   }
 }
 
+TEST_F(VerifyTest, OnlyOneRegionIsLeft_ItDoesNotReadOnForNothing) {
+  options_.records_per_second = 1;
+  while_waiting_ = [&] { dead_ = {kAway}; };
+  const auto before = clock_.SinceBoot();
+  const VerifyReport report = Compare({{kHome, ""}, {kAway, ""}});
+  EXPECT_EQ(report.outcome(), VerifyOutcome::kIncomplete);
+  EXPECT_FALSE(report.position);
+  EXPECT_EQ(ResultOf(report, kHome).problem, "");
+  EXPECT_EQ(ResultOf(report, kAway).problem, "does not answer");
+  EXPECT_LT(clock_.SinceBoot() - before, std::chrono::seconds(30));
+}
+
 TEST_F(VerifyTest, RegionWhoseLogDoesNotReachThePosition_SaysSo) {
   Write(1, "never shipped");
   const VerifyReport report = Compare({{kHome, ""}, {kAway, ""}});
