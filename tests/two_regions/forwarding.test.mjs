@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import {
   AdminCreateUserCommand,
   AdminGetUserCommand,
+  AssociateSoftwareTokenCommand,
   ConfirmForgotPasswordCommand,
   ConfirmSignUpCommand,
   CreateGroupCommand,
@@ -15,12 +16,15 @@ import {
   GetUserCommand,
   ListUsersCommand,
   RespondToAuthChallengeCommand,
+  SetUserPoolMfaConfigCommand,
   SignUpCommand,
   UpdateUserAttributesCommand,
   UpdateUserPoolReplicaCommand,
+  VerifySoftwareTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { Authenticator } from '../lib/authenticator.mjs';
 import { Lab } from '../lib/lab.mjs';
-import { anyName, codeFor, createClient, password, signIn } from '../lib/pools.mjs';
+import { anyName, codeFor, createClient, createUser, password, signIn } from '../lib/pools.mjs';
 import { call, prefixes } from '../lib/raw.mjs';
 import { createReplicatedPool, describeReplication } from '../lib/replicas.mjs';
 import { inParallel, until } from '../lib/wait.mjs';
@@ -87,6 +91,37 @@ test('a user is made, confirmed, signed in, changed and rescued through the seco
   );
   await signIn(cognito, client, username, { pass: 'Rescued-horse-8' });
   await assert.rejects(signIn(cognito, client, username), { name: 'NotAuthorizedException' });
+});
+
+test('somebody who must have an authenticator sets it up at the secondary, in the middle of a sign-in', async () => {
+  const strict = await createReplicatedPool(lab);
+  const at = sdk[away.name];
+  await at.send(
+    new SetUserPoolMfaConfigCommand({
+      UserPoolId: strict.Id, MfaConfiguration: 'ON', SoftwareTokenMfaConfiguration: { Enabled: true },
+    }),
+  );
+  const app = await createClient(at, strict.Id);
+  const Username = await createUser(at, strict.Id);
+  const respond = (ChallengeName, Session, responses) =>
+    at.send(
+      new RespondToAuthChallengeCommand({
+        ClientId: app.ClientId, ChallengeName, Session, ChallengeResponses: { USERNAME: Username, ...responses },
+      }),
+    );
+  const setup = await signIn(at, app, Username);
+  assert.equal(setup.ChallengeName, 'MFA_SETUP');
+  const associated = await at.send(new AssociateSoftwareTokenCommand({ Session: setup.Session }));
+  const authenticator = new Authenticator(associated.SecretCode);
+  const verified = await at.send(
+    new VerifySoftwareTokenCommand({ Session: associated.Session, UserCode: authenticator.code() }),
+  );
+  assert.ok((await respond('MFA_SETUP', verified.Session)).AuthenticationResult.AccessToken);
+  const challenge = await signIn(at, app, Username);
+  const { AuthenticationResult } = await respond('SOFTWARE_TOKEN_MFA', challenge.Session, {
+    SOFTWARE_TOKEN_MFA_CODE: authenticator.code(),
+  });
+  assert.ok(AuthenticationResult.AccessToken);
 });
 
 test('an administrator works at the secondary, and a new password is chosen there', async () => {
