@@ -26,7 +26,8 @@ import { Lab } from '../lib/lab.mjs';
 import { claimsOf, createClient, createPool, createUser, password, secretHash, signIn } from '../lib/pools.mjs';
 
 const lab = await Lab.shared();
-const cognito = lab.cognito();
+// A busy machine may be short of RSA keys for new pools for a while; the SDK tries again.
+const cognito = lab.cognito(lab.primary.name, { maxAttempts: 4 });
 after(() => lab.release());
 
 async function poolWith(MfaConfiguration) {
