@@ -182,7 +182,7 @@ test('a check that flaps keeps the domain at the secondary', async () => {
   await until('the primary serves again', async () => (await servedBy()) === home.name);
 });
 
-test('the loss of the primary Region: no request of its domain fails, and it returns late', async () => {
+test('the loss of the primary Region: no request of its domain fails, and it returns', async () => {
   await setRouting(failover('primary-ready'));
   await router.renew();
   await until('the primary serves', async () => (await servedBy()) === home.name);
