@@ -44,6 +44,7 @@ constexpr std::size_t kSpareRsaKeys = 8;
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kBlockingQueue = 256;
 constexpr std::size_t kFactsForgottenAtOnce = 1'000;
+constexpr std::size_t kPoolsAtOnce = 100;
 
 directory::RegionSettings SettingsOf(const Config& config) {
   directory::RegionSettings settings{.region = config.region,
@@ -430,7 +431,25 @@ class Service::Parts {
     housekeeping_.emplace(std::move(tasks));
   }
 
+  // Without other Regions nobody lacks an earlier statement.
+  void CompactFactsHere() {
+    std::optional<PoolId> after;
+    while (true) {
+      const auto snapshot = store_.MakeSnapshot();
+      const auto pools = snapshot->Pools(after, kPoolsAtOnce);
+      if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
+      if (!pools || pools->empty()) return;
+      for (const PoolId& pool : *pools) {
+        const auto dropped = snapshot->Facts(pool).and_then(
+            [&](const auto& own) { return store_.CompactFacts(pool, own, kFactsForgottenAtOnce); });
+        if (!dropped) log::Error("fact logs of pool {} are not compacted: {}", pool.value(), dropped.error().detail);
+      }
+      after = pools->back();
+    }
+  }
+
   void ForgetExpiredFacts() {
+    if (!replicator_) CompactFactsHere();
     while (true) {
       const auto forgotten = store_.ForgetExpiredFacts(clock_.Now(), kFactsForgottenAtOnce);
       if (!forgotten) log::Error("expired facts cannot be removed: {}", forgotten.error().detail);

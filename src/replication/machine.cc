@@ -333,7 +333,10 @@ void Machine::OnTick(Instant now) {
   if (trim) trim_at_ = now.since_boot + options_.trim_interval;
   for (const PoolId& id : ids) {
     if (Pool* pool = FindPool(id)) TickPool(id, *pool, now);
-    if (Pool* pool = FindPool(id); pool != nullptr && trim) Trim(id, *pool, now);
+    if (Pool* pool = FindPool(id); pool != nullptr && trim) {
+      Trim(id, *pool, now);
+      CompactFacts(id, *pool);
+    }
   }
 }
 

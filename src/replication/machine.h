@@ -165,6 +165,8 @@ class Machine {
     std::optional<std::uint64_t> drop_as_member;
     // The log was trimmed below this entry, or will be.
     std::uint64_t trimmed_to = 0;
+    // Up to here fact logs were compacted, or will be.
+    storage::pb::FactVector facts_compacted;
     // The primary empties its store of a deleted pool.
     bool dropping_deleted = false;
     // Facts that a new member has to have before it leaves CREATING: those that were here when its copy was complete.
@@ -248,6 +250,7 @@ class Machine {
   void Announce(const PoolId& id, const Pool& pool, Peer& peer);
   void TickPool(const PoolId& id, Pool& pool, Instant now);
   void Trim(const PoolId& id, Pool& pool, Instant now);
+  void CompactFacts(const PoolId& id, Pool& pool);
   // By number and by size.
   std::uint64_t KeptEntriesMax(const PoolId& id, const Pool& pool) const;
 

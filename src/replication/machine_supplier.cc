@@ -1,8 +1,18 @@
 // A pool as it is served to others: whose turn it is, and what they ask for.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
 #include "replication/machine.h"
 #include "storage/log.h"
 
 namespace symbolon::replication {
+namespace {
+
+constexpr std::size_t kFactsCompactedAtOnce = 1'000;
+
+}  // namespace
 
 void Machine::MarkReady(const Region& peer, const PoolId& id, Topic topic) {
   const auto found = peers_.find(peer);
@@ -58,6 +68,43 @@ void Machine::OnFactsHave(Peer& peer, const pb::FactsHave& have, Instant now) {
   MarkReady(peer.region, id, Topic::kFacts);
   MaybeMarkCopied(id, *pool, peer.region, now);
   ProceedWithDrop(id, *pool, now);
+}
+
+void Machine::CompactFacts(const PoolId& id, Pool& pool) {
+  if (!pool.role || !pool.head) return;
+  auto held = store_.MakeSnapshot()->Facts(id);
+  if (!held) return;
+  std::vector<Region> others;
+  if (pool.role->primary() != own_.value() && !pool.role->primary().empty()) others.emplace_back(pool.role->primary());
+  for (const pb::Member& member : pool.role->members()) {
+    // One that leaves hands over what it has and needs nothing.
+    if (member.region() != own_.value() && member.state() != pb::DELETING) others.emplace_back(member.region());
+  }
+  for (storage::pb::FactProgress& progress : *held->mutable_progress()) {
+    for (const Region& other : others) {
+      const auto supplier = pool.fact_suppliers.find(other);
+      const std::uint64_t acknowledged =
+          supplier == pool.fact_suppliers.end()
+              ? 0
+              : storage::ProgressOf(supplier->second->acknowledged(), progress.region(), progress.incarnation());
+      progress.set_number(std::min(progress.number(), acknowledged));
+    }
+  }
+  if (storage::Covers(pool.facts_compacted, *held)) return;
+  pool.facts_compacted = *held;
+  host_.RunBlocking(
+      [this, id, held = *std::move(held)]() -> storage::StoreResult<void> {
+        while (true) {
+          const auto dropped = store_.CompactFacts(id, held, kFactsCompactedAtOnce);
+          if (!dropped) return Err(dropped.error());
+          if (*dropped < kFactsCompactedAtOnce) return {};
+        }
+      },
+      [this, id](storage::StoreResult<void> result, Instant) {
+        if (result) return;
+        log::Warning("replication: fact logs of pool {} are not compacted: {}", id.value(), result.error().detail);
+        if (Pool* compacted = FindPool(id)) compacted->facts_compacted.Clear();
+      });
 }
 
 std::optional<pb::Frame> Machine::NextOf(Peer& peer, const Session::Ready& ready, Instant now) {

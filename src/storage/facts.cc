@@ -52,8 +52,9 @@ StoreResult<void> CheckForeignEntry(const pb::FactEntry& entry) {
 }  // namespace
 
 StoreResult<void> FactWriter::Accept(const Core::Identity& self, BytesView type_and_id, const pb::FactValue& value) {
-  SYMBOLON_TRY(const bool joined, Join(type_and_id, value));
-  if (!joined) return Err(StoreError{StoreErrorCode::kExpired, "the fact expires before the horizon"});
+  SYMBOLON_TRY(const Joined joined, Join(type_and_id, value));
+  if (joined == Joined::kRefused)
+    return Err(StoreError{StoreErrorCode::kExpired, "the fact expires before the horizon"});
   SYMBOLON_TRY(Bytes incarnation, OwnIncarnation(self));
   SYMBOLON_TRY(const std::uint64_t known, KnownNumber(self.region.value(), incarnation));
   pb::FactEntry entry;
@@ -62,8 +63,7 @@ StoreResult<void> FactWriter::Accept(const Core::Identity& self, BytesView type_
   entry.set_number(known + 1);
   entry.set_key(Bytes(type_and_id));
   *entry.mutable_value() = value;
-  Append(entry);
-  return {};
+  return Append(std::move(entry), joined);
 }
 
 StoreResult<bool> FactWriter::Merge(const Core::Identity& self, pb::FactEntry entry, std::vector<Bytes>& changed) {
@@ -79,10 +79,10 @@ StoreResult<bool> FactWriter::Merge(const Core::Identity& self, pb::FactEntry en
   }
   entry.clear_forgotten_before();
   if (!entry.key().empty()) {
-    SYMBOLON_TRY(const bool joined, Join(entry.key(), entry.value()));
-    if (joined) {
+    SYMBOLON_TRY(const Joined joined, Join(entry.key(), entry.value()));
+    if (joined != Joined::kRefused) {
       changed.push_back(entry.key());
-      Append(entry);
+      SYMBOLON_TRY_VOID(Append(std::move(entry), joined));
       return true;
     }
   }
@@ -92,7 +92,7 @@ StoreResult<bool> FactWriter::Merge(const Core::Identity& self, pb::FactEntry en
 
 // A fact that is here cannot have been forgotten, so only what would be new, or what ends before the horizon even when
 // joined, is kept out.
-StoreResult<bool> FactWriter::Join(BytesView type_and_id, const pb::FactValue& value) {
+StoreResult<FactWriter::Joined> FactWriter::Join(BytesView type_and_id, const pb::FactValue& value) {
   const Bytes key = keys::Fact(pool_, type_and_id);
   SYMBOLON_TRY(const std::optional<pb::FactValue> before, writes_.GetMessage<pb::FactValue>(key));
   pb::FactValue joined = before.value_or(pb::FactValue());
@@ -100,14 +100,14 @@ StoreResult<bool> FactWriter::Join(BytesView type_and_id, const pb::FactValue& v
   const std::int64_t expiry = joined.expires_at_micros();
   if (expiry > 0) {
     SYMBOLON_TRY(const std::int64_t horizon, Horizon());
-    if (expiry < horizon) return false;
+    if (expiry < horizon) return Joined::kRefused;
   }
   if (before && before->expires_at_micros() > 0 && before->expires_at_micros() != expiry) {
     writes_.Delete(keys::Expiry(pool_, before->expires_at_micros(), key));
   }
   if (expiry > 0) writes_.Put(keys::Expiry(pool_, expiry, key), Bytes());
   writes_.Put(key, Serialise(joined));
-  return true;
+  return before ? Joined::kMore : Joined::kNew;
 }
 
 StoreResult<Bytes> FactWriter::OwnIncarnation(const Core::Identity& self) const {
@@ -126,13 +126,27 @@ StoreResult<std::uint64_t> FactWriter::KnownNumber(BytesView region, BytesView i
   return ParseNumber(octets);
 }
 
-void FactWriter::Append(const pb::FactEntry& entry) {
+StoreResult<void> FactWriter::Append(pb::FactEntry entry, Joined joined) {
+  const Bytes mention = keys::FactMention(pool_, entry.region(), entry.incarnation(), entry.key());
+  SYMBOLON_TRY(const std::optional<Bytes> mentioned, writes_.Get(mention));
+  if (mentioned) {
+    SYMBOLON_TRY(const std::uint64_t number, ParseNumber(mentioned));
+    SYMBOLON_TRY(const std::optional<pb::FactEntry> earlier, writes_.GetMessage<pb::FactEntry>(keys::FactEntry(
+                                                                 pool_, entry.region(), entry.incarnation(), number)));
+    if (earlier) {
+      // What was said of a fact that has been forgotten since is forgotten too.
+      if (joined == Joined::kMore) JoinFact(*entry.mutable_value(), earlier->value());
+      writes_.Put(keys::FactRepetition(pool_, entry.region(), entry.incarnation(), entry.number()), *mentioned);
+    }
+  }
   const Bytes key = keys::FactEntry(pool_, entry.region(), entry.incarnation(), entry.number());
   if (const std::int64_t expiry = entry.value().expires_at_micros(); expiry > 0) {
     writes_.Put(keys::Expiry(pool_, expiry, key), Bytes());
   }
   writes_.Put(key, entry.SerializeAsString());
+  writes_.Put(mention, Number(entry.number()));
   writes_.Put(keys::FactProgress(pool_, entry.region(), entry.incarnation()), Number(entry.number()));
+  return {};
 }
 
 StoreResult<std::vector<pb::FactEntry>> ReadFactEntries(const View& view, const PoolId& pool, BytesView region,
@@ -217,17 +231,23 @@ class Forgetting {
     return {};
   }
 
-  // A log entry goes with its fact; while that lives, it is asked again when that expires.
+  // A log entry goes with its fact; while that lives, the entry takes over its end.
   StoreResult<void> VisitEntry(const keys::ParsedExpiry& expiry) {
-    SYMBOLON_TRY(const std::optional<pb::FactEntry> entry, writes_.GetMessage<pb::FactEntry>(expiry.engine_key));
+    SYMBOLON_TRY(std::optional<pb::FactEntry> entry, writes_.GetMessage<pb::FactEntry>(expiry.engine_key));
     if (!entry) return {};
     SYMBOLON_TRY(const std::optional<pb::FactValue> fact,
                  writes_.GetMessage<pb::FactValue>(keys::Fact(expiry.pool, entry->key())));
     if (fact && fact->expires_at_micros() > expiry.expires_at_micros) {
+      entry->mutable_value()->set_expires_at_micros(fact->expires_at_micros());
+      writes_.Put(expiry.engine_key, entry->SerializeAsString());
       writes_.Put(keys::Expiry(expiry.pool, fact->expires_at_micros(), expiry.engine_key), Bytes());
-    } else {
-      writes_.Delete(expiry.engine_key);
+      return {};
     }
+    writes_.Delete(expiry.engine_key);
+    const Bytes mention = keys::FactMention(expiry.pool, entry->region(), entry->incarnation(), entry->key());
+    SYMBOLON_TRY(const std::optional<Bytes> mentioned, writes_.Get(mention));
+    SYMBOLON_TRY(const std::uint64_t number, ParseNumber(mentioned));
+    if (number == entry->number()) writes_.Delete(mention);
     return {};
   }
 
@@ -239,6 +259,38 @@ class Forgetting {
 };
 
 }  // namespace
+
+StoreResult<std::size_t> CompactFactLogs(Core& core, const PoolId& pool, const pb::FactVector& held,
+                                         std::size_t limit) {
+  std::lock_guard lock(core.write_mutex());
+  SYMBOLON_TRY_VOID(core.CheckWritable());
+  WriteSet writes(core.engine());
+  const View view = core.view();
+  std::size_t dropped = 0;
+  for (const pb::FactProgress& progress : held.progress()) {
+    const auto number_key = [&](std::uint64_t number) {
+      return keys::FactRepetition(pool, progress.region(), progress.incarnation(), number);
+    };
+    if (progress.number() == 0) continue;
+    const auto repetitions = view.engine->Iterate(number_key(0), number_key(progress.number() + 1));
+    for (; repetitions->Valid() && dropped < limit; repetitions->Next()) {
+      SYMBOLON_TRY(const std::uint64_t number, ParseNumber(Bytes(repetitions->value())));
+      const Bytes key = keys::FactEntry(pool, progress.region(), progress.incarnation(), number);
+      SYMBOLON_TRY(const std::optional<pb::FactEntry> repeated, writes.GetMessage<pb::FactEntry>(key));
+      if (repeated) {
+        if (const std::int64_t expiry = repeated->value().expires_at_micros(); expiry > 0) {
+          writes.Delete(keys::Expiry(pool, expiry, key));
+        }
+        writes.Delete(key);
+      }
+      writes.Delete(Bytes(repetitions->key()));
+      ++dropped;
+    }
+    SYMBOLON_TRY_VOID(repetitions->status());
+  }
+  if (!writes.empty()) SYMBOLON_TRY_VOID(core.Write(writes.TakeBatch()));
+  return dropped;
+}
 
 StoreResult<std::size_t> ForgetExpired(Core& core, Timestamp now, std::size_t limit) {
   std::lock_guard lock(core.write_mutex());

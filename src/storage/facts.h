@@ -1,4 +1,7 @@
 // The fact tables of LocalStore: merged facts, fact logs, the vector, and what expires when.
+//
+// An entry of a fact log says all that was said of its fact there before. Earlier ones go when every member has the
+// later one (Store::CompactFacts), so that a log is bounded by the facts that live, however often they are said.
 #pragma once
 
 #include "storage/core.h"
@@ -18,13 +21,17 @@ class FactWriter {
   StoreResult<bool> Merge(const Core::Identity& self, pb::FactEntry entry, std::vector<Bytes>& changed);
 
  private:
-  // False: what results would expire before the horizon, and nothing was joined.
-  StoreResult<bool> Join(BytesView type_and_id, const pb::FactValue& value);
+  enum class Joined {
+    kRefused,  // what results would expire before the horizon: nothing was joined
+    kNew,      // nothing was known of the fact
+    kMore,
+  };
+  StoreResult<Joined> Join(BytesView type_and_id, const pb::FactValue& value);
   StoreResult<std::int64_t> Horizon() const;
   // Under which name this store numbers the facts that it accepts.
   StoreResult<Bytes> OwnIncarnation(const Core::Identity& self) const;
   StoreResult<std::uint64_t> KnownNumber(BytesView region, BytesView incarnation) const;
-  void Append(const pb::FactEntry& entry);
+  StoreResult<void> Append(pb::FactEntry entry, Joined joined);
 
   WriteSet& writes_;
   const PoolId& pool_;
@@ -34,6 +41,9 @@ class FactWriter {
 StoreResult<std::vector<pb::FactEntry>> ReadFactEntries(const View& view, const PoolId& pool, BytesView region,
                                                         BytesView incarnation, std::uint64_t first_number,
                                                         std::size_t limit_bytes);
+
+// Store::CompactFacts. The caller does not hold the write mutex.
+StoreResult<std::size_t> CompactFactLogs(Core& core, const PoolId& pool, const pb::FactVector& held, std::size_t limit);
 
 // Store::ForgetExpiredFacts. The caller does not hold the write mutex.
 StoreResult<std::size_t> ForgetExpired(Core& core, Timestamp now, std::size_t limit);

@@ -24,8 +24,9 @@ Bytes TakeName(BytesView key, std::size_t& position) {
   return name;
 }
 
-Bytes FactLog(const PoolId& pool, BytesView region, BytesView incarnation) {
-  Bytes key = Table('o', pool);
+// What `table` holds of one Region's fact log.
+Bytes OfFactLog(char table, const PoolId& pool, BytesView region, BytesView incarnation) {
+  Bytes key = Table(table, pool);
   key.append(region);
   key.push_back('\0');
   SYMBOLON_CHECK(incarnation.size() <= 255);
@@ -81,7 +82,17 @@ Bytes FactProgress(const PoolId& pool, BytesView region, BytesView incarnation) 
 }
 
 Bytes FactEntry(const PoolId& pool, BytesView region, BytesView incarnation, std::uint64_t number) {
-  Bytes key = FactLog(pool, region, incarnation);
+  Bytes key = OfFactLog('o', pool, region, incarnation);
+  AppendBigEndian64(key, number);
+  return key;
+}
+
+Bytes FactMention(const PoolId& pool, BytesView region, BytesView incarnation, BytesView type_and_id) {
+  return OfFactLog('k', pool, region, incarnation).append(type_and_id);
+}
+
+Bytes FactRepetition(const PoolId& pool, BytesView region, BytesView incarnation, std::uint64_t number) {
+  Bytes key = OfFactLog('u', pool, region, incarnation);
   AppendBigEndian64(key, number);
   return key;
 }
@@ -130,14 +141,15 @@ Bytes LogEntries(const PoolId& pool, std::uint64_t generation) {
 
 Bytes FactProgresses(const PoolId& pool) { return Table('g', pool); }
 Bytes FactEntries(const PoolId& pool, BytesView region, BytesView incarnation) {
-  return FactLog(pool, region, incarnation);
+  return OfFactLog('o', pool, region, incarnation);
 }
 Bytes Expiries() { return "x"; }
 Bytes Expiries(const PoolId& pool) { return Table('x', pool); }
 
 std::vector<Bytes> EverythingOf(const PoolId& pool) {
   std::vector<Bytes> prefixes;
-  for (char table : {'p', 'e', 'd', 'l', 's', 'r', 'f', 'g', 'o', 'x', 'h'}) prefixes.push_back(Table(table, pool));
+  for (char table : {'p', 'e', 'd', 'l', 's', 'r', 'f', 'g', 'o', 'k', 'u', 'x', 'h'})
+    prefixes.push_back(Table(table, pool));
   return prefixes;
 }
 

@@ -11,6 +11,10 @@
 //   f pool 0 type(2) id                                 pb::FactValue of kFact
 //   g pool 0 region 0 incarnation                       the last number of that fact log known here (8)
 //   o pool 0 region 0 size of incarnation(1) incarnation number(8)   pb::FactEntry
+//   k pool 0 region 0 size of incarnation(1) incarnation type(2) id   the number of that log's last entry about the
+//   fact (8) u pool 0 region 0 size of incarnation(1) incarnation number(8)    the number of an earlier entry, which
+//   this one says
+//                                                       again (8)
 //   x pool 0 expiry(8) engine key of a fact or fact entry            empty: what expires when
 //   n pool 0                                            under which incarnation this store numbers its own facts of the
 //                                                       pool, when it is not the store's own; outlives DropPool
@@ -46,6 +50,8 @@ Bytes Regional(const PoolId& pool, std::uint16_t type, BytesView id);
 Bytes Fact(const PoolId& pool, BytesView type_and_id);
 Bytes FactProgress(const PoolId& pool, BytesView region, BytesView incarnation);
 Bytes FactEntry(const PoolId& pool, BytesView region, BytesView incarnation, std::uint64_t number);
+Bytes FactMention(const PoolId& pool, BytesView region, BytesView incarnation, BytesView type_and_id);
+Bytes FactRepetition(const PoolId& pool, BytesView region, BytesView incarnation, std::uint64_t number);
 Bytes Expiry(const PoolId& pool, std::int64_t expires_at_micros, BytesView engine_key);
 
 // `generation` matters in kDirectory only.

@@ -178,6 +178,10 @@ void LocalStore::MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries,
   committer_.MergeFacts(std::move(pool), std::move(entries), std::move(done));
 }
 
+StoreResult<std::size_t> LocalStore::CompactFacts(const PoolId& pool, const pb::FactVector& held, std::size_t limit) {
+  return CompactFactLogs(core_, pool, held, limit);
+}
+
 StoreResult<std::size_t> LocalStore::ForgetExpiredFacts(Timestamp now, std::size_t limit) {
   return ForgetExpired(core_, now, limit);
 }

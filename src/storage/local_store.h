@@ -61,6 +61,7 @@ class LocalStore final : public Store {
                                                     std::uint64_t first_number, std::size_t limit_bytes) override;
   void MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries,
                   std::move_only_function<void(StoreResult<void>)> done) override;
+  StoreResult<std::size_t> CompactFacts(const PoolId& pool, const pb::FactVector& held, std::size_t limit) override;
   StoreResult<std::size_t> ForgetExpiredFacts(Timestamp now, std::size_t limit) override;
 
   StoreResult<std::unique_ptr<CopySource>> OpenCopy(const PoolId& pool) override;

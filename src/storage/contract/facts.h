@@ -61,6 +61,90 @@ TEST_P(StoreContract, AcceptedFactsAreJoinedAndNumberedWithoutGaps) {
   }
 }
 
+inline std::vector<std::uint64_t> NumbersKept(Store& at, const Store& of) {
+  std::vector<std::uint64_t> numbers;
+  const auto entries = at.ReadFacts(kTestPool, of.region(), of.incarnation(), 1, 1 << 20);
+  EXPECT_TRUE(entries);
+  if (!entries) return numbers;
+  for (const pb::FactEntry& entry : *entries) numbers.push_back(entry.number());
+  return numbers;
+}
+
+// That every member has the log of `of` up to this number.
+inline pb::FactVector Held(const Store& of, std::uint64_t number) {
+  pb::FactVector held;
+  pb::FactProgress& progress = *held.add_progress();
+  progress.set_region(of.region().value());
+  progress.set_incarnation(of.incarnation());
+  progress.set_number(number);
+  return held;
+}
+
+TEST_P(StoreContract, EntryGoesWhenEveryMemberHasTheOneThatSaysItAgain) {
+  using Numbers = std::vector<std::uint64_t>;
+  for (const char* id : {"f1", "f2", "f3"}) MustCommit(FactCommit(id, Elements({"x"})));
+  MustCommit(FactCommit("f1", Elements({"y"})));  // 4 says 1 again
+  MustCommit(FactCommit("f4", Elements({"x"})));
+  MustCommit(FactCommit("f1", Elements({"z"})));  // 6 says 4 again
+  EXPECT_EQ(*store().CompactFacts(kTestPool, Held(store(), 3), 100), 0u);
+  EXPECT_EQ(NumbersKept(store(), store()), (Numbers{1, 2, 3, 4, 5, 6}));
+  // A member that is past 4 and not at 6 may go on to serve others: it must have had 4.
+  EXPECT_EQ(*store().CompactFacts(kTestPool, Held(store(), 5), 100), 1u);
+  EXPECT_EQ(NumbersKept(store(), store()), (Numbers{2, 3, 4, 5, 6}));
+  Reopen();
+  EXPECT_EQ(*store().CompactFacts(kTestPool, Held(store(), 6), 100), 1u);
+  EXPECT_EQ(*store().CompactFacts(kTestPool, Held(store(), 6), 100), 0u);
+  EXPECT_EQ(NumbersKept(store(), store()), (Numbers{2, 3, 5, 6}));
+  EXPECT_EQ(KnownFacts(store(), store()), 6u);
+  // What is left says it all, to whoever comes, whole or in pieces.
+  ExchangeFacts(store(), other(), store(), 1);
+  EXPECT_EQ(KnownFacts(other(), store()), 6u);
+  EXPECT_EQ(ElementsNow(other(), "f1"), (std::vector<Bytes>{"x", "y", "z"}));
+  EXPECT_EQ(NumbersKept(other(), store()), (Numbers{2, 3, 5, 6}));
+}
+
+TEST_P(StoreContract, FactSaidAgainAndAgainKeepsOneEntryInEveryRegion) {
+  for (int i = 0; i < 100; ++i) {
+    MustCommit(FactCommit("toggled", Elements({Bytes(1, static_cast<char>('a' + i % 3))})));
+    MustCommit(FactCommit("attempts", Elements({"x"}, 1'000 + i)));
+    if (i % 30 != 0) continue;
+    ExchangeFacts(store(), other(), store());
+    for (Store* at : {&store(), &other()}) {
+      ASSERT_TRUE(at->CompactFacts(kTestPool, Held(store(), KnownFacts(other(), store())), 1'000));
+      EXPECT_EQ(NumbersKept(*at, store()).size(), 2u) << i;
+    }
+  }
+  ExchangeFacts(store(), other(), store());
+  for (Store* at : {&store(), &other()}) {
+    ASSERT_TRUE(at->CompactFacts(kTestPool, Held(store(), 200), 1'000));
+    EXPECT_EQ(NumbersKept(*at, store()), (std::vector<std::uint64_t>{199, 200}));
+    EXPECT_EQ(ElementsNow(*at, "toggled"), (std::vector<Bytes>{"a", "b", "c"}));
+  }
+  // Expiry leaves nothing of it, and what was forgotten is not said again.
+  while (*store().ForgetExpiredFacts(FromMicros(2'000), 100) > 0) {
+  }
+  EXPECT_EQ(ReadNow(store(), FactKey("attempts")), std::nullopt);
+  MustCommit(FactCommit("attempts", Elements({"y"}, 5'000)));
+  EXPECT_EQ(ElementsNow(store(), "attempts"), (std::vector<Bytes>{"y"}));
+  const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 200, 1 << 20);
+  EXPECT_EQ(entries.back().value().elements_size(), 1);
+}
+
+TEST_P(StoreContract, EntryThatOutlivesItsTimeGoesWithItsFact) {
+  MustCommit(FactCommit("early", Elements({"x"}, 100)));
+  MustCommitAt(other(), FactCommit("early", Elements({"y"}, 300)));
+  ExchangeFacts(other(), store(), other());
+  EXPECT_EQ(*store().ForgetExpiredFacts(FromMicros(150), 100), 0u);
+  MustCommit(FactCommit("early", Elements({"z"}, 200)));
+  ASSERT_EQ(*store().CompactFacts(kTestPool, Held(store(), 2), 100), 1u);
+  EXPECT_EQ(NumbersKept(store(), store()), (std::vector<std::uint64_t>{2}));
+  EXPECT_EQ(*store().ForgetExpiredFacts(FromMicros(301), 100), 1u);
+  EXPECT_EQ(ReadNow(store(), FactKey("early")), std::nullopt);
+  const auto left = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_TRUE(left[0].key().empty());
+}
+
 TEST_P(StoreContract, FactsMergeBothWaysToTheSameOctets) {
   MustCommit(FactCommit("family", Elements({"here"}, 100)));
   pb::FactValue counted;
