@@ -111,7 +111,12 @@ class Script {
           store.Step();
           return merged;
         },
-        [&store] { return store.CompactFacts(kTestPool, *store.MakeSnapshot()->Facts(kTestPool), 10).has_value(); },
+        [&store] {
+          return store.MakeSnapshot()
+              ->Facts(kTestPool)
+              .and_then([&](const pb::FactVector& own) { return store.CompactFacts(kTestPool, own, 10); })
+              .has_value();
+        },
         [&store] { return store.ForgetExpiredFacts(FromMicros(55), 10).has_value(); },
         [&store, copied, head, history] { return store.BeginStaging(copied, head, history).has_value(); },
         [&store, copied] { return store.DropStaging(copied).has_value(); },
