@@ -49,7 +49,9 @@ AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& clien
 // received its successor.
 bool IsWithinGrace(const Context& context, const ClientRecord& client, const Rotation& rotation,
                    const pb::RefreshToken& token) {
-  return client.refresh_token_rotation() && token.generation() + 1 == rotation.redeemed &&
+  // Without a grace period nothing is compared: the other Region's clock may be ahead.
+  return client.refresh_token_rotation() && client.rotation_grace_seconds() > 0 &&
+         token.generation() + 1 == rotation.redeemed &&
          context.now() < rotation.last_redeemed_at + std::chrono::seconds(client.rotation_grace_seconds());
 }
 

@@ -258,6 +258,18 @@ TEST_F(RefreshTest, GenerationRedeemedInTwoCutOffRegionsIsFoundAtItsNextUse) {
       << "never after the fact has arrived";
 }
 
+TEST_F(RefreshTest, RedeemedInARegionWhoseClockIsAhead_IsNotHonouredAgainWithoutAGracePeriod) {
+  Rotate();
+  ManualClock ahead;
+  ahead.SetNow(clock_.Now() + std::chrono::minutes(5));
+  TestRegion other("us-east-1", pool_, ahead);
+  other.CopyDirectoryOf(region_);
+  const Tokens first = SignIn();
+  ASSERT_TRUE(RefreshIn(other, *first.refresh_token));
+  region_.MergeFactsOf(other);
+  EXPECT_EQ(Refresh(*first.refresh_token).error().code, AuthErrorCode::kRefreshTokenReuse);
+}
+
 TEST_F(RefreshTest, TwoHoldersOfOneSuccessorAreFoundOut) {
   Rotate();
   TestRegion other("us-east-1", pool_, clock_);

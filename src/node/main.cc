@@ -41,10 +41,13 @@ int Main(int argc, char** argv) {
   CLI::App app("symbolond: one node of Symbolon, an identity service that survives the loss of a Region", "symbolond");
   std::string file;
   bool only_check = false;
+  bool restored = false;
   app.add_option("--config", file, "The node's settings (TOML); see docs/configuration.md")
       ->required()
       ->type_name("FILE");
   app.add_flag("--check", only_check, "Say what is wrong with the settings, and do not start");
+  app.add_flag("--restored", restored,
+               "data_dir was restored from a backup: make its store another one, and do not start (docs/promotion.md)");
   app.set_version_flag("--version", SYMBOLON_VERSION);
   CLI11_PARSE(app, argc, argv);
 
@@ -54,6 +57,10 @@ int Main(int argc, char** argv) {
     return 1;
   }
   if (only_check) return 0;
+  if (restored) {
+    const auto marked = MarkRestored(*config, crypto::SystemRandom());
+    return marked ? 0 : Complain(marked.error().message);
+  }
   return Run(*std::move(config));
 }
 

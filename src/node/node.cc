@@ -12,6 +12,7 @@
 #include "node/metrics.h"
 #include "node/operations.h"
 #include "node/service.h"
+#include "storage/incarnation.h"
 #include "storage/local_store.h"
 #include "storage/memory/memory_engine.h"
 #include "storage/rocksdb/rocksdb_engine.h"
@@ -34,6 +35,12 @@ Result<std::unique_ptr<storage::Engine>, NodeError> OpenEngine(const Config& con
     return Err(NodeError{fmt::format("cannot open the store in {}: {}", folder.string(), engine.error().detail)});
   }
   return *std::move(engine);
+}
+
+Result<void, NodeError> Renew(storage::Engine& engine, Random& random) {
+  const auto renewed = storage::RenewIncarnation(engine, random);
+  if (!renewed) return Err(NodeError{"the store cannot be marked as restored: " + renewed.error().detail});
+  return {};
 }
 
 http::ServerOptions ServerOptionsOf(const HttpConfig& config) {
@@ -173,5 +180,13 @@ Node::~Node() { Stop(); }
 void Node::Stop() { parts_->Stop(); }
 std::uint16_t Node::api_port() const { return parts_->api_port(); }
 std::uint16_t Node::operations_port() const { return parts_->operations_port(); }
+
+Result<void, NodeError> MarkRestored(const Config& config, Random& random) {
+  if (config.storage.engine != StorageConfig::Engine::kRocksDb) {
+    return Err(NodeError{"storage.engine keeps nothing that could be restored"});
+  }
+  SYMBOLON_TRY(const auto engine, OpenEngine(config));
+  return Renew(*engine, random);
+}
 
 }  // namespace symbolon::node

@@ -39,4 +39,8 @@ class Node {
   std::unique_ptr<Parts> parts_;
 };
 
+// What has to be done once, with no node running, after data_dir was restored from a backup: makes its store another
+// one than the store that was backed up (storage/incarnation.h).
+Result<void, NodeError> MarkRestored(const Config& config, Random& random);
+
 }  // namespace symbolon::node

@@ -75,6 +75,17 @@ TEST_F(NodeTest, StoppedAndStartedAgain_OpensTheSameStore) {
   EXPECT_EQ(Get(node->operations_port(), "/health/ready"), "200 {\"status\":\"ready\"}\n");
 }
 
+TEST_F(NodeTest, RestoredFromABackup_StartsAsAnotherStore) {
+  const auto config = [this] { return MakeConfig(); };
+  EXPECT_THAT(MarkRestored(config(), crypto::SystemRandom()).error().message, HasSubstr("no store"));
+  Start(config())->Stop();
+  ASSERT_TRUE(MarkRestored(config(), crypto::SystemRandom()));
+  const auto node = Start(config());
+  EXPECT_EQ(Get(node->operations_port(), "/health/ready"), "200 {\"status\":\"ready\"}\n");
+  EXPECT_FALSE(MarkRestored(config(), crypto::SystemRandom())) << "a node that runs has its store to itself";
+  EXPECT_FALSE(MarkRestored(MakeConfig(StorageConfig::Engine::kMemory), crypto::SystemRandom()));
+}
+
 TEST_F(NodeTest, SignedCalls_AreServedAndCountedAndOthersRefused) {
   Config config = MakeConfig();
   config.access_keys.push_back({.id = "SYMBOLONLAB", .secret = Secret::CopyOf("symbolon-lab-secret")});

@@ -203,9 +203,8 @@ void Machine::OnGreeted(Peer& peer, bool dialled, Instant now) {
   }
   pb::Frame frame;
   for (const auto& [id, pool] : pools_) {
-    pb::PoolState state = StateFor(id, pool, peer.region);
-    if (!state.has_receiver() && state.primary() != peer.region.value()) continue;
-    *frame.mutable_pools()->add_pools() = std::move(state);
+    if (!Concerns(id, pool, peer)) continue;
+    *frame.mutable_pools()->add_pools() = StateFor(id, pool, peer.region);
     if (frame.pools().pools_size() == kPoolStatesPerFrame) peer.accepted->Push(std::exchange(frame, {}));
   }
   frame.mutable_pools()->set_complete(true);

@@ -240,6 +240,8 @@ class Machine {
   static storage::Key RoleKey(const PoolId& id) { return {storage::Space::kDirectory, id, kRoleRecordType, Bytes()}; }
   void OnPoolNews(const PoolId& id, const PoolNews& news, Instant now);
   Pool* FindPool(const PoolId& id);
+  // With what was promised, which outlives the pool, when it was not known.
+  Pool& FindOrAddPool(const PoolId& id);
   void LoadPool(const PoolId& id, Instant now);
   void ForgetPoolIfGone(const PoolId& id);
   void OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::RoleRecord>& before, Instant now);
@@ -248,6 +250,8 @@ class Machine {
   static bool Shares(const Pool& pool, const Region& region);
   pb::PoolState StateFor(const PoolId& id, const Pool& pool, const Region& peer) const;
   void Announce(const PoolId& id, const Pool& pool, Peer& peer);
+  // The peer takes part in the pool, or takes itself for its primary: it has to know what this Region knows.
+  bool Concerns(const PoolId& id, const Pool& pool, const Peer& peer) const;
   void TickPool(const PoolId& id, Pool& pool, Instant now);
   void Trim(const PoolId& id, Pool& pool, Instant now);
   void CompactFacts(const PoolId& id, Pool& pool);

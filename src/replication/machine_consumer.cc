@@ -30,13 +30,12 @@ void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
   }
   Pool* pool = FindPool(id);
   // Whoever holds a directory opens it first: it may hold what the primary does not.
-  if (goes && (pool == nullptr || !pool->head)) return Drop(id, pools_[id], member_number, peer.region, now);
-  if (pool == nullptr && by_primary && member) pool = &pools_[id];
+  if (goes && (pool == nullptr || !pool->head)) return Drop(id, FindOrAddPool(id), member_number, peer.region, now);
+  if (pool == nullptr && by_primary && member) pool = &FindOrAddPool(id);
   if (pool == nullptr) return;
   // A Region that takes itself for the primary of a pool that has gone on without it would not hear of that otherwise.
-  if (by_primary && pool->head && !(pool->role && RoleOf(*pool->role, peer.region).kind != Role::Kind::kNone)) {
-    Announce(id, *pool, peer);
-  }
+  const bool known = pool->role && RoleOf(*pool->role, peer.region).kind != Role::Kind::kNone;
+  if (by_primary && (pool->head || pool->promised) && !known) Announce(id, *pool, peer);
   Hear(id, peer.region, standing, now);
   UpdateAdmission(id, *pool, now);
   UpdateFactPulls(id, *pool);
@@ -91,7 +90,11 @@ void Machine::ProceedWithDrop(const PoolId& id, Pool& pool, Instant now) {
   // A fact that was accepted here may be nowhere else yet; the store checks it again when it drops the pool.
   if (const auto at_primary = FactsAtPrimary(id, pool)) {
     const auto here = store_.MakeSnapshot()->Facts(id);
-    if (!here || !storage::Covers(*at_primary, *here)) return;
+    if (!here || !storage::Covers(*at_primary, *here)) {
+      // It may have asked for them before this Region knew that it is the primary, and got none.
+      MarkReady(pool.consumer_peer, id, Topic::kFacts);
+      return;
+    }
   }
   CarryOut(id, pool, pool.consumer->Drop(*pool.drop_as_member, now), now);
 }

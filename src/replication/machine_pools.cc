@@ -12,6 +12,18 @@ Machine::Pool* Machine::FindPool(const PoolId& id) {
   return found == pools_.end() ? nullptr : &found->second;
 }
 
+Machine::Pool& Machine::FindOrAddPool(const PoolId& id) {
+  const auto [found, added] = pools_.try_emplace(id);
+  if (!added) return found->second;
+  auto promised = store_.MakeSnapshot()->Promised(id);
+  if (promised) {
+    found->second.promised = *std::move(promised);
+  } else {
+    log::Error("replication: what was promised of pool {} cannot be read: {}", id.value(), promised.error().detail);
+  }
+  return found->second;
+}
+
 // ---- news of the store ----
 
 void Machine::OnNews(const News& news, Instant now) {
@@ -89,8 +101,7 @@ void Machine::OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::Role
   }
   for (auto& [region, peer] : peers_) {
     const bool was = before && RoleOf(*before, region).kind != Role::Kind::kNone;
-    const bool is = pool.role && RoleOf(*pool.role, region).kind != Role::Kind::kNone;
-    if (was || is) Announce(id, pool, peer);
+    if (was || Concerns(id, pool, peer)) Announce(id, pool, peer);
     MarkReady(region, id, Topic::kFacts);
     const pb::Member* member = pool.role ? FindMember(*pool.role, region) : nullptr;
     if (member == nullptr || member->state() != pb::CREATING) {
@@ -129,6 +140,12 @@ void Machine::Announce(const PoolId& id, const Pool& pool, Peer& peer) {
   pb::Frame frame;
   *frame.mutable_pools()->add_pools() = StateFor(id, pool, peer.region);
   peer.accepted->Push(std::move(frame));
+}
+
+bool Machine::Concerns(const PoolId& id, const Pool& pool, const Peer& peer) const {
+  if (pool.role && RoleOf(*pool.role, peer.region).kind != Role::Kind::kNone) return true;
+  const auto heard = peer.heard.find(id);
+  return heard != peer.heard.end() && heard->second.primary() == peer.region.value();
 }
 
 // ---- time ----

@@ -69,6 +69,8 @@ std::optional<Region> Machine::LeaderOf(const PoolId& id, const Pool& pool) cons
 
 bool Machine::Trusts(const PoolId& id, const Pool& pool, const Region& region) const {
   if (!pool.role || RoleOf(*pool.role, region).kind != Role::Kind::kNone) return true;
+  // A primary's store that came out of a backup does not know who was added since.
+  if (IsPrimary(pool) && !OwnsEpoch(pool)) return true;
   return std::ranges::any_of(peers_, [&](const auto& known) {
     const auto heard = known.second.heard.find(id);
     return known.first != region && RoleOf(*pool.role, known.first).kind != Role::Kind::kNone &&
@@ -188,7 +190,7 @@ void Machine::OnPromised(const PoolId& id, bool granted, Instant now) {
       MarkReady(region, id, Topic::kDirectory);
     }
     for (auto& [region, peer] : peers_) {
-      if (pool->role && RoleOf(*pool->role, region).kind != Role::Kind::kNone) Announce(id, *pool, peer);
+      if (Concerns(id, *pool, peer)) Announce(id, *pool, peer);
     }
   }
   UpdateGate(id, *pool);
@@ -323,11 +325,12 @@ void Machine::CommitHandover(const PoolId& id, Pool& pool, std::uint64_t at_sequ
   const auto snapshot = store_.MakeSnapshot();
   const auto stored = snapshot->Get(RoleKey(id));
   const auto role = stored && *stored ? ParseRole(**stored) : std::nullopt;
-  const auto changed = role ? replication::HandOver(*role, pool.handing_over->handover.to(), now.wall)
-                            : Err(RoleError{RoleErrorCode::kNotMember});
+  const Region& to = pool.handing_over->handover.to();
+  auto changed = role ? replication::HandOver(*role, to, now.wall) : Err(RoleError{RoleErrorCode::kNotMember});
   if (!changed) {
     return EndHandover(id, pool, Err(ControlError{ControlErrorCode::kRefused, "the replica's state has changed"}));
   }
+  changed->mutable_next()->set_incarnation(peers_.at(to).incarnation);
   storage::Commit commit;
   commit.pool = id;
   commit.snapshot_version = snapshot->version();
@@ -372,6 +375,8 @@ void Machine::MaybeAcceptHandover(const PoolId& id, Pool& pool, Instant now) {
   if (!pool.role || !pool.head || !pool.role->primary().empty() || pool.role->next().region() != own_.value()) return;
   if (pool.admission || pool.starting_epoch || pool.taking_over || !pool.promises.empty()) return;
   const std::uint64_t counter = pool.role->next().counter();
+  const Bytes& named = pool.role->next().incarnation();
+  if (!named.empty() && named != store_.incarnation()) return;
   if (pool.promised && storage::CompareEpochs(*pool.promised, MakeEpoch(counter, own_, store_.incarnation())) > 0) {
     return;
   }

@@ -126,6 +126,7 @@ Bytes PrefixEnd(Bytes prefix) {
 }
 
 Bytes PoolStates() { return "p"; }
+Bytes FactIncarnations() { return "n"; }
 
 Bytes Records(const PoolId& pool, std::uint64_t generation) {
   Bytes key = Table('d', pool);

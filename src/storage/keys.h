@@ -60,6 +60,7 @@ Bytes Logical(const Key& key, std::uint64_t generation);
 // All keys with these octets in front lie in [prefix, PrefixEnd(prefix)).
 Bytes PrefixEnd(Bytes prefix);
 Bytes PoolStates();
+Bytes FactIncarnations();
 Bytes Records(const PoolId& pool, std::uint64_t generation);
 Bytes LogEntries(const PoolId& pool, std::uint64_t generation);
 Bytes FactProgresses(const PoolId& pool);

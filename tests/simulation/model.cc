@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "crypto/hash.h"
 #include "storage/log.h"
+#include "versions.h"
 
 namespace symbolon::simulation {
 namespace {
@@ -17,13 +19,13 @@ void Update(crypto::Sha256Stream& digest, BytesView part) {
   digest.Update(part);
 }
 
+}  // namespace
+
 Bytes RoleRecordKey() {
   Bytes key;
   AppendBigEndian16(key, replication::kRoleRecordType);
   return key;
 }
-
-}  // namespace
 
 std::optional<storage::pb::Head> HeadOf(storage::Store& store, const PoolId& pool) {
   auto head = store.MakeSnapshot()->Head(pool);
@@ -31,7 +33,7 @@ std::optional<storage::pb::Head> HeadOf(storage::Store& store, const PoolId& poo
   return *std::move(head);
 }
 
-PoolModel::PoolModel(PoolId id_, Region birth_) : id(std::move(id_)), birth(std::move(birth_)) {
+PoolModel::PoolModel(PoolId id_, Region birth_) : id(std::move(id_)), birth(std::move(birth_)), facts(id) {
   states_[storage::ZeroDigest()].directory = std::make_shared<Directory>();
 }
 
@@ -78,6 +80,11 @@ std::string PoolModel::Add(const storage::pb::LogEntry& entry, const storage::St
     if (change.key() != RoleRecordKey()) continue;
     const auto role = replication::ParseRole(change.value());
     if (!role) return "a role record that is none";
+    const auto before = states_.at(entry.previous_digest()).directory->find(RoleRecordKey());
+    if (before != states_.at(entry.previous_digest()).directory->end() &&
+        HasUnknownField(*replication::ParseRole(before->second)) && !HasUnknownField(*role)) {
+      return "a newer version's field of the role record is gone";
+    }
     if (role->has_next()) hand_over_ = HandOver{Region(role->next().region()), entry.previous_digest()};
   }
   crypto::Sha256Stream of_directory;
@@ -125,6 +132,29 @@ bool PoolModel::Contains(const Bytes& digest, const Bytes& ancestor) const {
     state = states_.find(state->second.previous);
   }
   return state == wanted;
+}
+
+bool PoolModel::LostWithDisk(const Region& region, const Bytes& digest) const {
+  const auto lost = lost_heads.find(region);
+  return lost != lost_heads.end() &&
+         std::ranges::any_of(lost->second, [&](const Bytes& head) { return Contains(head, digest); });
+}
+
+std::vector<Bytes> PoolModel::Ends() const {
+  std::set<Bytes> followed;
+  for (const auto& [digest, state] : states_) followed.insert(state.previous);
+  std::vector<Bytes> ends;
+  for (const auto& [digest, state] : states_) {
+    if (state.sequence > 0 && !followed.contains(digest)) ends.push_back(digest);
+  }
+  return ends;
+}
+
+const Bytes* PoolModel::RecordAt(const Bytes& digest, const Bytes& key) const {
+  const auto state = states_.find(digest);
+  if (state == states_.end()) return nullptr;
+  const auto record = state->second.directory->find(key);
+  return record == state->second.directory->end() ? nullptr : &record->second;
 }
 
 bool PoolModel::LeadsTo(const Bytes& digest, const storage::pb::Epoch& epoch) const {

@@ -5,12 +5,12 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/ids.h"
+#include "facts_model.h"
 #include "replication/roles.h"
 #include "storage/store.h"
 
@@ -27,10 +27,15 @@ class PoolModel {
     Bytes digest;
     std::uint64_t sequence = 0;
     Region region;
+    // It was on one disk only, and that is lost.
+    bool lost_with_disk = false;
   };
   std::vector<Write> acknowledged;
-  // (subject, element) of facts that some Region acknowledged, and that never expire.
-  std::set<std::pair<Bytes, Bytes>> facts;
+  FactsModel facts;
+  // What Regions held whose disks were lost: digests of heads.
+  std::map<Region, std::vector<Bytes>> lost_heads;
+  // The Region held the entry, and lost it with a disk.
+  bool LostWithDisk(const Region& region, const Bytes& digest) const;
   // Somebody tried to delete it; whether it happened is in the logs.
   bool deletion_tried = false;
   // A Region took over by force: what it did not have may be set aside.
@@ -44,6 +49,13 @@ class PoolModel {
 
   // `ancestor` lies in the log that ends with `digest` (or is it).
   bool Contains(const Bytes& digest, const Bytes& ancestor) const;
+  // Entries that nothing follows.
+  std::vector<Bytes> Ends() const;
+  std::uint64_t SequenceOf(const Bytes& digest) const { return states_.at(digest).sequence; }
+  // The Region that wrote it.
+  Region WriterOf(const Bytes& digest) const { return Region(states_.at(digest).epoch.region()); }
+  // The stored record at the entry; nullptr: none, or the entry is not known. `key`: type ‖ id.
+  const Bytes* RecordAt(const Bytes& digest, const Bytes& key) const;
   // The entry lies before or at the beginning of an epoch that is not lower than this one.
   bool LeadsTo(const Bytes& digest, const storage::pb::Epoch& epoch) const;
   // The last hand-over that was learned and not looked at: to whom, and the entry before it. Answered once.
@@ -73,6 +85,8 @@ class PoolModel {
   std::optional<HandOver> hand_over_;
 };
 
+// type ‖ id.
+Bytes RoleRecordKey();
 std::optional<storage::pb::Head> HeadOf(storage::Store& store, const PoolId& pool);
 
 }  // namespace symbolon::simulation

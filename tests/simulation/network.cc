@@ -42,11 +42,14 @@ void Network::Dial(SimRegion& from, const Region& to, replication::LinkId link) 
     listener = {.region = target, .life = target->life(), .link = next_accepted_, .open = true};
     next_accepted_ += 2;
     connections_[{target->name(), listener.link}] = {connection, 1};
-    target->Accept(from_name, listener.link);
-    scheduler_.After(Latency(), [connection] {
+    const nanoseconds back = Latency();
+    // Nothing comes over a connection that does not stand yet.
+    listener.last_arrival = scheduler_.now() + back;
+    scheduler_.After(back, [connection] {
       const End& end = connection->ends[0];
       if (end.open && end.region->life() == end.life) end.region->Connected(end.link);
     });
+    target->Accept(from_name, listener.link);
   });
 }
 
@@ -122,6 +125,7 @@ void Network::Deliver(const ConnectionPtr& connection, int to, const replication
       !receiver.region->up())
     return;
   if (!Reaches(sender.region->name(), receiver.region->name())) return;
+  if (on_deliver) on_deliver(*sender.region, *receiver.region, frame);
   receiver.region->Receive(receiver.link, frame);
 }
 

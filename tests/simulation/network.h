@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -45,6 +46,7 @@ class Network {
   // The link takes another frame.
   bool Takes(SimRegion& region, replication::LinkId link);
   void Send(SimRegion& region, replication::LinkId link, const replication::pb::Frame& frame);
+  std::function<void(const SimRegion& from, const SimRegion& to, const replication::pb::Frame&)> on_deliver;
 
  private:
   struct End {

@@ -1,8 +1,9 @@
 #include "region.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "storage/log.h"
+#include "storage/incarnation.h"
 
 namespace symbolon::simulation {
 namespace {
@@ -45,53 +46,6 @@ replication::Options SmallOptions() {
 // Some of what comes of a copy is more, some less.
 constexpr std::size_t kIngestBytesMin = 600;
 
-// Makes positions durable after what belongs to them.
-class SplittingEngine final : public storage::Engine {
- public:
-  explicit SplittingEngine(std::unique_ptr<storage::Engine> engine) : engine_(std::move(engine)) {}
-
-  std::shared_ptr<const storage::EngineSnapshot> MakeSnapshot() override { return engine_->MakeSnapshot(); }
-  storage::StoreResult<std::optional<Bytes>> Get(BytesView key) override { return engine_->Get(key); }
-  std::uint64_t EstimateBytes(BytesView begin, BytesView end) override { return engine_->EstimateBytes(begin, end); }
-  storage::StoreResult<void> Ingest(BytesView key_prefix, const std::vector<storage::Record>& records) override {
-    return engine_->Ingest(key_prefix, records);
-  }
-  void Reclaim(Bytes begin, Bytes end) override { engine_->Reclaim(std::move(begin), std::move(end)); }
-  storage::StoreResult<void> Write(const storage::EngineBatch& batch) override {
-    storage::EngineBatch records;
-    storage::EngineBatch positions;
-    for (const storage::EngineBatch::Operation& operation : batch.operations()) {
-      storage::EngineBatch& target = operation.key.starts_with('p') ? positions : records;
-      switch (operation.kind) {
-        case storage::EngineBatch::Kind::kPut:
-          target.Put(operation.key, operation.argument);
-          break;
-        case storage::EngineBatch::Kind::kDelete:
-          target.Delete(operation.key);
-          break;
-        case storage::EngineBatch::Kind::kDeleteRange:
-          target.DeleteRange(operation.key, operation.argument);
-          break;
-      }
-    }
-    if (positions.empty() || records.empty()) return engine_->Write(batch);
-    SYMBOLON_TRY_VOID(engine_->Write(records));
-    return engine_->Write(positions);
-  }
-
- private:
-  const std::unique_ptr<storage::Engine> engine_;
-};
-
-storage::pb::Head HeadAfter(const storage::pb::LogEntry& entry) {
-  storage::pb::Head head;
-  *head.mutable_epoch() = entry.epoch();
-  head.set_sequence(entry.sequence());
-  head.set_digest(storage::EntryDigest(entry));
-  head.set_commit_time_micros(entry.commit_time_micros());
-  return head;
-}
-
 }  // namespace
 
 storage::StoreResult<void> SimArchive::Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) {
@@ -105,7 +59,7 @@ storage::StoreResult<void> SimArchive::Keep(storage::Store& store, const PoolId&
 }
 
 SimRegion::SimRegion(Region name, std::vector<Region> peers, Scheduler& scheduler, Dice& dice, Network& network,
-                     Trace& trace, Plant plant)
+                     Trace& trace, std::int64_t clock_drift_ppm, Plant plant)
     : name_(std::move(name)),
       peers_(std::move(peers)),
       scheduler_(scheduler),
@@ -113,13 +67,14 @@ SimRegion::SimRegion(Region name, std::vector<Region> peers, Scheduler& schedule
       network_(network),
       trace_(trace),
       plant_(plant),
-      disk_(std::make_shared<storage::MemoryDisk>()),
-      clock_(scheduler) {
+      clock_(scheduler, clock_drift_ppm),
+      disk_(std::make_shared<storage::MemoryDisk>()) {
   network_.AddRegion(*this);
 }
 
 SimRegion::~SimRegion() {
   ++life_;
+  plans_.reset();
   machine_.reset();
   subscription_.reset();
   store_.reset();
@@ -128,11 +83,13 @@ SimRegion::~SimRegion() {
 void SimRegion::Start() {
   SYMBOLON_CHECK(!up());
   fault_at_.reset();
+  versions_ = next_versions_;
   disk_->PlanFault(storage::WriteFault::kNone);
-  if (plant_ == Plant::kForgetFactAtRestart && life_ > 0) ForgetNewestFact();
-  if (plant_ == Plant::kForgetPromiseAtRestart) ForgetPromises();
-  std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk_);
-  if (plant_ == Plant::kApplyWithoutPosition) engine = std::make_unique<SplittingEngine>(std::move(engine));
+  if (plant_ == Plant::kForgetFactAtRestart && life_ > 0) ForgetNewestFact(disk_);
+  if (plant_ == Plant::kForgetPromiseAtRestart) ForgetPromises(disk_);
+  std::unique_ptr<storage::Engine> engine = MakePlantedEngine(plant_, disk_);
+  if (std::exchange(restored_, false) && plant_ != Plant::kKeepIncarnation)
+    SYMBOLON_CHECK(storage::RenewIncarnation(*engine, dice_.random()));
   auto opened = storage::LocalStore::Open(std::move(engine), {.region = name_,
                                                               .clock = &clock_,
                                                               .random = &dice_.random(),
@@ -151,6 +108,7 @@ void SimRegion::Start() {
   });
   machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), peers_, SmallOptions(), *this, archive_);
   commits_.emplace(*store_, &machine_->durability_gate());
+  plans_ = std::make_unique<PlanRunner>(*this, dice_, plant_);
   machine_->Start(Now());
   Settle();
   if (up()) Post(kTick, [this] { Tick(); });
@@ -166,14 +124,38 @@ void SimRegion::Crash() {
   blocking_busy_ = false;
   step_planned_ = false;
   news_.clear();
+  plans_.reset();
   machine_.reset();
   subscription_.reset();
   store_.reset();
+  disk_->LoseUnsynced();
+  paused_until_ = {};
   if (on_crash) on_crash();
 }
 
-void SimRegion::PlanFault(storage::WriteFault fault, std::uint64_t writes_from_now) {
+void SimRegion::Pause(nanoseconds duration) {
   if (!up()) return;
+  trace_.Say("{} stands still", name_.value());
+  paused_until_ = std::max(paused_until_, scheduler_.now() + duration);
+}
+
+void SimRegion::TakeBackup() {
+  if (!up()) return;
+  trace_.Say("{} is backed up", name_.value());
+  backup_ = disk_->Copy();
+}
+
+void SimRegion::LoseDiskAndRestore() {
+  if (!up() || !backup_) return;
+  trace_.Say("{} loses its disk", name_.value());
+  // Nobody opens the old one again.
+  disk_ = backup_->Copy();
+  restored_ = true;
+  Crash();
+}
+
+void SimRegion::PlanFault(storage::WriteFault fault, std::uint64_t writes_from_now) {
+  if (!up() || paused()) return;
   // A fault that has happened already takes effect first.
   Settle();
   if (!up()) return;
@@ -183,11 +165,20 @@ void SimRegion::PlanFault(storage::WriteFault fault, std::uint64_t writes_from_n
 }
 
 void SimRegion::Post(nanoseconds delay, std::move_only_function<void()> event) {
-  scheduler_.After(delay, [this, life = life_, event = std::move(event)]() mutable {
-    if (life != life_ || !up()) return;
-    event();
-    Settle();
-  });
+  scheduler_.After(delay,
+                   [this, life = life_, event = std::move(event)]() mutable { WhenAwake(life, std::move(event)); });
+}
+
+void SimRegion::WhenAwake(std::uint64_t life, std::move_only_function<void()> event) {
+  if (life != life_ || !up()) return;
+  if (paused()) {
+    // In the order in which they came.
+    scheduler_.After(paused_until_ - scheduler_.now(),
+                     [this, life, event = std::move(event)]() mutable { WhenAwake(life, std::move(event)); });
+    return;
+  }
+  event();
+  Settle();
 }
 
 void SimRegion::Tick() {
@@ -205,6 +196,13 @@ void SimRegion::Settle() {
       if (plant_ == Plant::kSkipEntry && frame->has_batch() && frame->batch().entries_size() > 2) {
         frame->mutable_batch()->mutable_entries()->DeleteSubrange(1, 1);
       }
+      if (plant_ == Plant::kAcknowledgeFactsEarly && frame->has_facts_have()) {
+        for (auto& progress : *frame->mutable_facts_have()->mutable_vector()->mutable_progress()) {
+          progress.set_number(progress.number() + 1);
+        }
+      }
+      SendAs(versions_, *frame);
+      if (on_send) on_send(*frame);
       if (frame->has_promise_answer() && frame->promise_answer().granted() && on_promise) {
         on_promise(frame->promise_answer());
       }
@@ -229,153 +227,6 @@ void SimRegion::Settle() {
     case storage::WriteFault::kNone:
       break;
   }
-}
-
-void SimRegion::ForgetNewestFact() {
-  const std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk_);
-  const auto snapshot = engine->MakeSnapshot();
-  const auto entries = snapshot->Iterate("o", "p", storage::Caching::kKeep);
-  storage::EngineBatch batch;
-  for (; entries->Valid(); entries->Next()) {
-    storage::pb::FactEntry entry;
-    SYMBOLON_CHECK(entry.ParseFromString(Bytes(entries->value())));
-    const Bytes key(entries->key());
-    batch = storage::EngineBatch();
-    batch.Delete(key);
-    batch.Delete("f" + key.substr(1, key.find('\0')) + entry.key());
-  }
-  if (!batch.empty()) SYMBOLON_CHECK(engine->Write(batch));
-}
-
-void SimRegion::ForgetPromises() {
-  const std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk_);
-  storage::EngineBatch batch;
-  batch.DeleteRange("q", "r");
-  SYMBOLON_CHECK(engine->Write(batch));
-}
-
-void SimRegion::Commit(storage::Commit commit,
-                       std::move_only_function<void(storage::StoreResult<storage::Committed>)> done) {
-  store_->Submit(std::move(commit), [this, life = life_, done = std::move(done)](auto result) mutable {
-    if (life != life_) return;
-    Post(dice_.Micros(0, 200),
-         [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
-  });
-  KickCommitter();
-}
-
-void SimRegion::CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
-                              std::move_only_function<void(replication::DurableCommitResult)> done) {
-  const auto asked = plant_ == Plant::kAnswerWithoutReplica ? replication::NewRoleRecord(name_) : role;
-  commits_->Submit(std::move(commit), asked, [this, life = life_, done = std::move(done)](auto result) mutable {
-    if (life != life_) return;
-    Post(dice_.Micros(0, 200),
-         [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
-  });
-  KickCommitter();
-}
-
-// ---- MachineHost ----
-
-void SimRegion::Dial(const Region& peer, LinkId link) {
-  links_.insert(link);
-  network_.Dial(*this, peer, link);
-}
-
-void SimRegion::Close(LinkId link) {
-  links_.erase(link);
-  network_.Close(*this, link);
-}
-
-void SimRegion::Submit(storage::Commit commit, replication::Done<storage::Committed> done) {
-  if (plant_ == Plant::kPromiseWithoutFence) commit.promise.reset();
-  Commit(std::move(commit), [this, done = std::move(done)](auto result) mutable { done(std::move(result), Now()); });
-}
-
-void SimRegion::Apply(storage::AppliedEntries entries, replication::Done<storage::pb::Head> done) {
-  if (plant_ == Plant::kAcknowledgeBeforeDurable) {
-    Post(dice_.Micros(0, 100), [this, done = std::move(done), head = HeadAfter(entries.entries.back())]() mutable {
-      done(std::move(head), Now());
-    });
-    store_->Apply(std::move(entries), [](auto) {});
-    KickCommitter();
-    return;
-  }
-  store_->Apply(std::move(entries), [this, life = life_, done = std::move(done)](auto result) mutable {
-    if (life != life_) return;
-    Post(dice_.Micros(0, 200),
-         [this, done = std::move(done), result = std::move(result)]() mutable { done(std::move(result), Now()); });
-  });
-  KickCommitter();
-}
-
-void SimRegion::MergeFacts(PoolId pool, std::vector<storage::pb::FactEntry> entries, replication::Done<void> done) {
-  store_->MergeFacts(
-      std::move(pool), std::move(entries), [this, life = life_, done = std::move(done)](auto result) mutable {
-        if (life != life_) return;
-        Post(dice_.Micros(0, 200),
-             [this, done = std::move(done), result = std::move(result)]() mutable { done(std::move(result), Now()); });
-      });
-  KickCommitter();
-}
-
-void SimRegion::KickCommitter() {
-  if (std::exchange(step_planned_, true)) return;
-  Post(dice_.Micros(50, 3'000), [this] {
-    step_planned_ = false;
-    if (store_->Step()) KickCommitter();
-  });
-}
-
-void SimRegion::RunBlocking(std::move_only_function<storage::StoreResult<void>()> work, replication::Done<void> done) {
-  blocking_.push_back({std::move(work), std::move(done)});
-  StartBlockingWork();
-}
-
-void SimRegion::StartBlockingWork() {
-  if (blocking_busy_ || blocking_.empty()) return;
-  blocking_busy_ = true;
-  Post(dice_.Micros(100, 5'000), [this] {
-    BlockingWork current = std::move(blocking_.front());
-    blocking_.pop_front();
-    storage::StoreResult<void> result = current.work();
-    Post(dice_.Micros(0, 300), [this, done = std::move(current.done), result = std::move(result)]() mutable {
-      blocking_busy_ = false;
-      done(std::move(result), Now());
-      StartBlockingWork();
-    });
-  });
-}
-
-// ---- from the network ----
-
-void SimRegion::Accept(const Region& peer, LinkId link) {
-  links_.insert(link);
-  machine_->OnAccepted(link, peer, Now());
-  Settle();
-}
-
-void SimRegion::Connected(LinkId link) {
-  if (!up()) return;
-  machine_->OnConnected(link, Now());
-  Settle();
-}
-
-void SimRegion::Closed(LinkId link) {
-  links_.erase(link);
-  machine_->OnClosed(link, Now());
-  Settle();
-}
-
-void SimRegion::Receive(LinkId link, replication::pb::Frame frame) {
-  if (plant_ == Plant::kDeafToEpochs && frame.has_pools()) {
-    for (auto& state : *frame.mutable_pools()->mutable_pools()) {
-      const auto status = machine_->Status(PoolId(state.pool()), Now());
-      if (status && status->role.kind == replication::Role::Kind::kPrimary) state.clear_standing();
-    }
-  }
-  machine_->OnFrame(link, std::move(frame), Now());
-  Settle();
 }
 
 }  // namespace symbolon::simulation

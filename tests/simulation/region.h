@@ -1,5 +1,6 @@
 // One simulated Region: a disk that survives, and a process on it (store, committer, replication machine) that may die
-// at any write and between any two events. It drives the machine as production does, on virtual time.
+// at any write and between any two events, and stand still for a while. It drives the machine as production does, on
+// virtual time.
 #pragma once
 
 #include <deque>
@@ -10,37 +11,22 @@
 #include <string>
 
 #include "network.h"
+#include "plan_runner.h"
+#include "plants.h"
 #include "replication/durable_commits.h"
 #include "replication/machine.h"
 #include "scheduler.h"
+#include "sim_clock.h"
 #include "storage/local_store.h"
 #include "storage/memory/memory_engine.h"
 #include "trace.h"
+#include "versions.h"
 
 namespace symbolon::simulation {
 
-// Bugs that the simulator has to find: planted outside the product's code, in what drives it.
-enum class Plant {
-  kNone,
-  // Records and the position that they belong to become durable one after the other.
-  kApplyWithoutPosition,
-  // A secondary acknowledges entries that it has only received.
-  kAcknowledgeBeforeDurable,
-  // A restart loses the newest fact, and not its number.
-  kForgetFactAtRestart,
-  // A supplier's frames lose an entry from their middle, unnoticed by the connection.
-  kSkipEntry,
-  // A write is answered when it is durable in the primary, whatever the pool's durability asks.
-  kAnswerWithoutReplica,
-  // A restart loses what was promised.
-  kForgetPromiseAtRestart,
-  // The store is not told of promises, so that it does not look at the epoch of what is written.
-  kPromiseWithoutFence,
-  // A primary hands over without waiting for what the secondary lacks.
-  kHandOverWithoutEquality,
-  // A primary does not hear what peers say of epochs.
-  kDeafToEpochs,
-};
+// The Regions of a run are the first ones.
+inline constexpr std::string_view kRegionNames[] = {"eu-central-1", "us-east-1", "ap-south-1", "sa-east-1",
+                                                    "af-south-1"};
 
 // Suffixes that were set aside, as a disk keeps them.
 class SimArchive final : public replication::SuffixArchive {
@@ -53,7 +39,7 @@ class SimArchive final : public replication::SuffixArchive {
 class SimRegion final : public replication::MachineHost {
  public:
   SimRegion(Region name, std::vector<Region> peers, Scheduler& scheduler, Dice& dice, Network& network, Trace& trace,
-            Plant plant);
+            std::int64_t clock_drift_ppm, Plant plant);
   ~SimRegion() override;
 
   const Region& name() const { return name_; }
@@ -62,6 +48,7 @@ class SimRegion final : public replication::MachineHost {
   std::uint64_t life() const { return life_; }
   storage::LocalStore& store() { return *store_; }
   replication::Machine& machine() { return *machine_; }
+  PlanRunner& plans() { return *plans_; }
   storage::MemoryDisk& disk() { return *disk_; }
   const SimArchive& archive() const { return archive_; }
 
@@ -69,8 +56,20 @@ class SimRegion final : public replication::MachineHost {
   void Crash();
   // The process dies at the write with this number from now, before or after it is durable, or its sync fails.
   void PlanFault(storage::WriteFault fault, std::uint64_t writes_from_now);
-  // Wall time differs from virtual time by so much from now on.
-  void SetClockOffset(std::chrono::microseconds offset) { clock_.offset = offset; }
+  // Wall time is wrong by so much from now on.
+  void SetClockOffset(std::chrono::microseconds offset) { clock_.SetOffset(offset); }
+  // From its next start on, the process is of a version that speaks these.
+  void SetVersions(const Versions& versions) { next_versions_ = versions; }
+  const Versions& versions() const { return versions_; }
+  // It knows fields that others do not.
+  bool newer() const { return versions_.newer(); }
+  // The process stands still, as after SIGSTOP: what happens to it meanwhile waits. Time goes on.
+  void Pause(nanoseconds duration);
+  // Keeps what is on the disk now.
+  void TakeBackup();
+  bool has_backup() const { return backup_ != nullptr; }
+  // The process dies, and its disk with it; the next one starts on the backup, as another incarnation.
+  void LoseDiskAndRestore();
 
   // The event happens if this process still lives then; afterwards what follows from it is carried out.
   void Post(nanoseconds delay, std::move_only_function<void()> event);
@@ -80,12 +79,14 @@ class SimRegion final : public replication::MachineHost {
   void CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
                      std::move_only_function<void(replication::DurableCommitResult)> done);
   std::function<void()> on_crash;
+  // Whatever leaves the process.
+  std::function<void(const replication::pb::Frame&)> on_send;
   // A promise was answered, with the pool's head at that time.
   std::function<void(const replication::pb::PromiseAnswer&)> on_promise;
   // Called with each change of the store; on the process's own time.
   std::function<void(const storage::Notice&)> on_notice;
 
-  replication::Instant Now() { return {clock_.Now(), scheduler_.now()}; }
+  replication::Instant Now() { return {clock_.Now(), clock_.SinceBoot()}; }
 
   // MachineHost
   void Dial(const Region& peer, replication::LinkId link) override;
@@ -102,27 +103,20 @@ class SimRegion final : public replication::MachineHost {
   void Receive(replication::LinkId link, replication::pb::Frame frame);
 
  private:
-  struct SimClock final : Clock {
-    explicit SimClock(Scheduler& scheduler) : virtual_time(scheduler) {}
-    Timestamp Now() override {
-      return FromSeconds(1'800'000'000) + std::chrono::floor<std::chrono::microseconds>(virtual_time.now()) + offset;
-    }
-    nanoseconds SinceBoot() override { return virtual_time.now(); }
-    Scheduler& virtual_time;
-    std::chrono::microseconds offset{};
-  };
   struct BlockingWork {
     std::move_only_function<storage::StoreResult<void>()> work;
     replication::Done<void> done;
   };
 
   void Tick();
+  void Take(replication::LinkId link, replication::pb::Frame frame);
   void KickCommitter();
   void StartBlockingWork();
   // Sends what the links take, and dies if a write met a fault.
   void Settle();
-  void ForgetNewestFact();
-  void ForgetPromises();
+  bool paused() const { return scheduler_.now() < paused_until_; }
+  // Now, or when the process goes on.
+  void WhenAwake(std::uint64_t life, std::move_only_function<void()> event);
 
   // constant
   const Region name_;
@@ -132,10 +126,16 @@ class SimRegion final : public replication::MachineHost {
   Network& network_;
   Trace& trace_;
   const Plant plant_;
-  const std::shared_ptr<storage::MemoryDisk> disk_;
-  SimArchive archive_;
 
+  SimArchive archive_;
   SimClock clock_;
+  std::shared_ptr<storage::MemoryDisk> disk_;
+  std::shared_ptr<const storage::MemoryDisk> backup_;
+  // The disk came out of a backup and was not started on yet.
+  bool restored_ = false;
+  nanoseconds paused_until_{};
+  Versions versions_;
+  Versions next_versions_;
   std::uint64_t life_ = 0;
   std::optional<std::uint64_t> fault_at_;
   storage::WriteFault fault_ = storage::WriteFault::kNone;
@@ -145,6 +145,7 @@ class SimRegion final : public replication::MachineHost {
   // Outlives the machine, whose gate lets writers go when it dies.
   std::optional<replication::DurableCommits> commits_;
   std::unique_ptr<replication::Machine> machine_;
+  std::unique_ptr<PlanRunner> plans_;
   std::set<replication::LinkId> links_;
   std::deque<BlockingWork> blocking_;
   bool blocking_busy_ = false;

@@ -9,30 +9,16 @@
 
 #include "model.h"
 #include "network.h"
+#include "people.h"
 #include "region.h"
+#include "result.h"
 #include "scheduler.h"
 #include "trace.h"
 
 namespace symbolon::simulation {
 
-struct Result {
-  // Empty: every promise held.
-  std::string violation;
-  // Of everything that happened, in order.
-  std::string trace_digest;
-  // What the run came by, to see that faults are really met.
-  replication::ReplicationCounters counters;
-  std::uint64_t crashes = 0;
-  std::uint64_t commits = 0;
-  std::uint64_t facts = 0;
-  // Writes of pools that are not ASYNC.
-  std::uint64_t confirmed = 0;
-  std::uint64_t fell_back = 0;
-  std::uint64_t unconfirmed = 0;
-  std::uint64_t held = 0;
-  std::uint64_t writes_set_aside = 0;
-  std::uint64_t hand_overs = 0;
-};
+// No clock is wrong by more.
+inline constexpr std::chrono::minutes kClockErrorMax{5};
 
 class Simulation {
  public:
@@ -40,7 +26,9 @@ class Simulation {
   Result Run();
 
  private:
-  // ---- workload and faults (workload.cc) ----
+  using RoleChange = std::function<replication::RoleResult<replication::pb::RoleRecord>(replication::pb::RoleRecord)>;
+
+  // ---- clients and operators (workload.cc) ----
   void MakePools();
   void ActLater();
   void Act();
@@ -50,26 +38,51 @@ class Simulation {
   void ProposeState(PoolModel& pool);
   void SetDurability(PoolModel& pool);
   void DeletePool(PoolModel& pool);
-  void CallOperator();
-  void HandOver(PoolModel& pool);
-  void TakeOver(PoolModel& pool, SimRegion& region);
+  void OnFactAnswer(PoolModel& pool, SimRegion& region, const storage::FactChange& fact);
   void OnDurableAnswer(PoolModel& pool, SimRegion& region, replication::pb::Durability mode,
                        const replication::DurableCommitResult& result);
   void OnAnswer(PoolModel& pool, SimRegion& region, const storage::StoreResult<storage::Committed>& result);
   // A Region that takes itself for the primary and admits writes; nullptr: there is none.
   SimRegion* PrimaryOf(PoolModel& pool);
   bool Admits(SimRegion& region, const PoolId& pool);
+
+  // ---- accidents (faults.cc) ----
+  void HaveAccident(SimRegion& region);
+  void JumpClock(SimRegion& region);
+  void FillDisk(SimRegion& region);
+  // One Region runs another version.
+  void MixVersions();
+  void Upgrade(SimRegion& region);
+  void LoseDisk(SimRegion& region);
+  bool IsElsewhere(const PoolModel& pool, const Bytes& digest) const;
+  bool IsSetAside(const PoolModel& pool, const Bytes& digest) const;
   void CutLater();
   void Cut(const Region& from, const Region& to, bool both);
   void Heal();
 
-  using RoleChange = std::function<replication::RoleResult<replication::pb::RoleRecord>(replication::pb::RoleRecord)>;
   void ChangeRole(PoolModel& pool, const RoleChange& change);
   std::optional<replication::pb::RoleRecord> RoleAt(SimRegion& region, const PoolId& pool);
   // With the role record in its read set, as every commit of a pool has it.
   static storage::Commit CommitOn(storage::Store& store, const PoolId& pool);
 
-  // ---- promises (simulation.cc) ----
+  // ---- changes of the primary (promotions.cc) ----
+  void CallOperator();
+  void HandOver(PoolModel& pool);
+  void HandOverTo(PoolModel& pool, const Region& to);
+  void TakeOver(PoolModel& pool, SimRegion& region);
+  bool MayTakeOver(const PoolModel& pool, const Region& region) const;
+
+  // ---- what chance alone seldom brings about (plots.cc) ----
+  void PlotSomething();
+  void ReturnAfterTwoEpochs(PoolModel& pool);
+  void FailOverAndBackAndOver(PoolModel& pool);
+  void PromoteDuringCopy(PoolModel& pool);
+  void PromoteAllAtOnce(PoolModel& pool);
+  void ComeAndGo(PoolModel& pool);
+  // The process dies, and does not start again so soon.
+  void Kill(SimRegion& region, nanoseconds duration);
+
+  // ---- promises (promises.cc) ----
   void Watch(SimRegion& region);
   void Restart(SimRegion& region);
   void CheckRegion(SimRegion& region);
@@ -78,11 +91,22 @@ class Simulation {
   void CheckSurvives(const PoolModel& pool, SimRegion& primary, std::uint64_t sequence);
   void CheckPrimaries();
   void OnHead(SimRegion& region, PoolModel& pool, const storage::pb::Head& head);
+  void LearnFacts(SimRegion& region, PoolModel& pool);
+  // Promise 7.
+  void CheckFrame(const replication::pb::Frame& frame);
+  void CheckNothingReadable(SimRegion& region);
+  // Facts are the join of what was heard.
+  void CheckFacts(SimRegion& region);
   void CheckLater();
+
+  // ---- in the end (convergence.cc) ----
   // Empty: everything is everywhere where it has to be, and nowhere else.
   std::string NotConverged();
   std::string NotConverged(PoolModel& pool);
+  // Once everything is everywhere.
+  void CheckAtEnd();
   std::string FactsMissing(PoolModel& pool, SimRegion& region);
+  std::string BranchesTorn(const PoolModel& pool, const Bytes& head_digest);
   std::string WritesMissing(PoolModel& pool, const Bytes& head_digest);
   template <class... Args>
   void Fail(fmt::format_string<Args...> format, Args&&... args) {
@@ -91,7 +115,6 @@ class Simulation {
     trace_.Say("VIOLATION: {}", result_.violation);
   }
   SimRegion& RegionOf(const Region& name) { return *regions_.at(name); }
-  void Count(const replication::ReplicationCounters& counters);
 
   Dice dice_;
   Scheduler scheduler_;
@@ -100,6 +123,7 @@ class Simulation {
   std::vector<Region> names_;
   std::map<Region, std::unique_ptr<SimRegion>> regions_;
   std::vector<std::unique_ptr<PoolModel>> pools_;
+  std::map<PoolId, std::unique_ptr<People>> people_;
   // The furthest position seen in a Region, while it holds the pool.
   std::map<std::pair<Region, PoolId>, storage::pb::Head> seen_;
   // The highest epoch that a Region promised to another, and its head then.
@@ -112,6 +136,8 @@ class Simulation {
   // What was last made durable.
   std::map<std::pair<Region, PoolId>, storage::pb::Head> durable_;
   nanoseconds operator_at_{};
+  // Nobody starts the Region's process before.
+  std::map<Region, nanoseconds> down_until_;
   // Of this seed.
   bool hands_over_ = false;
   bool takes_over_ = false;

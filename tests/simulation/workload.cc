@@ -9,7 +9,7 @@ namespace {
 using replication::pb::MemberState;
 using replication::pb::RoleRecord;
 
-constexpr std::uint16_t kRecordType = 7;
+constexpr std::uint16_t kRecordType = 60;
 constexpr std::uint16_t kFactType = 50;
 
 storage::Key RoleKey(const PoolId& pool) {
@@ -38,6 +38,14 @@ void Simulation::MakePools() {
     const Region& primary = dice_.Pick(names_);
     pools_.push_back(std::make_unique<PoolModel>(PoolId(primary.value() + "_pool" + std::to_string(i)), primary));
     PoolModel& pool = *pools_.back();
+    people_[pool.id] = std::make_unique<People>(
+        pool, People::World{.scheduler = scheduler_,
+                            .dice = dice_,
+                            .trace = trace_,
+                            .fail = [this](const std::string& what) { Fail("{}", what); },
+                            .primary = [this, &pool] { return PrimaryOf(pool); },
+                            .any_region = [this]() -> SimRegion& { return RegionOf(dice_.Pick(names_)); },
+                            .plant = plant_});
     SimRegion& region = RegionOf(primary);
     storage::Commit commit = CommitOn(region.store(), pool.id);
     commit.start_epoch_counter = 1;
@@ -47,6 +55,7 @@ void Simulation::MakePools() {
         role = *replication::AddMember(std::move(role), name, region.Now().wall);
       }
     }
+    commit.directory = people_[pool.id]->MakeDirectory(region);
     commit.directory.push_back({RoleKey(pool.id), replication::SerializeRole(role)});
     const std::uint64_t records = dice_.Between(0, 60);
     for (std::uint64_t record = 0; record < records; ++record) {
@@ -67,46 +76,23 @@ void Simulation::ActLater() {
 }
 
 void Simulation::Act() {
-  PoolModel& pool = **std::ranges::next(pools_.begin(), static_cast<std::ptrdiff_t>(dice_.Below(pools_.size())));
+  PoolModel& pool = *dice_.Pick(pools_);
   SimRegion& region = RegionOf(dice_.Pick(names_));
   if (hands_over_ && dice_.Chance(0.03)) return HandOver(pool);
   if (takes_over_ && dice_.Chance(0.012)) return TakeOver(pool, region);
+  if (dice_.Chance(0.25)) return people_[pool.id]->Act(region);
   const std::uint64_t what = dice_.Below(1'000);
   if (what < 500) return WriteDirectory(pool);
   if (what < 520) {
     for (std::uint64_t burst = dice_.Between(5, 30); burst > 0; --burst) WriteDirectory(pool);
     return;
   }
-  if (what < 780) return WriteFact(pool, region);
-  if (what < 850) return ChangeMembers(pool);
-  if (what < 880) return ProposeState(pool);
-  if (what < 882) return DeletePool(pool);
-  if (what < 900) return region.Crash();
-  if (what < 935) {
-    static constexpr storage::WriteFault kFaults[] = {storage::WriteFault::kCrashBeforeDurable,
-                                                      storage::WriteFault::kCrashAfterDurable,
-                                                      storage::WriteFault::kCrashBeforeDurable,
-                                                      storage::WriteFault::kCrashAfterDurable,
-                                                      storage::WriteFault::kSyncFailsLost,
-                                                      storage::WriteFault::kSyncFailsKept,
-                                                      storage::WriteFault::kFull};
-    region.PlanFault(kFaults[dice_.Below(std::size(kFaults))], dice_.Below(12));
-    return;
-  }
-  if (what < 965) return CutLater();
-  if (what < 975) {
-    const auto jump = std::chrono::milliseconds(dice_.Between(0, 20'000)) - std::chrono::seconds(10);
-    trace_.Say("{}: the clock jumps", region.name().value());
-    return region.SetClockOffset(jump);
-  }
-  if (what >= 985) return SetDurability(pool);
-  if (region.up()) {
-    trace_.Say("{} forgets expired facts", region.name().value());
-    region.Post(nanoseconds(0), [&region] {
-      // Fails when the disk does.
-      (void)region.store().ForgetExpiredFacts(region.Now().wall, 100);
-    });
-  }
+  if (what < 760) return WriteFact(pool, region);
+  if (what < 830) return ChangeMembers(pool);
+  if (what < 860) return ProposeState(pool);
+  if (what < 862) return DeletePool(pool);
+  if (what < 877) return SetDurability(pool);
+  HaveAccident(region);
 }
 
 SimRegion* Simulation::PrimaryOf(PoolModel& pool) {
@@ -157,7 +143,8 @@ void Simulation::WriteDirectory(PoolModel& pool) {
     commit.directory.push_back({{storage::Space::kDirectory, pool.id, kRecordType, id}, std::move(value)});
   }
   const RoleRecord role = *RoleAt(region, pool.id);
-  // What has passed the gate may be slow.
+  // What has passed the gate may be slow, or stopped.
+  if (dice_.Chance(0.01)) region.Pause(dice_.Micros(1'000, 3'000'000));
   const auto submit = [this, &pool, &region, role, commit = std::move(commit)]() mutable {
     region.CommitDurably(std::move(commit), role, [this, &pool, &region, mode = role.durability()](auto result) {
       OnDurableAnswer(pool, region, mode, result);
@@ -186,12 +173,18 @@ void Simulation::WriteFact(PoolModel& pool, SimRegion& region) {
   if (!lasting)
     fact.value.set_expires_at_micros(
         ToMicros(region.Now().wall + std::chrono::milliseconds(dice_.Between(100, 4'000))));
-  region.Commit(std::move(commit), [this, &pool, lasting, subject, element](auto result) {
-    if (!result) return;
-    ++result_.facts;
-    trace_.Say("accepted: fact {} of {}", element, subject);
-    if (lasting) pool.facts.insert({subject, element});
+  storage::FactChange said = fact;
+  region.Commit(std::move(commit), [this, &pool, &region, said = std::move(said)](auto result) {
+    if (result) OnFactAnswer(pool, region, said);
   });
+}
+
+void Simulation::OnFactAnswer(PoolModel& pool, SimRegion& region, const storage::FactChange& fact) {
+  ++result_.facts;
+  trace_.Say("accepted: a fact of {} in {}", pool.id.value(), region.name().value());
+  Bytes key;
+  AppendBigEndian16(key, fact.key.type);
+  pool.facts.OnAcknowledged(region.name(), key + fact.key.id, fact.value);
 }
 
 void Simulation::ChangeRole(PoolModel& pool, const RoleChange& change) {
@@ -199,8 +192,10 @@ void Simulation::ChangeRole(PoolModel& pool, const RoleChange& change) {
   if (primary == nullptr) return;
   SimRegion& region = *primary;
   storage::Commit commit = CommitOn(region.store(), pool.id);
-  const auto changed = change(*RoleAt(region, pool.id));
+  auto changed = change(*RoleAt(region, pool.id));
   if (!changed) return;
+  if (region.newer() && !HasUnknownField(*changed)) AddUnknownField(*changed);
+  if (plant_ == Plant::kDropUnknownFields) changed->DiscardUnknownFields();
   commit.directory.push_back({RoleKey(pool.id), replication::SerializeRole(*changed)});
   pool.deletion_tried = pool.deletion_tried || changed->deleted();
   region.Commit(std::move(commit), [this, &pool, &region](auto result) { OnAnswer(pool, region, result); });
@@ -254,96 +249,12 @@ void Simulation::SetDurability(PoolModel& pool) {
 }
 
 void Simulation::DeletePool(PoolModel& pool) {
+  // Little is promised of a pool that is deleted in one branch and goes on in another.
+  if (takes_over_ && !dice_.Chance(0.2)) return;
   trace_.Say("{} is deleted", pool.id.value());
   ChangeRole(pool, [](RoleRecord role) -> replication::RoleResult<RoleRecord> {
     return replication::MarkDeleted(std::move(role));
   });
-}
-
-void Simulation::HandOver(PoolModel& pool) {
-  SimRegion* primary = PrimaryOf(pool);
-  if (primary == nullptr) return;
-  const auto role = RoleAt(*primary, pool.id);
-  if (role->members().empty()) return;
-  const Region to(role->members(static_cast<int>(dice_.Below(role->members().size()))).region());
-  trace_.Say("{} shall hand {} over to {}", primary->name().value(), pool.id.value(), to.value());
-  if (plant_ == Plant::kHandOverWithoutEquality) {
-    const Timestamp now = primary->Now().wall;
-    return ChangeRole(pool, [&](RoleRecord role) { return replication::HandOver(std::move(role), to, now); });
-  }
-  primary->Post(nanoseconds(0), [this, primary, &pool, to] {
-    primary->machine().HandOver(
-        primary->name(), pool.id, to,
-        [this, to](const replication::ControlResult<replication::Promoted>& result) {
-          trace_.Say("the hand-over to {}: {}", to.value(), result ? "done" : result.error().detail);
-        },
-        primary->Now());
-  });
-  // Whatever can go wrong best does so now.
-  SimRegion& victim = dice_.Chance(0.5) ? *primary : RegionOf(to);
-  if (dice_.Chance(0.2)) scheduler_.After(dice_.Micros(0, 100'000), [&victim] { victim.Crash(); });
-  if (dice_.Chance(0.2)) {
-    static constexpr storage::WriteFault kFaults[] = {storage::WriteFault::kCrashBeforeDurable,
-                                                      storage::WriteFault::kCrashAfterDurable};
-    victim.PlanFault(kFaults[dice_.Below(2)], dice_.Below(4));
-  }
-  if (dice_.Chance(0.1)) CutLater();
-}
-
-void Simulation::TakeOver(PoolModel& pool, SimRegion& region) {
-  if (!region.up()) return;
-  trace_.Say("{} shall take {} over", region.name().value(), pool.id.value());
-  // The primary lives, and cannot be asked; or it is busy.
-  if (SimRegion* primary = PrimaryOf(pool); primary != nullptr && faults_ && dice_.Chance(0.5)) {
-    Cut(region.name(), primary->name(), true);
-  }
-  for (std::uint64_t burst = dice_.Between(0, 20); burst > 0; --burst) {
-    scheduler_.After(dice_.Micros(0, 40'000), [this, &pool] { WriteDirectory(pool); });
-  }
-  region.Post(nanoseconds(0), [this, &region, &pool] {
-    if (Admits(region, pool.id)) return;
-    pool.forced = true;
-    region.machine().TakeOver(
-        pool.id, /*accept_loss=*/true,
-        [this, &region](const replication::ControlResult<replication::Promoted>& result) {
-          trace_.Say("the take-over by {}: {}", region.name().value(), result ? "done" : result.error().detail);
-        },
-        region.Now());
-  });
-  if (!faults_) return;
-  SimRegion& victim = dice_.Chance(0.4) ? region : RegionOf(dice_.Pick(names_));
-  if (dice_.Chance(0.5)) scheduler_.After(dice_.Micros(0, 200'000), [&victim] { victim.Crash(); });
-  if (dice_.Chance(0.2)) CutLater();
-}
-
-void Simulation::CutLater() {
-  const Region from = dice_.Pick(names_);
-  const Region to = dice_.Pick(names_);
-  if (from == to) return;
-  Cut(from, to, dice_.Chance(0.5));
-}
-
-void Simulation::Cut(const Region& from, const Region& to, bool both) {
-  trace_.Say("cut from {} to {}{}", from.value(), to.value(), both ? " and back" : "");
-  network_.Cut(from, to);
-  if (both) network_.Cut(to, from);
-  scheduler_.After(dice_.Micros(100'000, 6'000'000), [this, from, to] {
-    trace_.Say("healed from {} to {}", from.value(), to.value());
-    network_.Heal(from, to);
-    network_.Heal(to, from);
-  });
-}
-
-void Simulation::Heal() {
-  trace_.Say("all is healed");
-  faults_ = false;
-  network_.HealAll();
-  network_.SetFaults({});
-  for (auto& [name, region] : regions_) {
-    region->disk().SetFull(false);
-    region->PlanFault(storage::WriteFault::kNone, 0);
-    region->SetClockOffset({});
-  }
 }
 
 }  // namespace symbolon::simulation

@@ -30,6 +30,9 @@ struct MemoryDisk::State {
   std::uint64_t planned_at = 0;
   bool full = false;
   std::optional<EngineBatch> kept_until_reopened;
+  // What would undo the last writes, oldest first; at most `unsynced_max` of them.
+  std::size_t unsynced_max = 0;
+  std::deque<EngineBatch> undo;
 
   static const std::optional<Bytes>* Visible(const Versions& versions, std::uint64_t as_of) {
     for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
@@ -48,7 +51,40 @@ struct MemoryDisk::State {
     if (versions.size() > 1 || !versions.back().second) prunable.emplace_back(last_write, key);
   }
 
+  void Remember(EngineBatch& inverse, const Bytes& key) const {
+    const auto record = records.find(key);
+    if (record != records.end() && record->second.back().second) {
+      inverse.Put(key, *record->second.back().second);
+    } else {
+      inverse.Delete(key);
+    }
+  }
+
+  // The inverse of the batch, of keys in any order: each comes once, with its value before the batch.
+  EngineBatch InverseOf(const EngineBatch& batch) const {
+    std::set<Bytes> touched;
+    for (const EngineBatch::Operation& operation : batch.operations()) {
+      if (operation.kind != EngineBatch::Kind::kDeleteRange) {
+        touched.insert(operation.key);
+        continue;
+      }
+      const auto end = records.lower_bound(operation.argument);
+      for (auto record = records.lower_bound(operation.key); record != end; ++record) touched.insert(record->first);
+    }
+    EngineBatch inverse;
+    for (const Bytes& key : touched) Remember(inverse, key);
+    return inverse;
+  }
+
   void Apply(const EngineBatch& batch) {
+    if (unsynced_max > 0) {
+      undo.push_back(InverseOf(batch));
+      if (undo.size() > unsynced_max) undo.pop_front();
+    }
+    Change(batch);
+  }
+
+  void Change(const EngineBatch& batch) {
     ++last_write;
     for (const EngineBatch::Operation& operation : batch.operations()) {
       switch (operation.kind) {
@@ -262,6 +298,25 @@ void MemoryDisk::SetFull(bool full) {
 std::uint64_t MemoryDisk::write_count() const {
   std::shared_lock lock(state_->mutex);
   return state_->write_count;
+}
+
+std::shared_ptr<MemoryDisk> MemoryDisk::Copy() const {
+  auto copy = std::make_shared<MemoryDisk>();
+  std::shared_lock lock(state_->mutex);
+  for (const auto& [key, versions] : state_->records) {
+    if (const std::optional<Bytes>& newest = versions.back().second) copy->state_->records[key] = {{0, newest}};
+  }
+  return copy;
+}
+
+void MemoryDisk::SetUnsynced(std::size_t writes) {
+  std::unique_lock lock(state_->mutex);
+  state_->unsynced_max = writes;
+}
+
+void MemoryDisk::LoseUnsynced() {
+  std::unique_lock lock(state_->mutex);
+  for (; !state_->undo.empty(); state_->undo.pop_back()) state_->Change(state_->undo.back());
 }
 
 std::unique_ptr<Engine> MakeMemoryEngine(std::shared_ptr<MemoryDisk> disk) {

@@ -36,6 +36,14 @@ class MemoryDisk {
   // Writes that reached the disk's engines so far, those with faults included.
   std::uint64_t write_count() const;
 
+  // What a backup taken now restores: a disk of its own, without faults.
+  std::shared_ptr<MemoryDisk> Copy() const;
+
+  // A disk that lies: from now on the last `writes` writes can be taken back although they were answered as durable.
+  void SetUnsynced(std::size_t writes);
+  // The power fails. Takes back what was not synced; without SetUnsynced nothing is.
+  void LoseUnsynced();
+
   struct State;
   State& state() { return *state_; }
 

@@ -1,0 +1,134 @@
+// What must have come about some time after all faults are over.
+#include <algorithm>
+
+#include "simulation.h"
+#include "storage/log.h"
+
+namespace symbolon::simulation {
+std::string Simulation::NotConverged() {
+  for (auto& [name, region] : regions_) {
+    if (!region->up()) return name.value() + " is down";
+    CheckRegion(*region);
+  }
+  for (const auto& pool : pools_) {
+    std::string missing = NotConverged(*pool);
+    if (!missing.empty()) return fmt::format("pool {}: {}", pool->id.value(), missing);
+  }
+  return "";
+}
+
+std::string Simulation::NotConverged(PoolModel& pool) {
+  // Where one branch deletes the pool and another goes on, those that are left may not know whom to believe: a person
+  // has to end it.
+  if (pool.forced && pool.deletion_tried) return "";
+  SimRegion* found = nullptr;
+  for (auto& [name, region] : regions_) {
+    if (!Admits(*region, pool.id)) continue;
+    if (found != nullptr) return fmt::format("{} and {} admit writes", found->name().value(), name.value());
+    found = region.get();
+  }
+  if (found == nullptr) {
+    for (auto& [name, region] : regions_) {
+      // What came out of a backup after the pool was deleted is a person's to remove.
+      if (!HeadOf(region->store(), pool.id) || (pool.deletion_tried && pool.lost_heads.contains(name))) continue;
+      return fmt::format("{} holds it, and no Region admits writes", name.value());
+    }
+    const bool may_be_gone =
+        pool.deletion_tried || std::ranges::all_of(pool.acknowledged, &PoolModel::Write::lost_with_disk);
+    return may_be_gone ? "" : "nowhere";
+  }
+  SimRegion& primary = *found;
+  const auto head = HeadOf(primary.store(), pool.id);
+  const auto role = RoleAt(primary, pool.id);
+  if (!head || !role) return "no role record";
+  if (role->deleted()) return "deleted, and still there";
+  std::string lost = WritesMissing(pool, head->digest());
+  if (!lost.empty()) return lost;
+  for (auto& [name, region] : regions_) {
+    const replication::Role of_region = replication::RoleOf(*role, name);
+    if (of_region.kind == replication::Role::Kind::kNone) {
+      const auto left = HeadOf(region->store(), pool.id);
+      // Whoever took over by force may not have known of this member: a person has to add it again. The same holds for
+      // one that came out of a backup.
+      if (pool.forced && !(left && pool.Contains(head->digest(), left->digest()))) continue;
+      if (pool.lost_heads.contains(name)) continue;
+      if (left || *region->store().FindStaging(pool.id)) {
+        return fmt::format("{} is no member, and holds it", name.value());
+      }
+      continue;
+    }
+    if (of_region.state == replication::pb::CREATING || of_region.state == replication::pb::DELETING) {
+      return fmt::format("{} stays {}", name.value(), replication::MemberStateName(of_region.state));
+    }
+    const auto held = HeadOf(region->store(), pool.id);
+    if (!held || held->digest() != head->digest()) {
+      return fmt::format("{} is at {}, the primary at {}", name.value(), held ? held->sequence() : 0, head->sequence());
+    }
+    std::string missing = FactsMissing(pool, *region);
+    if (!missing.empty()) return missing;
+  }
+  const auto status = primary.machine().Status(pool.id, primary.Now());
+  if (!status) return "no status";
+  for (const replication::MemberStatus& member : status->members) {
+    if (member.lag_entries != 0 || member.lag_time != std::chrono::microseconds(0)) {
+      return fmt::format("{} has it all, and lags by {} entries", member.region.value(), member.lag_entries);
+    }
+  }
+  return BranchesTorn(pool, head->digest());
+}
+
+void Simulation::CheckAtEnd() {
+  std::vector<SimRegion*> all;
+  for (auto& [name, region] : regions_) all.push_back(region.get());
+  for (SimRegion* region : all) {
+    CheckFacts(*region);
+    CheckNothingReadable(*region);
+    for (const auto& pool : pools_) {
+      // See NotConverged.
+      if (!(pool->forced && pool->deletion_tried)) people_[pool->id]->CheckAtEnd(*region, all);
+    }
+  }
+  for (auto& [id, people] : people_) {
+    result_.answers += people->answers();
+    result_.sessions_doubly_used += people->sessions_doubly_used();
+    result_.tokens_reused += people->tokens_reused();
+  }
+}
+
+// What is not in the surviving history was set aside, to its last entry, acknowledged or not.
+std::string Simulation::BranchesTorn(const PoolModel& pool, const Bytes& head_digest) {
+  for (const Bytes& end : pool.Ends()) {
+    if (pool.Contains(head_digest, end) || IsElsewhere(pool, end)) continue;
+    const bool lost = std::ranges::any_of(names_, [&](const Region& name) { return pool.LostWithDisk(name, end); });
+    if (lost) continue;
+    return fmt::format("entry {} of {} is neither in the history nor set aside", pool.SequenceOf(end),
+                       pool.WriterOf(end).value());
+  }
+  return "";
+}
+
+std::string Simulation::WritesMissing(PoolModel& pool, const Bytes& head_digest) {
+  std::uint64_t set_aside = 0;
+  for (const PoolModel::Write& write : pool.acknowledged) {
+    if (pool.Contains(head_digest, write.digest) || write.lost_with_disk) continue;
+    if (!pool.forced || !IsSetAside(pool, write.digest)) {
+      return fmt::format("the write that {} acknowledged at {} is gone", write.region.value(), write.sequence);
+    }
+    ++set_aside;
+  }
+  result_.writes_set_aside = std::max(result_.writes_set_aside, set_aside);
+  return "";
+}
+
+std::string Simulation::FactsMissing(PoolModel& pool, SimRegion& region) {
+  const auto vector = region.store().MakeSnapshot()->Facts(pool.id);
+  SYMBOLON_CHECK(vector);
+  const auto role = RoleAt(region, pool.id);
+  const std::string missing = pool.facts.Missing(*vector, [&](const Region& origin) {
+    // A Region may be no member any more, because it was added after the position that a take-over began from.
+    return !(pool.forced && role && replication::RoleOf(*role, origin).kind == replication::Role::Kind::kNone);
+  });
+  return missing.empty() ? "" : fmt::format("{} lacks {}", region.name().value(), missing);
+}
+
+}  // namespace symbolon::simulation

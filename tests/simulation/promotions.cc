@@ -1,0 +1,103 @@
+// What operators do to change a pool's primary, and what goes wrong best meanwhile.
+#include <algorithm>
+
+#include "simulation.h"
+#include "storage/log.h"
+
+namespace symbolon::simulation {
+
+void Simulation::HandOver(PoolModel& pool) {
+  SimRegion* primary = PrimaryOf(pool);
+  if (primary == nullptr) return;
+  const auto role = RoleAt(*primary, pool.id);
+  if (role->members().empty()) return;
+  HandOverTo(pool, Region(role->members(static_cast<int>(dice_.Below(role->members().size()))).region()));
+}
+
+void Simulation::HandOverTo(PoolModel& pool, const Region& to) {
+  SimRegion* primary = PrimaryOf(pool);
+  if (primary == nullptr || primary->name() == to) return;
+  trace_.Say("{} shall hand {} over to {}", primary->name().value(), pool.id.value(), to.value());
+  if (plant_ == Plant::kHandOverWithoutEquality) {
+    const Timestamp now = primary->Now().wall;
+    return ChangeRole(
+        pool, [&](replication::pb::RoleRecord role) { return replication::HandOver(std::move(role), to, now); });
+  }
+  primary->Post(nanoseconds(0), [this, primary, &pool, to] {
+    primary->machine().HandOver(
+        primary->name(), pool.id, to,
+        [this, to](const replication::ControlResult<replication::Promoted>& result) {
+          trace_.Say("the hand-over to {}: {}", to.value(), result ? "done" : result.error().detail);
+        },
+        primary->Now());
+  });
+  // Whatever can go wrong best does so now.
+  SimRegion& victim = dice_.Chance(0.5) ? *primary : RegionOf(to);
+  if (dice_.Chance(0.2)) scheduler_.After(dice_.Micros(0, 100'000), [&victim] { victim.Crash(); });
+  if (dice_.Chance(0.2)) {
+    static constexpr storage::WriteFault kFaults[] = {storage::WriteFault::kCrashBeforeDurable,
+                                                      storage::WriteFault::kCrashAfterDurable};
+    victim.PlanFault(kFaults[dice_.Below(2)], dice_.Below(4));
+  }
+  if (dice_.Chance(0.1)) CutLater();
+  if (dice_.Chance(0.1))
+    scheduler_.After(dice_.Micros(0, 50'000), [&victim] { victim.Pause(std::chrono::seconds(2)); });
+}
+
+// A person does not promote a Region of which the pool's newest role record knows nothing: it was added after the
+// position from which somebody took over, or was removed, and its replica says that it is stale.
+bool Simulation::MayTakeOver(const PoolModel& pool, const Region& region) const {
+  const storage::pb::Head* newest = nullptr;
+  for (const auto& [place, head] : durable_) {
+    if (place.second != pool.id) continue;
+    if (newest == nullptr || storage::CompareEpochs(head.epoch(), newest->epoch()) > 0) newest = &head;
+  }
+  if (newest == nullptr) return true;
+  const Bytes* stored = pool.RecordAt(newest->digest(), RoleRecordKey());
+  const auto role = stored == nullptr ? std::nullopt : replication::ParseRole(*stored);
+  return role && replication::RoleOf(*role, region).kind != replication::Role::Kind::kNone;
+}
+
+void Simulation::TakeOver(PoolModel& pool, SimRegion& region) {
+  if (!region.up() || !MayTakeOver(pool, region.name())) return;
+  trace_.Say("{} shall take {} over", region.name().value(), pool.id.value());
+  // The primary lives, and cannot be asked; or it is busy.
+  if (SimRegion* primary = PrimaryOf(pool); primary != nullptr && faults_ && dice_.Chance(0.5)) {
+    Cut(region.name(), primary->name(), true);
+  }
+  for (std::uint64_t burst = dice_.Between(0, 20); burst > 0; --burst) {
+    scheduler_.After(dice_.Micros(0, 40'000), [this, &pool] { WriteDirectory(pool); });
+  }
+  region.Post(nanoseconds(0), [this, &region, &pool] {
+    if (Admits(region, pool.id)) return;
+    pool.forced = true;
+    region.machine().TakeOver(
+        pool.id, /*accept_loss=*/true,
+        [this, &region](const replication::ControlResult<replication::Promoted>& result) {
+          trace_.Say("the take-over by {}: {}", region.name().value(), result ? "done" : result.error().detail);
+        },
+        region.Now());
+  });
+  if (!faults_) return;
+  SimRegion& victim = dice_.Chance(0.4) ? region : RegionOf(dice_.Pick(names_));
+  if (dice_.Chance(0.5)) scheduler_.After(dice_.Micros(0, 200'000), [&victim] { victim.Crash(); });
+  if (dice_.Chance(0.2)) CutLater();
+}
+
+// Where a take-over was tried and failed, or the next primary lost its disk, nobody may be primary: a person has to say
+// who it is.
+void Simulation::CallOperator() {
+  if (scheduler_.now() < operator_at_) return;
+  operator_at_ = scheduler_.now() + std::chrono::seconds(12);
+  for (const auto& pool : pools_) {
+    const bool led = std::ranges::any_of(regions_, [&](auto& known) { return Admits(*known.second, pool->id); });
+    if (led || (!pool->forced && pool->lost_heads.empty())) continue;
+    std::vector<Region> holders;
+    std::ranges::copy_if(names_, std::back_inserter(holders), [&](const Region& name) {
+      return RegionOf(name).up() && HeadOf(RegionOf(name).store(), pool->id) && MayTakeOver(*pool, name);
+    });
+    if (!holders.empty()) TakeOver(*pool, RegionOf(dice_.Pick(holders)));
+  }
+}
+
+}  // namespace symbolon::simulation

@@ -1,0 +1,57 @@
+#include "result.h"
+
+#include <fmt/format.h>
+
+namespace symbolon::simulation {
+
+void Result::Add(const Result& other) {
+  Add(other.counters);
+  crashes += other.crashes;
+  disks_lost += other.disks_lost;
+  commits += other.commits;
+  facts += other.facts;
+  answers += other.answers;
+  sessions_doubly_used += other.sessions_doubly_used;
+  tokens_reused += other.tokens_reused;
+  confirmed += other.confirmed;
+  fell_back += other.fell_back;
+  unconfirmed += other.unconfirmed;
+  held += other.held;
+  writes_set_aside += other.writes_set_aside;
+  hand_overs += other.hand_overs;
+}
+
+void Result::Add(const replication::ReplicationCounters& other) {
+  counters.entries_sent += other.entries_sent;
+  counters.entries_applied += other.entries_applied;
+  counters.facts_sent += other.facts_sent;
+  counters.facts_merged += other.facts_merged;
+  counters.copies_begun += other.copies_begun;
+  counters.copies_resumed += other.copies_resumed;
+  counters.copies_served += other.copies_served;
+  counters.copies_taken += other.copies_taken;
+  counters.copies_failed += other.copies_failed;
+  counters.streams_ended += other.streams_ended;
+  counters.chain_breaks += other.chain_breaks;
+  counters.divergences += other.divergences;
+  counters.suffixes_set_aside += other.suffixes_set_aside;
+  counters.hand_overs += other.hand_overs;
+  counters.take_overs += other.take_overs;
+  counters.step_downs += other.step_downs;
+  counters.protocol_errors += other.protocol_errors;
+}
+
+std::string Describe(const Result& sum) {
+  return fmt::format(
+      "writes: {} acknowledged, {} of them confirmed by a replica, {} fell back; {} unconfirmed, {} held; {} set "
+      "aside\n"
+      "people: {} answers, {} sessions used in two Regions, {} refresh tokens used again\n"
+      "facts: {} accepted; processes: {} died, {} disks lost\n"
+      "in processes that lived to the end: {} hand-overs, {} epochs begun, {} suffixes set aside, {} copies taken, {} "
+      "resumed",
+      sum.commits, sum.confirmed, sum.fell_back, sum.unconfirmed, sum.held, sum.writes_set_aside, sum.answers,
+      sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.counters.hand_overs,
+      sum.counters.take_overs, sum.counters.suffixes_set_aside, sum.counters.copies_taken, sum.counters.copies_resumed);
+}
+
+}  // namespace symbolon::simulation

@@ -1,0 +1,43 @@
+// What a run of the simulator ends with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "replication/status.h"
+
+namespace symbolon::simulation {
+
+struct Result {
+  // Empty: every promise held.
+  std::string violation;
+  // Of everything that happened, in order.
+  std::string trace_digest;
+  // What the run came by, to see that faults are really met. Of processes that lived to the end:
+  replication::ReplicationCounters counters;
+  std::uint64_t crashes = 0;
+  std::uint64_t disks_lost = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t facts = 0;
+  // To people, by plans; and of them: sessions that became tokens in two Regions, refresh tokens used again.
+  std::uint64_t answers = 0;
+  std::uint64_t sessions_doubly_used = 0;
+  std::uint64_t tokens_reused = 0;
+  // Writes of pools that are not ASYNC.
+  std::uint64_t confirmed = 0;
+  std::uint64_t fell_back = 0;
+  std::uint64_t unconfirmed = 0;
+  std::uint64_t held = 0;
+  // Acknowledged writes that a forced promotion set aside.
+  std::uint64_t writes_set_aside = 0;
+  std::uint64_t hand_overs = 0;
+
+  // Sums of numbers.
+  void Add(const Result& other);
+  void Add(const replication::ReplicationCounters& other);
+};
+
+// What many runs came by, in a few lines.
+std::string Describe(const Result& sum);
+
+}  // namespace symbolon::simulation

@@ -1,0 +1,62 @@
+// A few simulated Regions and one pool without chance: for tests that bring one situation about, step by step.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "network.h"
+#include "region.h"
+#include "replication/roles.h"
+#include "scheduler.h"
+#include "trace.h"
+
+namespace symbolon::simulation {
+
+class Stage {
+ public:
+  // All start, and have heard each other when the constructor returns.
+  explicit Stage(const std::vector<std::string_view>& names);
+
+  SimRegion& At(std::string_view name) { return *regions_.at(Region(std::string(name))); }
+  Network& network() { return network_; }
+  const PoolId& pool() const { return pool_; }
+
+  // Time goes on until the condition holds. False: it does not within a minute.
+  bool Until(const std::function<bool()>& condition);
+  void For(nanoseconds duration);
+
+  // The pool, led by the Region, with ACTIVE members that have it.
+  void MakePool(std::string_view primary, const std::vector<std::string_view>& members);
+  // Each is a commit in this Region, waited for; false: it failed.
+  bool Write(std::string_view region, const Bytes& id);
+  bool SayFact(std::string_view region, const Bytes& element);
+  bool ChangeRole(
+      std::string_view region,
+      const std::function<replication::RoleResult<replication::pb::RoleRecord>(replication::pb::RoleRecord)>& change);
+  bool TakeOver(std::string_view region);
+  bool HandOver(std::string_view from, std::string_view to);
+
+  bool Holds(std::string_view region);
+  bool Has(std::string_view region, const Bytes& id);
+  bool HasFact(std::string_view region, const Bytes& element);
+  bool Admits(std::string_view region);
+  std::optional<replication::pb::RoleRecord> RoleAt(std::string_view region);
+  void CutOff(std::string_view region);
+
+ private:
+  bool Await(SimRegion& region, storage::Commit commit);
+  storage::Commit CommitAt(SimRegion& region);
+
+  Dice dice_{1};
+  Scheduler scheduler_;
+  Trace trace_{scheduler_, false};
+  Network network_{scheduler_, dice_};
+  const PoolId pool_{"eu-central-1_Pool"};
+  std::map<Region, std::unique_ptr<SimRegion>> regions_;
+};
+
+}  // namespace symbolon::simulation

@@ -1,0 +1,136 @@
+// Situations that the simulator once found by chance, each brought about by itself.
+#include "stage.h"
+
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+
+namespace symbolon::simulation {
+namespace {
+
+using replication::pb::RoleRecord;
+
+constexpr std::string_view kEurope = "eu-central-1";
+constexpr std::string_view kAmerica = "us-east-1";
+constexpr std::string_view kAsia = "ap-south-1";
+
+class StageTest : public testing::Test {
+ protected:
+  StageTest() { log::SetLevel(log::Level::kOff); }
+
+  // From the primary, until the member has dropped the pool and is gone from the record.
+  void BeginRemoval(Stage& stage, std::string_view primary, std::string_view member) {
+    const Region name{std::string(member)};
+    ASSERT_TRUE(stage.ChangeRole(primary, [&](RoleRecord role) {
+      return replication::SetMemberState(std::move(role), name, replication::pb::INACTIVE);
+    }));
+    ASSERT_TRUE(
+        stage.ChangeRole(primary, [&](RoleRecord role) { return replication::BeginRemoval(std::move(role), name); }));
+  }
+  static bool IsMember(Stage& stage, std::string_view at, std::string_view member) {
+    return replication::RoleOf(*stage.RoleAt(at), Region(std::string(member))).kind != replication::Role::Kind::kNone;
+  }
+};
+
+// eu-central-1 and us-east-1 both take epoch 2; the latter's is the higher one.
+TEST_F(StageTest, ARegionPromisesAndDropsThePool_ItTakesNothingOfALowerEpochWhenItIsMadeAReplicaAgain) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica, kAsia});
+  stage.CutOff(kEurope);
+  ASSERT_TRUE(stage.TakeOver(kAmerica));
+  BeginRemoval(stage, kAmerica, kAsia);
+  ASSERT_TRUE(stage.Until([&] { return !stage.Holds(kAsia) && !IsMember(stage, kAmerica, kAsia); }));
+  stage.At(kAmerica).Crash();
+  stage.At(kEurope).Crash();
+  stage.network().HealAll();
+  stage.At(kEurope).Start();
+  // Whose role record still names ap-south-1.
+  stage.TakeOver(kEurope);
+  stage.For(std::chrono::seconds(20));
+  EXPECT_FALSE(stage.Holds(kAsia));
+  EXPECT_FALSE(stage.Admits(kEurope)) << "it has heard that a higher epoch is promised";
+  // A person repeats it.
+  ASSERT_TRUE(stage.TakeOver(kEurope));
+  EXPECT_TRUE(stage.Until([&] { return stage.Holds(kAsia) && stage.Admits(kEurope); }));
+}
+
+TEST_F(StageTest, AMemberIsRemovedWhileItIsAwayWithAFact_ThePrimaryThatItLearnsOfLaterGetsTheFact) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAsia});
+  stage.CutOff(kAsia);
+  ASSERT_TRUE(stage.SayFact(kAsia, "said in ap-south-1"));
+  stage.At(kAsia).Crash();
+  stage.network().HealAll();
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), Region(std::string(kAmerica)), stage.At(kEurope).Now().wall);
+  }));
+  ASSERT_TRUE(stage.Until([&] {
+    return replication::RoleOf(*stage.RoleAt(kEurope), Region(std::string(kAmerica))).state ==
+           replication::pb::INACTIVE;
+  }));
+  BeginRemoval(stage, kEurope, kAsia);
+  ASSERT_TRUE(stage.Until([&] {
+    return stage.Holds(kAmerica) &&
+           stage.RoleAt(kAmerica)->SerializeAsString() == stage.RoleAt(kEurope)->SerializeAsString();
+  }));
+  stage.At(kEurope).Crash();
+  ASSERT_TRUE(stage.TakeOver(kAmerica));
+  // It knows of no us-east-1, until eu-central-1 vouches for it.
+  stage.At(kAsia).Start();
+  stage.For(std::chrono::seconds(5));
+  EXPECT_TRUE(stage.Holds(kAsia));
+  stage.At(kEurope).Start();
+  EXPECT_TRUE(stage.Until([&] { return !stage.Holds(kAsia) && !IsMember(stage, kAmerica, kAsia); }));
+  EXPECT_TRUE(stage.HasFact(kAmerica, "said in ap-south-1"));
+}
+
+TEST_F(StageTest, AStoreIsRestoredFromBeforeItOpenedItsEpoch_ItDoesNotOpenItAgainByItself) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  SimRegion& america = stage.At(kAmerica);
+  america.on_notice = [&](const storage::Notice&) {
+    const auto role = stage.RoleAt(kAmerica);
+    if (role && role->has_next()) america.TakeBackup();
+  };
+  ASSERT_TRUE(stage.HandOver(kEurope, kAmerica));
+  ASSERT_TRUE(america.has_backup());
+  america.on_notice = nullptr;
+  ASSERT_TRUE(stage.Write(kAmerica, "acknowledged"));
+  ASSERT_TRUE(stage.Until([&] { return stage.Has(kEurope, "acknowledged"); }));
+  america.LoseDiskAndRestore();
+  america.Start();
+  ASSERT_TRUE(stage.RoleAt(kAmerica)->has_next());
+  stage.For(std::chrono::seconds(20));
+  EXPECT_FALSE(stage.Admits(kAmerica));
+  EXPECT_TRUE(stage.Has(kEurope, "acknowledged"));
+  // A person says who goes on: from the longest log.
+  ASSERT_TRUE(stage.TakeOver(kAmerica));
+  EXPECT_TRUE(stage.Has(kAmerica, "acknowledged"));
+  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
+}
+
+TEST_F(StageTest, APrimaryIsRestoredFromBeforeAMemberWasAdded_ItFollowsTheMemberThatTakesOver) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {});
+  SimRegion& europe = stage.At(kEurope);
+  europe.TakeBackup();
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), Region(std::string(kAmerica)), europe.Now().wall);
+  }));
+  ASSERT_TRUE(stage.Until([&] {
+    const auto role = stage.RoleAt(kAmerica);
+    return role && replication::RoleOf(*role, Region(std::string(kAmerica))).state == replication::pb::INACTIVE;
+  }));
+  ASSERT_TRUE(stage.Write(kEurope, "acknowledged"));
+  ASSERT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "acknowledged"); }));
+  europe.LoseDiskAndRestore();
+  europe.Start();
+  ASSERT_TRUE(stage.SayFact(kEurope, "said after the restore"));
+  ASSERT_TRUE(stage.TakeOver(kAmerica));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "acknowledged"); }));
+  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAmerica, "said after the restore"); }));
+  EXPECT_FALSE(stage.Admits(kEurope));
+}
+
+}  // namespace
+}  // namespace symbolon::simulation
