@@ -109,9 +109,14 @@ ApiError ToApiError(const replication::CommitError& error, const PoolId& pool, c
       return {ErrorCode::kDurabilityUnavailableException,
               fmt::format("Nothing was changed: no replica of user pool {} is in reach to confirm it. Try again later.",
                           pool.value())};
+    case Code::kNoLease:
+      return {ErrorCode::kServiceUnavailableException,
+              fmt::format("Nothing was changed: Region {} has no lease at present under which it may change user pool "
+                          "{}. Try again later.",
+                          here.value(), pool.value())};
     case Code::kUnconfirmed:
       return {ErrorCode::kWriteUnconfirmedException,
-              fmt::format("The change is stored in Region {} and no replica has confirmed it: its outcome is unknown. "
+              fmt::format("The change is stored in Region {} and is not confirmed: its outcome is unknown. "
                           "A request to any Region with this answer's {} tells whether it is there or was set aside.",
                           here.value(), replication::kPositionHeader)};
   }

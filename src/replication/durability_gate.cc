@@ -16,7 +16,8 @@ DurabilityGate::~DurabilityGate() {
     const std::lock_guard lock(mutex_);
     pools_.clear();
     for (Waiter& waiter : waiters_) {
-      if (auto call = DecideLocked(waiter, /*expired=*/true)) calls.push_back(*std::move(call));
+      calls.push_back(waiter.position ? ConfirmLocked(waiter, Confirmation::kUnconfirmed)
+                                      : *DecideLocked(waiter, Patience::kOver));
     }
     waiters_.clear();
   }
@@ -37,7 +38,7 @@ void DurabilityGate::Begin(Waiter waiter) {
   std::optional<Call> call;
   {
     const std::lock_guard lock(mutex_);
-    call = DecideLocked(waiter, waiters_.size() >= kWaitersMax);
+    call = DecideLocked(waiter, waiters_.size() >= kWaitersMax ? Patience::kOver : Patience::kWaits);
     if (!call) waiters_.push_back(std::move(waiter));
   }
   if (call) (*call)();
@@ -48,8 +49,13 @@ const DurabilityGate::PoolReach* DurabilityGate::FindLocked(const PoolId& pool) 
   return found == pools_.end() ? nullptr : &found->second;
 }
 
-std::optional<DurabilityGate::Call> DurabilityGate::DecideLocked(Waiter& waiter, bool expired) {
-  const PoolReach* reach = FindLocked(waiter.pool);
+DurabilityGate::PoolReach* DurabilityGate::FindLocked(const PoolId& pool) {
+  return const_cast<PoolReach*>(std::as_const(*this).FindLocked(pool));
+}
+
+std::optional<DurabilityGate::Call> DurabilityGate::DecideLocked(Waiter& waiter, Patience patience) {
+  PoolReach* const reach = FindLocked(waiter.pool);
+  const bool expired = patience != Patience::kWaits;
   if (!waiter.position) {
     // Who falls back commits first.
     const bool sync = waiter.setting.mode == pb::SYNC;
@@ -66,7 +72,12 @@ std::optional<DurabilityGate::Call> DurabilityGate::DecideLocked(Waiter& waiter,
     if (reach->acknowledged >= waiter.position->sequence()) return ConfirmLocked(waiter, Confirmation::kConfirmed);
   }
   const bool in_vain = reach != nullptr && reach->acknowledged < reach->missed;
-  if (waiter.setting.falls_back && (expired || in_vain)) return ConfirmLocked(waiter, Confirmation::kFellBack);
+  if (waiter.setting.falls_back && (expired || in_vain)) {
+    if (reach == nullptr || reach->may_fall_back) return ConfirmLocked(waiter, Confirmation::kFellBack);
+    reach->wants_fall_back = true;
+    return patience == Patience::kOver ? std::optional(ConfirmLocked(waiter, Confirmation::kUnconfirmed))
+                                       : std::nullopt;
+  }
   if (expired) return ConfirmLocked(waiter, Confirmation::kUnconfirmed);
   return std::nullopt;
 }
@@ -95,7 +106,7 @@ DurabilityGate::Calls DurabilityGate::TakeDecidedLocked(const PoolId& pool) {
   Calls calls;
   std::erase_if(waiters_, [&](Waiter& waiter) {
     if (waiter.pool != pool) return false;
-    auto call = DecideLocked(waiter, /*expired=*/false);
+    auto call = DecideLocked(waiter, waiter.expired ? Patience::kExpired : Patience::kWaits);
     if (!call) return false;
     calls.push_back(*std::move(call));
     return true;
@@ -119,6 +130,12 @@ bool DurabilityGate::IsOutOfReach(const PoolId& pool, const DurabilitySetting& s
   return !Suffices(FindLocked(pool), setting);
 }
 
+bool DurabilityGate::WantsFallBack(const PoolId& pool) const {
+  const std::lock_guard lock(mutex_);
+  const PoolReach* reach = FindLocked(pool);
+  return reach != nullptr && reach->wants_fall_back;
+}
+
 DurabilityGate::Counters DurabilityGate::counters() const {
   const std::lock_guard lock(mutex_);
   return counters_;
@@ -131,6 +148,7 @@ void DurabilityGate::Update(const PoolId& pool, const Reach& reach) {
     PoolReach& known = pools_[pool];
     if (known.epoch_counter != reach.epoch_counter) known.missed = 0;
     static_cast<Reach&>(known) = reach;
+    if (reach.may_fall_back) known.wants_fall_back = false;
     if (!waiters_.empty()) calls = TakeDecidedLocked(pool);
   }
   for (Call& call : calls) call();
@@ -162,7 +180,11 @@ void DurabilityGate::OnTick(Instant now) {
       if (waiter.position && pool != pools_.end()) {
         pool->second.missed = std::max(pool->second.missed, waiter.position->sequence());
       }
-      calls.push_back(*DecideLocked(waiter, /*expired=*/true));
+      waiter.expired = true;
+      auto call =
+          DecideLocked(waiter, now.since_boot < *waiter.until + wait_limit_ ? Patience::kExpired : Patience::kOver);
+      if (!call) return false;
+      calls.push_back(*std::move(call));
       return true;
     });
   }

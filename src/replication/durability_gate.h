@@ -75,11 +75,16 @@ class DurabilityGate {
     bool in_reach = false;
     // Of the ACTIVE secondary that lags least; nullopt: not known.
     std::optional<std::chrono::microseconds> lag;
+    // Nobody could become primary without a person's doing who lacks what is answered without a secondary. Until then
+    // whoever would fall back waits, once more as long.
+    bool may_fall_back = true;
   };
   // Of a pool whose primary this Region is.
   void Update(const PoolId& pool, const Reach& reach);
   // This Region is not its primary any more.
   void Forget(const PoolId& pool);
+  // A write waits for may_fall_back.
+  bool WantsFallBack(const PoolId& pool) const;
   // Lets go those who have waited long enough.
   void OnTick(Instant now);
 
@@ -87,7 +92,10 @@ class DurabilityGate {
   struct PoolReach : Reach {
     // A write waited in vain for the acknowledgement of this entry: nobody waits before it has come.
     std::uint64_t missed = 0;
+    bool wants_fall_back = false;
   };
+  // Of a waiter.
+  enum class Patience { kWaits, kExpired, kOver };
   struct Waiter {
     PoolId pool;
     DurabilitySetting setting;
@@ -97,14 +105,16 @@ class DurabilityGate {
     std::move_only_function<void(Confirmation)> confirmed;
     // From the first tick on.
     std::optional<std::chrono::nanoseconds> until;
+    bool expired = false;
   };
   using Call = std::move_only_function<void()>;
   using Calls = std::vector<Call>;
 
   const PoolReach* FindLocked(const PoolId& pool) const;
+  PoolReach* FindLocked(const PoolId& pool);
   static bool Suffices(const PoolReach* reach, const DurabilitySetting& setting);
   // What to tell the waiter, if it is decided.
-  std::optional<Call> DecideLocked(Waiter& waiter, bool expired);
+  std::optional<Call> DecideLocked(Waiter& waiter, Patience patience);
   Call AdmitLocked(Waiter& waiter, Admitted admitted);
   Call ConfirmLocked(Waiter& waiter, Confirmation confirmation);
   void Begin(Waiter waiter);

@@ -173,5 +173,31 @@ TEST_F(DurabilityGateTest, GateGoesAway_EverybodyIsTold) {
   EXPECT_EQ(*confirmation, Confirmation::kUnconfirmed);
 }
 
+TEST_F(DurabilityGateTest, FallingBackHasToWait_UntilItMay) {
+  const auto not_yet = [this] {
+    gate_->Update(kPool, {.epoch_counter = 1, .acknowledged = 9, .in_reach = true, .may_fall_back = false});
+  };
+  not_yet();
+  const auto tenth = Confirm(kFallingBack, 10);
+  EXPECT_FALSE(gate_->WantsFallBack(kPool));
+  Pass(seconds(2));
+  EXPECT_FALSE(*tenth);
+  EXPECT_TRUE(gate_->WantsFallBack(kPool));
+  not_yet();
+  EXPECT_FALSE(*tenth);
+  Acknowledged(9);
+  EXPECT_EQ(*tenth, Confirmation::kFellBack);
+  EXPECT_FALSE(gate_->WantsFallBack(kPool));
+}
+
+TEST_F(DurabilityGateTest, FallingBackIsNotAllowedInTime_TheOutcomeIsUnknown) {
+  gate_->Update(kPool, {.epoch_counter = 1, .acknowledged = 9, .in_reach = true, .may_fall_back = false});
+  const auto tenth = Confirm(kFallingBack, 10);
+  Pass(seconds(3));
+  EXPECT_FALSE(*tenth);
+  Pass(seconds(1));
+  EXPECT_EQ(*tenth, Confirmation::kUnconfirmed);
+}
+
 }  // namespace
 }  // namespace symbolon::replication

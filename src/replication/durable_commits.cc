@@ -17,6 +17,24 @@ DurabilitySetting SettingFor(const storage::Commit& commit, const pb::RoleRecord
 
 }  // namespace
 
+bool DurableCommits::MayCommit(const storage::Commit& commit) const {
+  if (lease_ == nullptr || commit.directory.empty()) return true;
+  // A pool that is being made is in no register yet.
+  return commit.start_epoch_counter ? lease_->live() : lease_->Admits(commit.pool);
+}
+
+DurableCommits::Answer DurableCommits::CheckingLease(const storage::Commit& commit, Answer done) const {
+  if (lease_ == nullptr || commit.directory.empty()) return done;
+  return [this, pool = commit.pool, new_pool = commit.start_epoch_counter.has_value(),
+          done = std::move(done)](DurableCommitResult result) mutable {
+    const storage::pb::Position* position = result ? &*result->committed.position : nullptr;
+    const bool stands =
+        position == nullptr || (new_pool ? lease_->live() : lease_->Admits(pool, position->epoch().counter()));
+    if (stands) return done(std::move(result));
+    done(Err(CommitError{.code = CommitErrorCode::kUnconfirmed, .position = *position}));
+  };
+}
+
 void DurableCommits::Submit(storage::Commit commit, const pb::RoleRecord& role,
                             std::move_only_function<void(DurableCommitResult)> done) {
   const DurabilitySetting setting = SettingFor(commit, role);
@@ -38,8 +56,9 @@ void DurableCommits::Submit(storage::Commit commit, const pb::RoleRecord& role,
   admitted({setting.falls_back ? Admission::kAdmitted : Admission::kOutOfReach, std::nullopt});
 }
 
-void DurableCommits::SubmitToStore(storage::Commit commit, const DurabilitySetting& setting,
-                                   std::move_only_function<void(DurableCommitResult)> done) {
+void DurableCommits::SubmitToStore(storage::Commit commit, const DurabilitySetting& setting, Answer done) {
+  if (!MayCommit(commit)) return done(Err(CommitError{.code = CommitErrorCode::kNoLease}));
+  done = CheckingLease(commit, std::move(done));
   const PoolId pool = commit.pool;
   store_.Submit(std::move(commit), [this, pool, setting,
                                     done = std::move(done)](storage::StoreResult<storage::Committed> result) mutable {

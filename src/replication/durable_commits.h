@@ -9,6 +9,7 @@
 
 #include "replication/durability_gate.h"
 #include "replication/roles.h"
+#include "replication/write_lease.h"
 #include "storage/store.h"
 
 namespace symbolon::replication {
@@ -20,8 +21,10 @@ enum class CommitErrorCode {
   kBehind,
   // SYNC: no replica is in reach. Nothing was written; may be tried again.
   kOutOfReach,
-  // SYNC: written here, and not confirmed by a replica. The write stays if this Region does: its outcome is not known
-  // until one has it, or another Region has become primary.
+  // The authority does not let this Region change the pool at present. Nothing was written; may be tried again.
+  kNoLease,
+  // Written here, and not confirmed: with SYNC by a replica, with an authority by a lease that still stood. The write
+  // stays if this Region does: its outcome is not known until a replica has it, or another Region has become primary.
   kUnconfirmed,
 };
 
@@ -45,8 +48,10 @@ using DurableCommitResult = Result<DurablyCommitted, CommitError>;
 // Thread-safe.
 class DurableCommits {
  public:
-  // `gate`: nullptr where there are no other Regions. Both outlive this object and what it was given.
-  DurableCommits(storage::Store& store, DurabilityGate* gate) : store_(store), gate_(gate) {}
+  // `gate`: nullptr where there are no other Regions. `lease`: nullptr where no authority decides who is primary. They
+  // outlive this object and what it was given.
+  DurableCommits(storage::Store& store, DurabilityGate* gate, const WriteLease* lease = nullptr)
+      : store_(store), gate_(gate), lease_(lease) {}
 
   // `role`: the pool's role record as the plan read it, which is in the commit's read set. Never blocks; `done` runs
   // once, on any thread, also within the call. Changes of the role record itself do not wait: they are how a pool whose
@@ -55,11 +60,16 @@ class DurableCommits {
               std::move_only_function<void(DurableCommitResult)> done);
 
  private:
-  void SubmitToStore(storage::Commit commit, const DurabilitySetting& setting,
-                     std::move_only_function<void(DurableCommitResult)> done);
+  using Answer = std::move_only_function<void(DurableCommitResult)>;
+
+  void SubmitToStore(storage::Commit commit, const DurabilitySetting& setting, Answer done);
+  // The lease is looked at before the commit and again before the answer: the process may have been stopped between.
+  bool MayCommit(const storage::Commit& commit) const;
+  Answer CheckingLease(const storage::Commit& commit, Answer done) const;
 
   storage::Store& store_;
   DurabilityGate* const gate_;
+  const WriteLease* const lease_;
 };
 
 }  // namespace symbolon::replication

@@ -229,5 +229,79 @@ TEST_F(PositionGateTest, UnknownPoolAndEnd_AreNotPassed) {
   EXPECT_EQ(*told, Passage::kAhead);
 }
 
+// Under an authority.
+class LeasedCommitsTest : public DurableCommitsTest {
+ protected:
+  LeasedCommitsTest() {
+    lease_.SetDeadline(clock_.SinceBoot() + seconds(8));
+    lease_.Admit(kPool, 1);
+  }
+  // Submitted, and not committed yet.
+  Told Begin() {
+    auto told = std::make_shared<std::optional<DurableCommitResult>>();
+    storage::Commit commit;
+    commit.pool = kPool;
+    commit.directory.push_back({{storage::Space::kDirectory, kPool, 7, "u"}, Bytes("value")});
+    leased_.Submit(std::move(commit), role_, [told](DurableCommitResult result) { *told = std::move(result); });
+    return told;
+  }
+  WriteLease lease_{clock_};
+  DurableCommits leased_{*store_, &gate_, &lease_};
+};
+
+TEST_F(LeasedCommitsTest, LeaseStands_Answered) {
+  const Told told = Write(&leased_);
+  EXPECT_TRUE(*told && **told);
+}
+
+TEST_F(LeasedCommitsTest, LeaseHasRunOutBeforeTheCommit_NothingIsWritten) {
+  const std::uint64_t head = Head();
+  clock_.Advance(seconds(8));
+  const Told told = Write(&leased_);
+  ASSERT_TRUE(*told);
+  EXPECT_EQ((**told).error().code, CommitErrorCode::kNoLease);
+  EXPECT_EQ(Head(), head);
+}
+
+TEST_F(LeasedCommitsTest, StoppedBetweenCommitAndAnswer_TheOutcomeIsUnknown) {
+  const Told told = Begin();
+  clock_.Advance(seconds(9));
+  Step();
+  ASSERT_TRUE(*told);
+  EXPECT_EQ((**told).error().code, CommitErrorCode::kUnconfirmed);
+  EXPECT_EQ((**told).error().position->sequence(), Head());
+}
+
+TEST_F(LeasedCommitsTest, AnotherEpochIsAdmittedByThen_TheOutcomeIsUnknown) {
+  const Told told = Begin();
+  lease_.Admit(kPool, 3);
+  Step();
+  EXPECT_EQ((**told).error().code, CommitErrorCode::kUnconfirmed);
+}
+
+TEST_F(LeasedCommitsTest, FactsAndRegionalSettings_NeedNoLease) {
+  clock_.Advance(seconds(9));
+  storage::Commit commit;
+  commit.pool = kPool;
+  commit.regional.push_back({{storage::Space::kRegional, kPool, 9, "r"}, Bytes("value")});
+  const Told told = Submit(std::move(commit), &leased_);
+  EXPECT_TRUE(*told && **told);
+}
+
+TEST_F(LeasedCommitsTest, ANewPool_NeedsALeaseAndNoRegister) {
+  const PoolId other("eu-central-1_Pool00002");
+  const auto commit = [&] {
+    storage::Commit made;
+    made.pool = other;
+    made.start_epoch_counter = 1;
+    made.directory.push_back({{storage::Space::kDirectory, other, kRoleRecordType, Bytes()}, SerializeRole(role_)});
+    return made;
+  };
+  clock_.Advance(seconds(9));
+  EXPECT_EQ((**Submit(commit(), &leased_)).error().code, CommitErrorCode::kNoLease);
+  lease_.SetDeadline(clock_.SinceBoot() + seconds(1));
+  EXPECT_TRUE((**Submit(commit(), &leased_)).has_value());
+}
+
 }  // namespace
 }  // namespace symbolon::replication

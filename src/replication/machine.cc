@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint32_t kOldestVersion = 1;
 constexpr std::uint32_t kNewestVersion = 1;
 constexpr int kPoolStatesPerFrame = 200;
+constexpr std::size_t kSessionBytes = 16;
 
 }  // namespace
 
@@ -28,7 +29,7 @@ void AddTo(News& news, const storage::Notice& notice) {
 }
 
 Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options,
-                 MachineHost& host, SuffixArchive& archive)
+                 MachineHost& host, SuffixArchive& archive, const std::optional<AuthoritySetup>& authority)
     : store_(store),
       random_(random),
       options_(options),
@@ -38,7 +39,15 @@ Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peer
       copy_pacer_(options.copy_bytes_per_second),
       durability_gate_(options.durability_wait_limit),
       position_gate_(store),
-      gate_(options.write_wait_limit) {
+      gate_(options.write_wait_limit, /*open_unless_set=*/!authority) {
+  if (authority) {
+    authority_prefix_ = authority->key_prefix;
+    may_lead_ = authority->may_lead;
+    authority_.emplace(authority->options, Holder{own_, store.incarnation()}, random.Octets(kSessionBytes),
+                       authority->registers, authority->lease,
+                       Authority::Events{.on_register = [this](const PoolId& id, Instant now) { OnRegister(id, now); },
+                                         .on_lease = [this](Instant now) { OnLease(now); }});
+  }
   for (Region& region : peers) {
     SYMBOLON_CHECK(region != own_);
     Peer& peer = peers_.try_emplace(region, options_).first->second;
@@ -87,6 +96,7 @@ void Machine::Greet(Session& session, Instant now) {
   hello.set_oldest_version(kOldestVersion);
   hello.set_newest_version(kNewestVersion);
   hello.set_now_micros(ToMicros(now.wall));
+  *hello.mutable_authority() = OwnAuthority();
   session.Push(std::move(frame));
 }
 
@@ -170,6 +180,7 @@ void Machine::OnFrame(LinkId link, pb::Frame frame, Instant now) {
   if (frame.body_case() == pb::Frame::BODY_NOT_SET) return;
   if (frame.has_heartbeat()) {
     peer.clock_difference = FromMicros(frame.heartbeat().now_micros()) - now.wall;
+    peer.authority = frame.heartbeat().authority();
     return;
   }
   const bool taken =
@@ -188,6 +199,7 @@ bool Machine::TakeHello(Found found, const pb::Hello& hello, Instant now) {
     return false;
   }
   peer.incarnation = hello.incarnation();
+  peer.authority = hello.authority();
   peer.clock_difference = FromMicros(hello.now_micros()) - now.wall;
   found.session->set_greeted();
   OnGreeted(peer, found.dialled, now);
@@ -321,6 +333,7 @@ std::optional<pb::Frame> Machine::NextFrame(LinkId link, Instant now) {
 // ---- time ----
 
 void Machine::OnTick(Instant now) {
+  if (authority_) authority_->OnTick(now);
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
   durability_gate_.OnTick(now);
   position_gate_.OnTick(now);
@@ -358,6 +371,7 @@ void Machine::TickPeer(Peer& peer, Instant now) {
     if (!*session || !(*session)->heartbeat_due(now, options_)) continue;
     pb::Frame frame;
     frame.mutable_heartbeat()->set_now_micros(ToMicros(now.wall));
+    *frame.mutable_heartbeat()->mutable_authority() = OwnAuthority();
     (*session)->Push(std::move(frame));
   }
 }

@@ -13,10 +13,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "replication/authority.h"
 #include "replication/backoff.h"
 #include "replication/consumer.h"
 #include "replication/durability_gate.h"
@@ -70,11 +72,24 @@ using ControlResult = Result<T, ControlError>;
 template <class T>
 using ControlDone = std::move_only_function<void(ControlResult<T>)>;
 
+// An authority beside the operator.
+struct AuthoritySetup {
+  AuthorityOptions options;
+  Registers& registers;
+  WriteLease& lease;
+  // Under which names the registers lie there.
+  std::string key_prefix;
+  // Whether this Region could serve the pool, should it take over by itself: it opens the pool's keys. May block;
+  // empty: it could.
+  std::function<bool(const PoolId&)> may_lead;
+};
+
 class Machine {
  public:
-  // `peers`: the other Regions. All references outlive the machine.
+  // `peers`: the other Regions. `authority`: nullopt where the operator alone decides. All references outlive the
+  // machine.
   Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options, MachineHost& host,
-          SuffixArchive& archive);
+          SuffixArchive& archive, const std::optional<AuthoritySetup>& authority = std::nullopt);
 
   // Finds the pools of the store. Once, before everything else; notices of later changes must not be missed.
   void Start(Instant now);
@@ -116,6 +131,8 @@ class Machine {
   std::optional<ReplicationStatus> Status(const PoolId& pool, Instant now);
   std::vector<ReplicationStatus> Statuses(Instant now);
   std::vector<PeerStatus> Peers() const;
+  // nullopt: the operator alone decides.
+  std::optional<AuthorityStatus> AuthorityStatusNow(Instant now) const;
   const ReplicationCounters& Counters() const { return counters_; }
 
  private:
@@ -140,6 +157,8 @@ class Machine {
     std::optional<Timestamp> last_contact;
     std::chrono::nanoseconds last_heard{};
     std::optional<std::chrono::microseconds> clock_difference;
+    // As last heard.
+    std::optional<pb::AuthorityState> authority;
     std::uint64_t connections_lost = 0;
   };
 
@@ -211,10 +230,27 @@ class Machine {
       bool accept_loss = false;
       int attempt = 1;
       ControlDone<Promoted> done;
+      // The authority's register names the epoch; until when that is tried.
+      bool registered = false;
+      std::chrono::nanoseconds register_until{};
     };
     std::optional<TakingOver> taking_over;
     // The commit that begins an epoch is under way.
     bool starting_epoch = false;
+
+    // With an authority: its register names the epoch at the head of the log, which is this Region's own.
+    bool right = false;
+    // Of a primary with SYNC durability. A member that is to join the register's in-sync set, when it has all up to
+    // `target`: what was answered without a secondary. And whether a change of the set may still happen.
+    struct Joining {
+      Region region;
+      std::optional<std::uint64_t> target;
+    };
+    std::optional<Joining> joining;
+    bool in_sync_uncertain = false;
+    // Since when the primary's lease was last seen to be gone, and when this Region tries to take over by itself again.
+    std::optional<std::chrono::nanoseconds> gone_since;
+    std::chrono::nanoseconds alone_again_at{};
   };
 
   // ---- links (machine.cc) ----
@@ -294,6 +330,8 @@ class Machine {
   bool Trusts(const PoolId& id, const Pool& pool, const Region& region) const;
   // What a peer knows; a primary that is behind steps down.
   void Hear(const PoolId& id, const Region& region, const pb::Standing& standing, Instant now);
+  // Unless it is on the way already. `who` knows the epoch.
+  void StepDown(const PoolId& id, Pool& pool, const storage::pb::Epoch& epoch, std::string_view who, Instant now);
 
   void UpdateGate(const PoolId& id, const Pool& pool);
   void BeginAdmission(const PoolId& id, Pool& pool, Instant now);
@@ -316,9 +354,37 @@ class Machine {
 
   void BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int attempt, std::uint64_t above,
                      ControlDone<Promoted> done, Instant now);
+  void PromiseToSelf(const PoolId& id, Pool& pool, Instant now);
   void ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now);
   void EndTakeover(const PoolId& id, Pool& pool, ControlResult<Promoted> result, Instant now);
   std::optional<std::uint64_t> LastHeardOf(const PoolId& id, const Pool& pool, const Region& region) const;
+
+  // ---- an authority (machine_authority.cc) ----
+  void OnRegister(const PoolId& id, Instant now);
+  void OnLease(Instant now);
+  // Whether this Region may write, as far as the register says; and what follows if it says otherwise.
+  void UpdateRight(const PoolId& id, Pool& pool, Instant now);
+  void FollowRegister(const PoolId& id, Pool& pool, const Authority::Known& known, bool leads, Instant now);
+  // The epoch that the register has of this Region is not one in which it writes, or is about to.
+  bool MayRelease(const PoolId& id, const Pool& pool, const storage::pb::Epoch& registered) const;
+  void Register(const PoolId& id, const Pool& pool, const storage::pb::Epoch& epoch);
+  // The register names this epoch of this Region. If it may and does not yet, that begins: OnRegister follows.
+  bool MayBegin(const PoolId& id, Pool& pool, std::uint64_t counter);
+  std::string WhyNotBegun(const PoolId& id) const;
+  void ProceedWithRegister(const PoolId& id, Pool& pool, Instant now);
+  // Whose acknowledgements count; nullopt: of all members. And whether writes may be answered without any.
+  std::optional<std::set<Region>> InSync(const PoolId& id) const;
+  bool MayFallBack(const PoolId& id, const Pool& pool) const;
+  // Changes the register's in-sync set, where members have come or are to be done without.
+  void ProceedWithInSync(const PoolId& id, Pool& pool, Instant now);
+  void UpdateJoining(const PoolId& id, Pool& pool, const std::set<Region>& in_sync);
+  // Of the Regions that could take over none that is in reach has more than this one.
+  bool IsNextInLine(const PoolId& id, const Pool& pool, const pb::Register& value, Instant now) const;
+  void MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now);
+  pb::AuthorityKind authority_kind() const;
+  pb::AuthorityState OwnAuthority() const;
+  // Empty: no Region says that it asks another authority.
+  std::string AuthorityConflict() const;
 
   // ---- changes of the role record (machine_roles.cc) ----
   void OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now);
@@ -354,6 +420,9 @@ class Machine {
   DurabilityGate durability_gate_;
   PositionGate position_gate_;
   WriteGate gate_;
+  std::string authority_prefix_;
+  std::function<bool(const PoolId&)> may_lead_;
+  std::optional<Authority> authority_;
 };
 
 }  // namespace symbolon::replication

@@ -80,7 +80,8 @@ void Machine::ForgetPoolIfGone(const PoolId& id) {
       pool.handing_over || pool.taking_over || pool.starting_epoch) {
     return;
   }
-  gate_.Set(id, true);
+  if (authority_) authority_->Deny(id);
+  gate_.Forget(id);
   durability_gate_.Forget(id);
   pools_.erase(found);
 }
@@ -117,6 +118,7 @@ void Machine::OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::Role
       return Drop(id, pool, self->number(), LeaderOf(id, pool).value_or(Region()), now);
     }
   }
+  UpdateRight(id, pool, now);
   UpdateGate(id, pool);
   UpdateFactPulls(id, pool);
   UpdateConsumer(id, pool, now);
@@ -160,10 +162,12 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   }
   for (auto& [region, pull] : pool.fact_pulls) CarryOut(id, pool, peers_.at(region), pull.consumer->OnTick(now));
   UpdateAdmission(id, pool, now);
+  UpdateRight(id, pool, now);
   MaybeAcceptHandover(id, pool, now);
   ProceedWithPromises(id, now);
   ProceedWithHandover(id, pool, now);
   ProceedWithTakeover(id, pool, now);
+  MaybeTakeOverAlone(id, pool, now);
   RemoveLeavers(id, pool, now);
   MaybeDropDeleted(id, pool);
   ProceedWithDrop(id, pool, now);

@@ -39,7 +39,8 @@ bool Machine::Supplies(const Pool& pool) const {
 
 bool Machine::Admits(const Pool& pool) const {
   return IsPrimary(pool) && Supplies(pool) && pool.promises.empty() && !pool.admission &&
-         !(pool.handing_over && pool.handing_over->handover.shuts_gate());
+         !(pool.handing_over && pool.handing_over->handover.shuts_gate()) &&
+         (!authority_ || (pool.right && authority_->live()));
 }
 
 bool Machine::LeadsByRecord(const Pool& pool) const {
@@ -82,17 +83,21 @@ void Machine::Hear(const PoolId& id, const Region& region, const pb::Standing& s
   Pool* pool = FindPool(id);
   if (pool == nullptr || !pool->head || !LeadsByRecord(*pool) || !Trusts(id, *pool, region)) return;
   const storage::pb::Epoch& heard = Highest(standing);
-  if (storage::CompareEpochs(heard, pool->head->epoch()) <= 0) return;
-  if (pool->promised && storage::CompareEpochs(heard, *pool->promised) <= 0) return;
-  if (std::ranges::any_of(pool->promises, [&](const Pool::Promise& promise) {
-        return storage::CompareEpochs(promise.epoch, heard) >= 0;
+  if (storage::CompareEpochs(heard, pool->head->epoch()) > 0) StepDown(id, *pool, heard, region.value(), now);
+}
+
+void Machine::StepDown(const PoolId& id, Pool& pool, const storage::pb::Epoch& epoch, std::string_view who,
+                       Instant now) {
+  if (pool.promised && storage::CompareEpochs(epoch, *pool.promised) <= 0) return;
+  if (std::ranges::any_of(pool.promises, [&](const Pool::Promise& promise) {
+        return storage::CompareEpochs(promise.epoch, epoch) >= 0;
       })) {
     return;
   }
   log::Warning("replication: pool {}: {} knows epoch {} of {}; this Region, primary in epoch {}, steps down",
-               id.value(), region.value(), heard.counter(), heard.region(), pool->head->epoch().counter());
+               id.value(), who, epoch.counter(), epoch.region(), pool.head->epoch().counter());
   ++counters_.step_downs;
-  MakePromise(id, heard, /*asked=*/false, [](bool, Instant) {}, now);
+  MakePromise(id, epoch, /*asked=*/false, [](bool, Instant) {}, now);
 }
 
 // ---- when writes are admitted ----
@@ -266,6 +271,10 @@ void Machine::HandOver(const Region& from, const PoolId& id, const Region& to, C
   if (member->state() != pb::ACTIVE) {
     return refuse(ControlErrorCode::kWrongState, std::string(MemberStateName(member->state())));
   }
+  if (const std::string conflict = AuthorityConflict(); !conflict.empty()) {
+    return refuse(ControlErrorCode::kRefused, conflict);
+  }
+  if (authority_ && !authority_->Covers(now)) return refuse(ControlErrorCode::kRefused, WhyNotBegun(id));
   if (!Admits(*pool) || pool->handing_over || pool->taking_over) {
     return refuse(ControlErrorCode::kRefused, "the pool's primary is changing already");
   }
@@ -373,13 +382,16 @@ void Machine::EndHandover(const PoolId& id, Pool& pool, const ControlResult<Prom
 
 void Machine::MaybeAcceptHandover(const PoolId& id, Pool& pool, Instant now) {
   if (!pool.role || !pool.head || !pool.role->primary().empty() || pool.role->next().region() != own_.value()) return;
-  if (pool.admission || pool.starting_epoch || pool.taking_over || !pool.promises.empty()) return;
+  if (pool.starting_epoch || pool.taking_over || !pool.promises.empty()) return;
+  // The authority knows better than all the others.
+  if (pool.admission && !authority_) return;
   const std::uint64_t counter = pool.role->next().counter();
   const Bytes& named = pool.role->next().incarnation();
   if (!named.empty() && named != store_.incarnation()) return;
   if (pool.promised && storage::CompareEpochs(*pool.promised, MakeEpoch(counter, own_, store_.incarnation())) > 0) {
     return;
   }
+  if (!MayBegin(id, pool, counter)) return;
   StartEpoch(
       id, pool, counter,
       [this, id, counter](const storage::StoreResult<storage::Committed>& result, Instant) {
@@ -434,6 +446,9 @@ void Machine::TakeOver(const PoolId& id, bool accept_loss, ControlDone<Promoted>
     return refuse(ControlErrorCode::kNotMember, "unknown pool");
   }
   if (Admits(*pool)) return done(CurrentEpoch(id, *pool));
+  if (const std::string conflict = AuthorityConflict(); !conflict.empty()) {
+    return refuse(ControlErrorCode::kRefused, conflict);
+  }
   if (pool->drop_as_member) return refuse(ControlErrorCode::kWrongState, std::string(MemberStateName(pb::DELETING)));
   if (pool->taking_over || pool->handing_over || pool->starting_epoch) {
     return refuse(ControlErrorCode::kRefused, "the pool's primary is changing already");
@@ -451,16 +466,29 @@ void Machine::BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int 
     const auto heard = peer.heard.find(id);
     if (heard != peer.heard.end()) highest = std::max(highest, HighestCounter(heard->second.standing()));
   }
+  if (authority_) highest = std::max(highest, authority_->Find(id).value.epoch().counter());
   std::set<Region> members;
   if (!pool.role->primary().empty()) members.insert(Region(pool.role->primary()));
   for (const pb::Member& member : pool.role->members()) {
     if (HoldsAll(member)) members.insert(Region(member.region()));
+  }
+  // Members that this Region has not heard of may hold what was answered.
+  if (authority_) {
+    for (const pb::InSyncMember& member : authority_->Find(id).value.in_sync()) members.emplace(member.region());
   }
   members.erase(own_);
   const storage::pb::Epoch epoch = MakeEpoch(highest + 1, own_, store_.incarnation());
   log::Warning("replication: pool {}: this Region takes epoch {}, without the primary's hand-over", id.value(),
                epoch.counter());
   pool.taking_over.emplace(Takeover(epoch, std::move(members), options_, now), accept_loss, attempt, std::move(done));
+  pool.taking_over->register_until = now.since_boot + options_.promise_limit;
+  // The authority first: where it says no, nothing has changed.
+  if (authority_) return ProceedWithRegister(id, pool, now);
+  PromiseToSelf(id, pool, now);
+}
+
+void Machine::PromiseToSelf(const PoolId& id, Pool& pool, Instant now) {
+  const storage::pb::Epoch epoch = pool.taking_over->takeover.epoch();
   MakePromise(
       id, epoch, /*asked=*/true,
       [this, id, epoch](bool granted, Instant at) {
@@ -502,6 +530,7 @@ void Machine::ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now) {
     return EndTakeover(id, pool, Err(ControlError{ControlErrorCode::kNotMember, "the pool is gone from here"}), now);
   }
   Takeover& takeover = pool.taking_over->takeover;
+  if (authority_ && !pool.taking_over->registered) return ProceedWithRegister(id, pool, now);
   if (takeover.phase() == Takeover::Phase::kPromising || !pool.promises.empty()) return;
   Takeover::Reachable reachable;
   for (auto& [region, peer] : peers_) {
@@ -519,7 +548,8 @@ void Machine::ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now) {
 
   Promoted promoted{.epoch_counter = takeover.epoch().counter()};
   for (const Region& region : takeover.silent()) promoted.silent.push_back({region, LastHeardOf(id, pool, region)});
-  if (pool.role->durability() == pb::SYNC && promoted.silent.size() > 1 && !pool.taking_over->accept_loss) {
+  const bool sync = pool.role->durability() == pb::SYNC || (authority_ && authority_->Find(id).value.sync());
+  if (sync && promoted.silent.size() > 1 && !pool.taking_over->accept_loss) {
     return EndTakeover(id, pool,
                        Err(ControlError{ControlErrorCode::kRefused,
                                         "writes that were acknowledged as durable in two Regions may be lost"}),
@@ -572,6 +602,7 @@ void Machine::EndTakeover(const PoolId& id, Pool& pool, ControlResult<Promoted> 
     log::Error("replication: pool {}: epoch {} is not taken: {}", id.value(), ended.takeover.epoch().counter(),
                result.error().detail);
   }
+  UpdateRight(id, pool, now);
   UpdateGate(id, pool);
   UpdateConsumer(id, pool, now);
   ended.done(std::move(result));

@@ -130,7 +130,10 @@ void Machine::ChangeRole(const PoolId& id, RoleChange change, ControlDone<void> 
   commit.reads.push_back(RoleKey(id));
   commit.directory.push_back({RoleKey(id), std::move(value)});
   host_.Submit(std::move(commit), [this, id, change = std::move(change), done = std::move(done), attempt](
-                                      storage::StoreResult<storage::Committed> result, Instant) mutable {
+                                      storage::StoreResult<storage::Committed> result, Instant now) mutable {
+    if (result && authority_ && !authority_->Covers(now)) {
+      return done(Err(ControlError{ControlErrorCode::kUnavailable, "the authority's lease has run out meanwhile"}));
+    }
     if (result) return done({});
     if (result.error().code == storage::StoreErrorCode::kConflict && attempt < options_.role_change_attempts_max) {
       return ChangeRole(id, std::move(change), std::move(done), attempt + 1);

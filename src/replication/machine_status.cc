@@ -73,7 +73,7 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   if (pool.role) {
     status.role = RoleOf(*pool.role, own_);
     status.primary = LeaderOf(id, pool).value_or(Region());
-    status.admits_writes = Admits(pool);
+    status.admits_writes = Admits(pool) && (!authority_ || authority_->Covers(now));
     status.epoch_counter = pool.role->epoch_counter();
     status.durability = DurabilityOf(*pool.role);
     status.out_of_reach = IsPrimary(pool) && durability_gate_.IsOutOfReach(id, status.durability);
@@ -81,12 +81,18 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
       for (const pb::Member& member : pool.role->members()) status.members.push_back(StatusOf(id, pool, member, now));
     }
   }
+  status.authority = AuthorityStatusNow(now);
+  if (authority_ && authority_->Find(id).revision != 0) status.registered = authority_->Find(id).value.epoch();
+  status.problem = AuthorityConflict();
+  if (status.problem.empty() && status.authority && !status.authority->live) {
+    status.problem = "no lease of the authority: " + status.authority->problem;
+  }
   // A former secondary keeps its consumer when it leads.
   if (!pool.consumer || LeaderOf(id, pool) == own_) return status;
   if (status.primary.empty()) status.primary = pool.consumer_peer;
   status.streaming = pool.consumer->state() == Consumer::State::kFollowing;
   status.primary_head = pool.consumer->primary_head();
-  status.problem = Describe(pool.consumer->problem());
+  if (status.problem.empty()) status.problem = Describe(pool.consumer->problem());
   if (pool.consumer->state() == Consumer::State::kCopying) {
     status.copy = pool.consumer->copy_progress(now);
   }
@@ -113,6 +119,18 @@ std::vector<ReplicationStatus> Machine::Statuses(Instant now) {
   statuses.reserve(pools_.size());
   for (auto& [id, pool] : pools_) statuses.push_back(StatusOf(id, pool, now));
   return statuses;
+}
+
+std::optional<AuthorityStatus> Machine::AuthorityStatusNow(Instant now) const {
+  if (!authority_) return std::nullopt;
+  return AuthorityStatus{.live = authority_->Covers(now),
+                         .remaining = std::max(authority_->deadline() - now.since_boot, std::chrono::nanoseconds(0)),
+                         .automatic_promotion = authority_->options().automatic_promotion,
+                         .problem = authority_->problem(),
+                         .renewals = authority_->counters.renewals,
+                         .renewals_failed = authority_->counters.renewals_failed,
+                         .leases_lost = authority_->counters.leases_lost,
+                         .automatic_promotions = authority_->counters.automatic_promotions};
 }
 
 std::vector<PeerStatus> Machine::Peers() const {

@@ -137,16 +137,19 @@ class Asker {
 
 }  // namespace
 
-class Replicator::Driver final : public MachineHost, public Transport::Events {
+class Replicator::Driver final : public MachineHost, public Transport::Events, public Registers {
  public:
   Driver(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
-         std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request)
+         std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request,
+         std::optional<ReplicatorAuthority> authority)
       : store_(store),
         clock_(clock),
         peers_(std::move(peers)),
         transport_(std::move(transport)),
         answer_key_request_(std::move(answer_key_request)),
-        machine_(store, random, peers_, options, *this, archive) {
+        authority_(std::move(authority)),
+        lease_(clock),
+        machine_(store, random, peers_, options, *this, archive, SetupOf(authority_)) {
     for (const Region& peer : peers_) forwards_under_way_.try_emplace(peer, 0);
   }
 
@@ -167,6 +170,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
     // Whoever waits for an answer of the machine gets none.
     inbox_->Close();
     transport_->Stop();
+    if (authority_) authority_->registers->Stop();
     subscription_.reset();
     if (thread_.joinable()) {
       thread_.request_stop();
@@ -193,6 +197,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   }
 
   Machine& machine() { return machine_; }
+  const WriteLease* lease() const { return authority_ ? &lease_ : nullptr; }
   const Region& region() const { return store_.region(); }
   Transport& transport() { return *transport_; }
   const std::vector<Region>& peers() const { return peers_; }
@@ -231,12 +236,23 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   }
 
   // Brings a result to the machine's thread, whenever it comes: also when this driver is gone, and then to nobody.
-  template <class T>
-  std::move_only_function<void(storage::StoreResult<T>)> Later(Done<T> done) {
-    return [this, inbox = inbox_, done = std::move(done)](storage::StoreResult<T> result) mutable {
+  template <class Result>
+  std::move_only_function<void(Result)> Later(std::move_only_function<void(Result, Instant)> done) {
+    return [this, inbox = inbox_, done = std::move(done)](Result result) mutable {
       inbox->Post(
           [this, done = std::move(done), result = std::move(result)]() mutable { done(std::move(result), Now()); });
     };
+  }
+
+  // ---- Registers, on the machine's thread ----
+  void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterDone<bool> done) override {
+    authority_->registers->Hold(self, session, lease, Later(std::move(done)));
+  }
+  void Read(Revision since, RegisterDone<RegisterNews> done) override {
+    authority_->registers->Read(since, Later(std::move(done)));
+  }
+  void Swap(RegisterSwap swap, RegisterDone<std::optional<Revision>> done) override {
+    authority_->registers->Swap(std::move(swap), Later(std::move(done)));
   }
 
   // ---- MachineHost, on the machine's thread ----
@@ -329,6 +345,15 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
 
  private:
   using AskerForPromotion = std::shared_ptr<Asker<Promoted>>;
+
+  std::optional<AuthoritySetup> SetupOf(const std::optional<ReplicatorAuthority>& authority) {
+    if (!authority) return std::nullopt;
+    return AuthoritySetup{.options = authority->options,
+                          .registers = *this,
+                          .lease = lease_,
+                          .key_prefix = authority->key_prefix,
+                          .may_lead = authority->may_lead};
+  }
 
   // Once the new primary says that it can open the pool.
   void HandOverFromHere(const Region& from, const PoolId& pool, const Region& to, const AskerForPromotion& asker) {
@@ -458,6 +483,8 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
   const std::vector<Region> peers_;
   const std::unique_ptr<Transport> transport_;
   const AnswerKeyRequest answer_key_request_;
+  const std::optional<ReplicatorAuthority> authority_;
+  WriteLease lease_;
   std::atomic<LinkId> next_accepted_link_ = 2;
   std::atomic<int> key_requests_waiting_ = 0;
   AnswerForwarded answer_forwarded_;
@@ -482,9 +509,9 @@ class Replicator::Driver final : public MachineHost, public Transport::Events {
 
 Replicator::Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers,
                        const Options& options, std::unique_ptr<Transport> transport, SuffixArchive& archive,
-                       AnswerKeyRequest answer_key_request)
+                       AnswerKeyRequest answer_key_request, std::optional<ReplicatorAuthority> authority)
     : driver_(std::make_unique<Driver>(store, clock, random, std::move(peers), options, std::move(transport), archive,
-                                       std::move(answer_key_request))) {}
+                                       std::move(answer_key_request), std::move(authority))) {}
 
 Replicator::~Replicator() { driver_->Stop(); }
 
@@ -508,6 +535,13 @@ std::vector<PeerStatus> Replicator::Peers() {
 ReplicationCounters Replicator::Counters() {
   return driver_->Query([this] { return driver_->machine().Counters(); }).value_or(ReplicationCounters());
 }
+
+std::optional<AuthorityStatus> Replicator::AuthorityStatusNow() {
+  return driver_->Query([this] { return driver_->machine().AuthorityStatusNow(driver_->Now()); })
+      .value_or(std::nullopt);
+}
+
+const WriteLease* Replicator::write_lease() const { return driver_->lease(); }
 
 DurabilityGate& Replicator::durability_gate() { return driver_->machine().durability_gate(); }
 PositionGate& Replicator::position_gate() { return driver_->machine().position_gate(); }

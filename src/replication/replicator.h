@@ -13,11 +13,21 @@
 #include "replication/forwarding.h"
 #include "replication/machine.h"
 #include "replication/options.h"
+#include "replication/registers.h"
 #include "replication/status.h"
 #include "replication/transport.h"
 #include "storage/store.h"
 
 namespace symbolon::replication {
+
+// An authority beside the operator, and the way to it.
+struct ReplicatorAuthority {
+  AuthorityOptions options;
+  std::unique_ptr<RegisterClient> registers;
+  std::string key_prefix;
+  // AuthoritySetup::may_lead.
+  std::function<bool(const PoolId&)> may_lead;
+};
 
 // Thread-safe.
 class Replicator {
@@ -31,7 +41,8 @@ class Replicator {
 
   // What is referred to outlives the replicator. `peers`: the other Regions.
   Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
-             std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request);
+             std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request,
+             std::optional<ReplicatorAuthority> authority = std::nullopt);
   // Stops.
   ~Replicator();
   Replicator(const Replicator&) = delete;
@@ -49,6 +60,8 @@ class Replicator {
   std::vector<ReplicationStatus> Statuses();
   std::vector<PeerStatus> Peers();
   ReplicationCounters Counters();
+  // nullopt: the operator alone decides who is primary.
+  std::optional<AuthorityStatus> AuthorityStatusNow();
 
   // Where writes and requests wait; they live as long as the replicator.
   DurabilityGate& durability_gate();
@@ -60,6 +73,8 @@ class Replicator {
                std::function<void(Forwarded)> done);
   // Where changes of directories wait while this Region must not make them. As long-lived as the replicator.
   WriteGate& write_gate();
+  // What commits of changes have to look at; nullptr where the operator alone decides. As long-lived as the replicator.
+  const WriteLease* write_lease() const;
   // Has the pool's primary, wherever it is, hand over to `to`, which must open the pool's keys. `done` runs on any
   // thread. Errors: Machine::HandOver.
   void HandOver(const PoolId& pool, const Region& to, std::function<void(ControlResult<Promoted>)> done);

@@ -46,6 +46,20 @@ struct MemberStatus {
   std::optional<CopyProgress> copy;
 };
 
+// This Region's part in an authority.
+struct AuthorityStatus {
+  // It has a lease, and knows the registers.
+  bool live = false;
+  std::chrono::nanoseconds remaining{};
+  bool automatic_promotion = false;
+  // Why it is not live, or what went wrong last ("" if nothing).
+  std::string problem;
+  std::uint64_t renewals = 0;
+  std::uint64_t renewals_failed = 0;
+  std::uint64_t leases_lost = 0;
+  std::uint64_t automatic_promotions = 0;
+};
+
 // One pool in this Region.
 struct ReplicationStatus {
   PoolId pool;
@@ -58,6 +72,10 @@ struct ReplicationStatus {
   bool out_of_reach = false;
   // Changes of the directory may be made here now.
   bool admits_writes = false;
+  // nullopt: the operator alone decides who is primary.
+  std::optional<AuthorityStatus> authority;
+  // What the authority's register of the pool says; nullopt: there is none, or it has not been read.
+  std::optional<storage::pb::Epoch> registered;
   // On the primary what is committed, on a secondary what is applied; nullopt: a first copy is under way.
   std::optional<storage::pb::Head> head;
   // The primary's list.

@@ -56,10 +56,18 @@ void WriteGate::Open() {
 void WriteGate::Set(const PoolId& pool, bool open) {
   {
     const std::lock_guard lock(mutex_);
-    if (open ? shut_.erase(pool) == 0 : !shut_.insert(pool).second) return;
+    if (open == open_unless_set_ ? set_otherwise_.erase(pool) == 0 : !set_otherwise_.insert(pool).second) return;
     if (!open) return;
   }
   Run(TakeIf([this, &pool](const Waiter& waiter) { return waiter.pool == pool && IsOpenLocked(pool); }));
+}
+
+void WriteGate::Forget(const PoolId& pool) {
+  {
+    const std::lock_guard lock(mutex_);
+    set_otherwise_.erase(pool);
+  }
+  Run(TakeIf([&pool](const Waiter& waiter) { return waiter.pool == pool; }));
 }
 
 void WriteGate::OnTick(Instant now) {

@@ -22,8 +22,9 @@ class WriteGate {
  public:
   using Callback = std::move_only_function<void()>;
 
-  // Shut for all pools until Open.
-  explicit WriteGate(std::chrono::nanoseconds wait_limit) : wait_limit_(wait_limit) {}
+  // Shut for all pools until Open. `open_unless_set`: pools of which the machine has said nothing yet are open then.
+  explicit WriteGate(std::chrono::nanoseconds wait_limit, bool open_unless_set = true)
+      : wait_limit_(wait_limit), open_unless_set_(open_unless_set) {}
   // Lets everybody go.
   ~WriteGate();
 
@@ -36,6 +37,8 @@ class WriteGate {
   // ---- for the machine ----
   void Open();
   void Set(const PoolId& pool, bool open);
+  // Nothing is known of the pool any more.
+  void Forget(const PoolId& pool);
   // Lets go those who have waited long enough.
   void OnTick(Instant now);
 
@@ -46,16 +49,17 @@ class WriteGate {
     std::optional<std::chrono::nanoseconds> until;
     Callback done;
   };
-  bool IsOpenLocked(const PoolId& pool) const { return started_ && !shut_.contains(pool); }
+  bool IsOpenLocked(const PoolId& pool) const { return started_ && set_otherwise_.contains(pool) != open_unless_set_; }
   template <class Condition>
   std::vector<Callback> TakeIf(Condition condition);
 
   const std::chrono::nanoseconds wait_limit_;
+  const bool open_unless_set_;
 
   mutable std::mutex mutex_;
   // guarded by mutex_
   bool started_ = false;
-  std::set<PoolId> shut_;
+  std::set<PoolId> set_otherwise_;
   std::vector<Waiter> waiters_;
 };
 

@@ -51,5 +51,23 @@ TEST(WriteGateTest, ItsEndLetsEverybodyGo) {
   EXPECT_EQ(passed, 1);
 }
 
+TEST(WriteGateTest, ShutUnlessSet_OpensForPoolsThatTheMachineNames) {
+  WriteGate gate(std::chrono::seconds(1), /*open_unless_set=*/false);
+  gate.Open();
+  const PoolId pool("eu-central-1_Pool00001");
+  EXPECT_FALSE(gate.IsOpen(pool));
+  int told = 0;
+  gate.Await(pool, [&] { ++told; });
+  gate.Set(pool, true);
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(gate.IsOpen(pool));
+  gate.Set(pool, false);
+  gate.Await(pool, [&] { ++told; });
+  EXPECT_EQ(told, 1);
+  gate.Forget(pool);
+  EXPECT_EQ(told, 2);
+  EXPECT_FALSE(gate.IsOpen(pool));
+}
+
 }  // namespace
 }  // namespace symbolon::replication

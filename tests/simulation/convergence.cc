@@ -111,7 +111,8 @@ std::string Simulation::WritesMissing(PoolModel& pool, const Bytes& head_digest)
   std::uint64_t set_aside = 0;
   for (const PoolModel::Write& write : pool.acknowledged) {
     if (pool.Contains(head_digest, write.digest) || write.lost_with_disk) continue;
-    if (!pool.forced || !IsSetAside(pool, write.digest)) {
+    const bool safe = write.safe && !pool.forced_by_person && !pool.left_sync;
+    if (!pool.forced || safe || !IsSetAside(pool, write.digest)) {
       return fmt::format("the write that {} acknowledged at {} is gone", write.region.value(), write.sequence);
     }
     ++set_aside;

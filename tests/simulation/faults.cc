@@ -88,6 +88,8 @@ void Simulation::LoseDisk(SimRegion& region) {
     }
     durable_.erase(held);
     for (PoolModel::Write& write : pool->acknowledged) {
+      // What one of its holders lost may not survive the loss of another.
+      write.safe = write.safe && !pool->Contains(digest, write.digest);
       write.lost_with_disk =
           write.lost_with_disk || (pool->Contains(digest, write.digest) && !IsElsewhere(*pool, write.digest));
     }
@@ -135,6 +137,7 @@ void Simulation::Heal() {
   trace_.Say("all is healed");
   faults_ = false;
   network_.HealAll();
+  registers_.HealAll();
   network_.SetFaults({});
   for (auto& [name, region] : regions_) {
     region->disk().SetFull(false);

@@ -27,6 +27,8 @@ class PoolModel {
     Bytes digest;
     std::uint64_t sequence = 0;
     Region region;
+    // Only a person can set it aside: answered with SYNC durability under an authority.
+    bool safe = false;
     // It was on one disk only, and that is lost.
     bool lost_with_disk = false;
   };
@@ -40,6 +42,10 @@ class PoolModel {
   bool deletion_tried = false;
   // A Region took over by force: what it did not have may be set aside.
   bool forced = false;
+  // It was a person's doing.
+  bool forced_by_person = false;
+  // Its durability was to be less than SYNC again: nothing is safe then.
+  bool left_sync = false;
 
   // Takes what the store's log has beyond what is known; only the Region that opened an epoch may have news of it.
   // Empty, or what is wrong.

@@ -32,6 +32,10 @@ enum class Plant {
   kPositionBySequence,
   kDropUnknownFields,
   kSpeakAnyVersion,
+  kLeaseFromAnswer,
+  kAnswerWithoutLease,
+  kTakeDespiteLease,
+  kFallBackUnregistered,
 };
 
 struct PlantedBug {

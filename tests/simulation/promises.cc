@@ -7,6 +7,7 @@
 namespace symbolon::simulation {
 
 void Simulation::Watch(SimRegion& region) {
+  WatchAnswers(region);
   region.on_crash = [this, &region] {
     ++result_.crashes;
     scheduler_.After(dice_.Micros(20'000, 4'000'000), [this, &region] { Restart(region); });

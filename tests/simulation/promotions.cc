@@ -71,6 +71,7 @@ void Simulation::TakeOver(PoolModel& pool, SimRegion& region) {
   region.Post(nanoseconds(0), [this, &region, &pool] {
     if (Admits(region, pool.id)) return;
     pool.forced = true;
+    pool.forced_by_person = true;
     region.machine().TakeOver(
         pool.id, /*accept_loss=*/true,
         [this, &region](const replication::ControlResult<replication::Promoted>& result) {

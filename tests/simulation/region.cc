@@ -12,7 +12,11 @@ using replication::LinkId;
 
 constexpr nanoseconds kTick = std::chrono::milliseconds(100);
 
-// Small, so that copies have many pieces, windows close and logs are trimmed under those who lag.
+// Some of what comes of a copy is more, some less.
+constexpr std::size_t kIngestBytesMin = 600;
+
+}  // namespace
+
 replication::Options SmallOptions() {
   replication::Options options;
   options.frame_limit_bytes = 400;
@@ -43,11 +47,6 @@ replication::Options SmallOptions() {
   return options;
 }
 
-// Some of what comes of a copy is more, some less.
-constexpr std::size_t kIngestBytesMin = 600;
-
-}  // namespace
-
 storage::StoreResult<void> SimArchive::Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) {
   SYMBOLON_TRY(std::optional<storage::pb::Head> head, store.MakeSnapshot()->Head(pool));
   if (!head) return {};
@@ -59,7 +58,8 @@ storage::StoreResult<void> SimArchive::Keep(storage::Store& store, const PoolId&
 }
 
 SimRegion::SimRegion(Region name, std::vector<Region> peers, Scheduler& scheduler, Dice& dice, Network& network,
-                     Trace& trace, std::int64_t clock_drift_ppm, Plant plant)
+                     Trace& trace, std::int64_t clock_drift_ppm, Plant plant,
+                     const std::optional<SimAuthority>& authority)
     : name_(std::move(name)),
       peers_(std::move(peers)),
       scheduler_(scheduler),
@@ -67,6 +67,7 @@ SimRegion::SimRegion(Region name, std::vector<Region> peers, Scheduler& schedule
       network_(network),
       trace_(trace),
       plant_(plant),
+      authority_(authority),
       clock_(scheduler, clock_drift_ppm),
       disk_(std::make_shared<storage::MemoryDisk>()) {
   network_.AddRegion(*this);
@@ -106,8 +107,7 @@ void SimRegion::Start() {
     if (told || news_.empty()) return;
     Post(dice_.Micros(0, 500), [this] { machine_->OnNews(std::exchange(news_, {}), Now()); });
   });
-  machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), peers_, SmallOptions(), *this, archive_);
-  commits_.emplace(*store_, &machine_->durability_gate());
+  StartMachine();
   plans_ = std::make_unique<PlanRunner>(*this, dice_, plant_);
   machine_->Start(Now());
   Settle();
@@ -126,6 +126,7 @@ void SimRegion::Crash() {
   news_.clear();
   plans_.reset();
   machine_.reset();
+  lease_.reset();
   subscription_.reset();
   store_.reset();
   disk_->LoseUnsynced();

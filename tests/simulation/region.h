@@ -13,6 +13,7 @@
 #include "network.h"
 #include "plan_runner.h"
 #include "plants.h"
+#include "registers.h"
 #include "replication/durable_commits.h"
 #include "replication/machine.h"
 #include "scheduler.h"
@@ -28,6 +29,15 @@ namespace symbolon::simulation {
 inline constexpr std::string_view kRegionNames[] = {"eu-central-1", "us-east-1", "ap-south-1", "sa-east-1",
                                                     "af-south-1"};
 
+// Small, so that copies have many pieces, windows close and logs are trimmed under those who lag.
+replication::Options SmallOptions();
+
+// An authority beside the operator, as a Region uses it.
+struct SimAuthority {
+  Registers& registers;
+  bool automatic_promotion = false;
+};
+
 // Suffixes that were set aside, as a disk keeps them.
 class SimArchive final : public replication::SuffixArchive {
  public:
@@ -39,7 +49,7 @@ class SimArchive final : public replication::SuffixArchive {
 class SimRegion final : public replication::MachineHost {
  public:
   SimRegion(Region name, std::vector<Region> peers, Scheduler& scheduler, Dice& dice, Network& network, Trace& trace,
-            std::int64_t clock_drift_ppm, Plant plant);
+            std::int64_t clock_drift_ppm, Plant plant, const std::optional<SimAuthority>& authority = std::nullopt);
   ~SimRegion() override;
 
   const Region& name() const { return name_; }
@@ -78,6 +88,10 @@ class SimRegion final : public replication::MachineHost {
   // The same as the APIs commit: answered when the pool's durability allows.
   void CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
                      std::move_only_function<void(replication::DurableCommitResult)> done);
+  // The clients of these commits are told now: of changes in an epoch with this counter.
+  std::function<void(const PoolId&, std::uint64_t epoch_counter)> on_answer;
+  // The process may answer for changes of the pool now; nullopt where no authority decides that.
+  std::optional<bool> MayWrite(const PoolId& pool) const;
   std::function<void()> on_crash;
   // Whatever leaves the process.
   std::function<void(const replication::pb::Frame&)> on_send;
@@ -108,6 +122,7 @@ class SimRegion final : public replication::MachineHost {
     replication::Done<void> done;
   };
 
+  void StartMachine();
   void Tick();
   void Take(replication::LinkId link, replication::pb::Frame frame);
   void KickCommitter();
@@ -126,6 +141,7 @@ class SimRegion final : public replication::MachineHost {
   Network& network_;
   Trace& trace_;
   const Plant plant_;
+  const std::optional<SimAuthority> authority_;
 
   SimArchive archive_;
   SimClock clock_;
@@ -142,6 +158,8 @@ class SimRegion final : public replication::MachineHost {
 
   std::unique_ptr<storage::LocalStore> store_;
   std::unique_ptr<storage::Subscription> subscription_;
+  std::unique_ptr<replication::Registers> registers_;
+  std::optional<replication::WriteLease> lease_;
   // Outlives the machine, whose gate lets writers go when it dies.
   std::optional<replication::DurableCommits> commits_;
   std::unique_ptr<replication::Machine> machine_;

@@ -33,8 +33,14 @@ void SimRegion::Commit(storage::Commit commit,
 void SimRegion::CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
                               std::move_only_function<void(replication::DurableCommitResult)> done) {
   const auto asked = plant_ == Plant::kAnswerWithoutReplica ? replication::NewRoleRecord(name_) : role;
-  commits_->Submit(std::move(commit), asked, [this, life = life_, done = std::move(done)](auto result) mutable {
+  const PoolId pool = commit.pool;
+  if (plant_ == Plant::kAnswerWithoutLease && lease_ && !commit.directory.empty() && !lease_->Admits(pool)) {
+    return done(Err(replication::CommitError{.code = replication::CommitErrorCode::kNoLease}));
+  }
+  commits_->Submit(std::move(commit), asked, [this, pool, life = life_, done = std::move(done)](auto result) mutable {
     if (life != life_) return;
+    if (result && result->committed.position && on_answer)
+      on_answer(pool, result->committed.position->epoch().counter());
     Post(dice_.Micros(0, 200),
          [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
   });

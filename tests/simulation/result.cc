@@ -19,6 +19,9 @@ void Result::Add(const Result& other) {
   held += other.held;
   writes_set_aside += other.writes_set_aside;
   hand_overs += other.hand_overs;
+  leases_lost += other.leases_lost;
+  automatic_promotions += other.automatic_promotions;
+  answers_withheld += other.answers_withheld;
 }
 
 void Result::Add(const replication::ReplicationCounters& other) {
@@ -48,10 +51,12 @@ std::string Describe(const Result& sum) {
       "people: {} answers, {} sessions used in two Regions, {} refresh tokens used again\n"
       "facts: {} accepted; processes: {} died, {} disks lost\n"
       "in processes that lived to the end: {} hand-overs, {} epochs begun, {} suffixes set aside, {} copies taken, {} "
-      "resumed",
+      "resumed\n"
+      "under an authority: {} leases lost, {} automatic promotions, {} answers withheld",
       sum.commits, sum.confirmed, sum.fell_back, sum.unconfirmed, sum.held, sum.writes_set_aside, sum.answers,
       sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.counters.hand_overs,
-      sum.counters.take_overs, sum.counters.suffixes_set_aside, sum.counters.copies_taken, sum.counters.copies_resumed);
+      sum.counters.take_overs, sum.counters.suffixes_set_aside, sum.counters.copies_taken, sum.counters.copies_resumed,
+      sum.leases_lost, sum.automatic_promotions, sum.answers_withheld);
 }
 
 }  // namespace symbolon::simulation

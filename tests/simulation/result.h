@@ -31,6 +31,10 @@ struct Result {
   // Acknowledged writes that a forced promotion set aside.
   std::uint64_t writes_set_aside = 0;
   std::uint64_t hand_overs = 0;
+  // Under an authority, and of the first two in processes that lived to the end.
+  std::uint64_t leases_lost = 0;
+  std::uint64_t automatic_promotions = 0;
+  std::uint64_t answers_withheld = 0;
 
   // Sums of numbers.
   void Add(const Result& other);

@@ -10,17 +10,28 @@ constexpr nanoseconds kConvergenceLimit = std::chrono::seconds(90);
 }  // namespace
 
 Simulation::Simulation(std::uint64_t seed, Plant plant, bool print)
-    : dice_(seed), trace_(scheduler_, print), network_(scheduler_, dice_), plant_(plant) {
+    : dice_(seed),
+      trace_(scheduler_, print),
+      network_(scheduler_, dice_),
+      registers_(scheduler_, dice_, trace_),
+      plant_(plant) {
   // Two to five, rather fewer.
   const std::uint64_t count = 2 + std::min(dice_.Below(4), dice_.Below(4));
   for (std::uint64_t i = 0; i < count; ++i) names_.emplace_back(std::string(kRegionNames[i]));
   hands_over_ = dice_.Chance(0.7);
   takes_over_ = hands_over_ && dice_.Chance(0.6);
+  authority_ = dice_.Chance(0.4);
+  automatic_ = authority_ && hands_over_ && dice_.Chance(0.7);
+  calm_ = authority_ && dice_.Chance(0.7);
+  sync_only_ = authority_ && dice_.Chance(0.5);
+  registers_.ignores_leases = plant == Plant::kTakeDespiteLease;
+  const auto authority = authority_ ? std::optional(SimAuthority{registers_, automatic_}) : std::nullopt;
   for (const Region& name : names_) {
     std::vector<Region> peers;
     std::ranges::copy_if(names_, std::back_inserter(peers), [&](const Region& peer) { return peer != name; });
-    regions_[name] = std::make_unique<SimRegion>(name, peers, scheduler_, dice_, network_, trace_,
-                                                 static_cast<std::int64_t>(dice_.Between(0, 1'000)) - 500, plant);
+    regions_[name] =
+        std::make_unique<SimRegion>(name, peers, scheduler_, dice_, network_, trace_,
+                                    static_cast<std::int64_t>(dice_.Between(0, 1'000)) - 500, plant, authority);
     Watch(*regions_[name]);
   }
 }
@@ -38,22 +49,25 @@ Result Simulation::Run() {
   CheckLater();
   if (takes_over_ && dice_.Chance(0.5)) PlotSomething();
   const nanoseconds end_of_faults = scheduler_.now() + dice_.Micros(6'000'000, 20'000'000);
-  while (result_.violation.empty() && scheduler_.RunOne(end_of_faults)) {
-  }
+  while (result_.violation.empty() && scheduler_.RunOne(end_of_faults)) CheckLeases();
   Heal();
   const nanoseconds limit = scheduler_.now() + kConvergenceLimit;
   std::string missing = "nothing was tried";
   while (result_.violation.empty() && scheduler_.now() < limit && !missing.empty()) {
     const nanoseconds pause = scheduler_.now() + std::chrono::milliseconds(500);
-    while (result_.violation.empty() && scheduler_.RunOne(pause)) {
-    }
+    while (result_.violation.empty() && scheduler_.RunOne(pause)) CheckLeases();
     missing = NotConverged();
     if (!missing.empty()) CallOperator();
   }
   if (!missing.empty()) Fail("no convergence: {}", missing);
   if (result_.violation.empty()) CheckAtEnd();
   for (auto& [name, region] : regions_) {
-    if (region->up()) result_.Add(region->machine().Counters());
+    if (!region->up()) continue;
+    result_.Add(region->machine().Counters());
+    if (const auto status = region->machine().AuthorityStatusNow(region->Now())) {
+      result_.leases_lost += status->leases_lost;
+      result_.automatic_promotions += status->automatic_promotions;
+    }
   }
   result_.trace_digest = trace_.Digest();
   return result_;

@@ -11,6 +11,7 @@
 #include "network.h"
 #include "people.h"
 #include "region.h"
+#include "registers.h"
 #include "result.h"
 #include "scheduler.h"
 #include "trace.h"
@@ -41,7 +42,8 @@ class Simulation {
   void OnFactAnswer(PoolModel& pool, SimRegion& region, const storage::FactChange& fact);
   void OnDurableAnswer(PoolModel& pool, SimRegion& region, replication::pb::Durability mode,
                        const replication::DurableCommitResult& result);
-  void OnAnswer(PoolModel& pool, SimRegion& region, const storage::StoreResult<storage::Committed>& result);
+  void OnAnswer(PoolModel& pool, SimRegion& region, const storage::StoreResult<storage::Committed>& result,
+                bool safe = false);
   // A Region that takes itself for the primary and admits writes; nullptr: there is none.
   SimRegion* PrimaryOf(PoolModel& pool);
   bool Admits(SimRegion& region, const PoolId& pool);
@@ -64,6 +66,14 @@ class Simulation {
   std::optional<replication::pb::RoleRecord> RoleAt(SimRegion& region, const PoolId& pool);
   // With the role record in its read set, as every commit of a pool has it.
   static storage::Commit CommitOn(storage::Store& store, const PoolId& pool);
+
+  // ---- an authority (authority.cc) ----
+  // True: something happened.
+  bool ActUnderAuthority(PoolModel& pool);
+  void TroubleAuthority(const Region& region);
+  void WatchAnswers(SimRegion& region);
+  // At most one Region may write.
+  void CheckLeases();
 
   // ---- changes of the primary (promotions.cc) ----
   void CallOperator();
@@ -120,6 +130,7 @@ class Simulation {
   Scheduler scheduler_;
   Trace trace_;
   Network network_;
+  Registers registers_;
   std::vector<Region> names_;
   std::map<Region, std::unique_ptr<SimRegion>> regions_;
   std::vector<std::unique_ptr<PoolModel>> pools_;
@@ -133,6 +144,8 @@ class Simulation {
   };
   std::map<std::pair<Region, PoolId>, Promise> promises_;
   const Plant plant_;
+  // The newest epoch in which a write was answered.
+  std::map<PoolId, std::uint64_t> answered_epochs_;
   // What was last made durable.
   std::map<std::pair<Region, PoolId>, storage::pb::Head> durable_;
   nanoseconds operator_at_{};
@@ -141,6 +154,12 @@ class Simulation {
   // Of this seed.
   bool hands_over_ = false;
   bool takes_over_ = false;
+  bool authority_ = false;
+  bool automatic_ = false;
+  // Durability is SYNC, or becomes it.
+  bool sync_only_ = false;
+  // Processes live longer than leases.
+  bool calm_ = false;
   bool faults_ = true;
   std::uint64_t serial_ = 0;
   Result result_;

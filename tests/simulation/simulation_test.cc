@@ -42,6 +42,7 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.hand_overs, kSeedsPerShard / 8);
   EXPECT_GT(sum.writes_set_aside, kSeedsPerShard / 20);
   EXPECT_GT(sum.disks_lost, kSeedsPerShard / 20);
+  EXPECT_GT(sum.leases_lost, kSeedsPerShard / 10);
   if (kSeedsPerShard < 100) return;
   EXPECT_GT(sum.counters.copies_resumed, 0);
   EXPECT_GT(sum.counters.copies_failed, 0);

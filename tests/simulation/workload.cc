@@ -38,6 +38,8 @@ void Simulation::MakePools() {
     const Region& primary = dice_.Pick(names_);
     pools_.push_back(std::make_unique<PoolModel>(PoolId(primary.value() + "_pool" + std::to_string(i)), primary));
     PoolModel& pool = *pools_.back();
+    // A Region that takes over by itself asks nobody.
+    pool.forced = automatic_;
     people_[pool.id] = std::make_unique<People>(
         pool, People::World{.scheduler = scheduler_,
                             .dice = dice_,
@@ -80,6 +82,7 @@ void Simulation::Act() {
   SimRegion& region = RegionOf(dice_.Pick(names_));
   if (hands_over_ && dice_.Chance(0.03)) return HandOver(pool);
   if (takes_over_ && dice_.Chance(0.012)) return TakeOver(pool, region);
+  if (ActUnderAuthority(pool)) return;
   if (dice_.Chance(0.25)) return people_[pool.id]->Act(region);
   const std::uint64_t what = dice_.Below(1'000);
   if (what < 500) return WriteDirectory(pool);
@@ -92,6 +95,7 @@ void Simulation::Act() {
   if (what < 860) return ProposeState(pool);
   if (what < 862) return DeletePool(pool);
   if (what < 877) return SetDurability(pool);
+  if (calm_ && dice_.Chance(0.8)) return;
   HaveAccident(region);
 }
 
@@ -105,25 +109,28 @@ SimRegion* Simulation::PrimaryOf(PoolModel& pool) {
   return primaries.empty() ? nullptr : dice_.Pick(primaries);
 }
 
-void Simulation::OnAnswer(PoolModel& pool, SimRegion& region, const storage::StoreResult<storage::Committed>& result) {
+void Simulation::OnAnswer(PoolModel& pool, SimRegion& region, const storage::StoreResult<storage::Committed>& result,
+                          bool safe) {
   if (!result) return;
   const auto digest = region.store().DigestAt(pool.id, result->position->sequence());
   // It may have been trimmed, or copied over, before its client was told: not looked at.
   if (!digest || !*digest) return;
   trace_.Say("acknowledged: {} at {} in {}", pool.id.value(), result->position->sequence(), region.name().value());
-  pool.acknowledged.push_back({**digest, result->position->sequence(), region.name()});
+  pool.acknowledged.push_back({**digest, result->position->sequence(), region.name(), safe});
 }
 
 void Simulation::OnDurableAnswer(PoolModel& pool, SimRegion& region, replication::pb::Durability mode,
                                  const replication::DurableCommitResult& result) {
   if (!result) {
     using Code = replication::CommitErrorCode;
-    if (result.error().code == Code::kUnconfirmed) ++result_.unconfirmed;
+    if (result.error().code == Code::kUnconfirmed) {
+      ++(mode == replication::pb::SYNC ? result_.unconfirmed : result_.answers_withheld);
+    }
     if (result.error().code == Code::kBehind || result.error().code == Code::kOutOfReach) ++result_.held;
     return;
   }
   ++result_.commits;
-  OnAnswer(pool, region, result->committed);
+  OnAnswer(pool, region, result->committed, authority_ && mode == replication::pb::SYNC);
   if (mode != replication::pb::SYNC) return;
   ++(result->fell_back ? result_.fell_back : result_.confirmed);
   if (!result->fell_back) CheckSurvives(pool, region, result->committed.position->sequence());
@@ -198,7 +205,9 @@ void Simulation::ChangeRole(PoolModel& pool, const RoleChange& change) {
   if (plant_ == Plant::kDropUnknownFields) changed->DiscardUnknownFields();
   commit.directory.push_back({RoleKey(pool.id), replication::SerializeRole(*changed)});
   pool.deletion_tried = pool.deletion_tried || changed->deleted();
-  region.Commit(std::move(commit), [this, &pool, &region](auto result) { OnAnswer(pool, region, result); });
+  region.CommitDurably(std::move(commit), *changed, [this, &pool, &region](auto result) {
+    if (result) OnAnswer(pool, region, result->committed);
+  });
 }
 
 void Simulation::ChangeMembers(PoolModel& pool) {
@@ -243,7 +252,9 @@ void Simulation::SetDurability(PoolModel& pool) {
       {.mode = replication::pb::SYNC, .falls_back = true},
       {.mode = replication::pb::BOUNDED, .lag_bound_seconds = 1},
   };
-  const replication::DurabilitySetting setting = settings[dice_.Below(std::size(settings))];
+  const replication::DurabilitySetting setting =
+      sync_only_ ? settings[dice_.Between(1, 2)] : settings[dice_.Below(std::size(settings))];
+  pool.left_sync = pool.left_sync || setting.mode != replication::pb::SYNC;
   trace_.Say("durability of {}: {}", pool.id.value(), replication::DurabilityName(setting.mode));
   ChangeRole(pool, [&](RoleRecord role) { return replication::SetDurability(std::move(role), setting); });
 }

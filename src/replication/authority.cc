@@ -1,0 +1,204 @@
+#include "replication/authority.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "storage/log.h"
+
+namespace symbolon::replication {
+namespace {
+
+// What was seen longer ago is no observation without a gap.
+constexpr int kReadsMissedMax = 3;
+
+}  // namespace
+
+Authority::Authority(const AuthorityOptions& options, Holder self, Bytes session, Registers& registers,
+                     WriteLease& lease, Events events)
+    : options_(options),
+      self_(std::move(self)),
+      session_(std::move(session)),
+      registers_(registers),
+      lease_(lease),
+      events_(std::move(events)) {
+  SYMBOLON_CHECK(options_.margin < options_.lease && options_.renew_interval < options_.lease - options_.margin);
+}
+
+Holder Authority::OwnerOf(const pb::Register& value) {
+  return {Region(value.epoch().region()), value.epoch().incarnation()};
+}
+
+bool Authority::IsOwn(const pb::Register& value) const { return value.has_epoch() && OwnerOf(value) == self_; }
+
+const Authority::Known& Authority::Find(const PoolId& pool) const {
+  static const Known kAbsent;
+  const auto found = known_.find(pool);
+  return found == known_.end() ? kAbsent : found->second;
+}
+
+bool Authority::IsFree(const Known& known) const {
+  return known.revision == 0 || IsOwn(known.value) || known.value.released() ||
+         !holders_.contains(OwnerOf(known.value));
+}
+
+std::optional<std::chrono::nanoseconds> Authority::GoneSince(const Known& known) const {
+  if (known.revision == 0) return std::nullopt;
+  if (known.value.released()) return known.seen_at;
+  const auto gone = gone_since_.find(OwnerOf(known.value));
+  if (gone == gone_since_.end()) return std::nullopt;
+  return std::max(gone->second, known.seen_at);
+}
+
+bool Authority::InReach(Instant now) const {
+  return read_done_at_ && now.since_boot - *read_done_at_ < kReadsMissedMax * options_.read_interval;
+}
+
+// ---- time ----
+
+void Authority::OnTick(Instant now) {
+  UpdateLive(now);
+  if (!renewing_ && now.since_boot >= renew_at_) Renew(now);
+  if (!reading_ && (hurry_ || now.since_boot >= read_at_)) Read(now);
+}
+
+void Authority::UpdateLive(Instant now) {
+  const bool live = informed_ && now.since_boot < deadline_;
+  if (std::exchange(live_, live) == live) return;
+  if (!live) {
+    ++counters.leases_lost;
+    log::Warning("authority: this Region's lease is gone: it admits no changes ({})",
+                 problem_.empty() ? "it had run out when it was renewed" : problem_);
+  }
+  events_.on_lease(now);
+}
+
+// ---- the lease ----
+
+void Authority::Renew(Instant now) {
+  renewing_ = true;
+  registers_.Hold(
+      self_, session_, options_.lease,
+      [this, sent_at = now.since_boot](const RegisterResult<bool>& kept, Instant at) { OnHeld(kept, sent_at, at); });
+}
+
+void Authority::OnHeld(const RegisterResult<bool>& kept, std::chrono::nanoseconds sent_at, Instant now) {
+  renewing_ = false;
+  if (!kept) {
+    ++counters.renewals_failed;
+    problem_ = kept.error().detail;
+    renew_at_ = now.since_boot + options_.retry_interval;
+    return UpdateLive(now);
+  }
+  ++counters.renewals;
+  problem_.clear();
+  renew_at_ = sent_at + options_.renew_interval;
+  if (!*kept || lease_number_ == 0) {
+    // Others may have taken what was this Region's: nothing is admitted before that is known.
+    ++lease_number_;
+    informed_ = false;
+    lease_.DenyAll();
+    UpdateLive(now);
+    hurry_ = true;
+  }
+  // The lease runs from when it was granted, which is not before this.
+  deadline_ = sent_at + options_.lease - options_.margin;
+  lease_.SetDeadline(deadline_);
+  UpdateLive(now);
+}
+
+// ---- registers ----
+
+void Authority::Read(Instant now) {
+  reading_ = true;
+  hurry_ = false;
+  read_at_ = now.since_boot + options_.read_interval;
+  registers_.Read(read_revision_, [this, number = lease_number_](RegisterResult<RegisterNews> news, Instant at) {
+    OnRead(std::move(news), number, at);
+  });
+}
+
+void Authority::OnRead(RegisterResult<RegisterNews> news, std::uint64_t lease_number, Instant now) {
+  reading_ = false;
+  if (!news) {
+    problem_ = news.error().detail;
+    read_at_ = now.since_boot + options_.retry_interval;
+    return;
+  }
+  const bool another = cluster_ != 0 && news->cluster != cluster_;
+  if (another || news->revision < read_revision_) {
+    // Somebody has put another cluster there, or an older state of it.
+    log::Error("authority: the cluster is {}: its registers are read anew",
+               another ? "another one" : "older than it was");
+    cluster_ = news->cluster;
+    read_revision_ = 0;
+    known_.clear();
+    informed_ = false;
+    lease_.DenyAll();
+    deadline_ = {};
+    renew_at_ = now.since_boot;
+    ++lease_number_;
+    hurry_ = true;
+    return UpdateLive(now);
+  }
+  cluster_ = news->cluster;
+  Take(*std::move(news), now);
+  if (informed_ || lease_number == 0 || lease_number != lease_number_) return;
+  informed_ = true;
+  UpdateLive(now);
+}
+
+void Authority::Take(RegisterNews news, Instant now) {
+  const bool gap = !InReach(now);
+  read_revision_ = news.revision;
+  read_done_at_ = now.since_boot;
+  if (gap) gone_since_.clear();
+  std::vector<PoolId> changed;
+  for (RegisterNews::Entry& entry : news.changed) {
+    if (Learn(entry.pool, entry.revision, std::move(entry.value), now)) changed.push_back(std::move(entry.pool));
+  }
+  NoteHolders(std::move(news.holders), now);
+  for (const PoolId& pool : changed) events_.on_register(pool, now);
+}
+
+bool Authority::Learn(const PoolId& pool, Revision revision, pb::Register value, Instant now) {
+  Known& known = known_[pool];
+  if (revision <= known.revision) return false;
+  const bool same_epoch =
+      storage::SameEpoch(known.value.epoch(), value.epoch()) && known.value.released() == value.released();
+  known = {revision, std::move(value), same_epoch ? known.seen_at : now.since_boot};
+  return true;
+}
+
+void Authority::NoteHolders(std::set<Holder> holders, Instant now) {
+  holders_ = std::move(holders);
+  for (const Holder& holder : holders_) gone_since_.erase(holder);
+  for (const auto& [pool, known] : known_) {
+    const Holder owner = OwnerOf(known.value);
+    if (!holders_.contains(owner)) gone_since_.try_emplace(owner, now.since_boot);
+  }
+}
+
+void Authority::Swap(const PoolId& pool, pb::Register value, std::move_only_function<void(Swapped, Instant)> done) {
+  SYMBOLON_CHECK(swapping_.insert(pool).second);
+  const Known& known = Find(pool);
+  RegisterSwap swap{.pool = pool,
+                    .expected = known.revision,
+                    .value = value,
+                    .gone = std::nullopt,
+                    .self = self_,
+                    .session = session_};
+  if (known.revision != 0 && !IsOwn(known.value) && !known.value.released()) swap.gone = OwnerOf(known.value);
+  registers_.Swap(std::move(swap), [this, pool, value = std::move(value), done = std::move(done)](
+                                       const RegisterResult<std::optional<Revision>>& swapped, Instant now) mutable {
+    swapping_.erase(pool);
+    if (!swapped || !*swapped) {
+      if (!swapped) problem_ = swapped.error().detail;
+      hurry_ = true;
+      return done(swapped ? Swapped::kChanged : Swapped::kUnavailable, now);
+    }
+    Learn(pool, **swapped, std::move(value), now);
+    done(Swapped::kDone, now);
+  });
+}
+
+}  // namespace symbolon::replication

@@ -1,0 +1,144 @@
+// This Region's part in an authority (replication protocol §4): it keeps the Region's lease, reads the registers, and
+// changes those of pools that the machine asks it to.
+//
+// Pure, as the machine whose part it is: told the time, it has no clock; it calls Registers, and is called back on the
+// machine's thread. Not thread-safe; the WriteLease that it sets is.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/ids.h"
+#include "replication/registers.h"
+#include "replication/write_lease.h"
+
+namespace symbolon::replication {
+
+struct AuthorityOptions {
+  // How long a lease lasts, and how much earlier its holder stops.
+  std::chrono::seconds lease{10};
+  std::chrono::nanoseconds margin = std::chrono::seconds(2);
+  // A lease is taken anew, and registers are read, so often; and so soon again after a failure.
+  std::chrono::nanoseconds renew_interval = std::chrono::milliseconds(2'500);
+  std::chrono::nanoseconds read_interval = std::chrono::seconds(1);
+  std::chrono::nanoseconds retry_interval = std::chrono::milliseconds(200);
+  // An ACTIVE secondary takes a pool over whose primary's lease is gone for so long.
+  bool automatic_promotion = false;
+  std::chrono::nanoseconds automatic_promotion_after = std::chrono::seconds(10);
+};
+
+class Authority {
+ public:
+  struct Known {
+    // 0: there is no register.
+    Revision revision = 0;
+    pb::Register value;
+    // When its epoch was seen first.
+    std::chrono::nanoseconds seen_at{};
+  };
+  enum class Swapped {
+    kDone,
+    // The register, or a lease, is not as it was known.
+    kChanged,
+    // Not known.
+    kUnavailable,
+  };
+
+  // What is called when a pool's register has changed, and for all pools when a lease has begun or ended.
+  struct Events {
+    std::function<void(const PoolId&, Instant)> on_register;
+    std::function<void(Instant)> on_lease;
+  };
+  // `session`: a random name of this process. What is referred to outlives this object.
+  Authority(const AuthorityOptions& options, Holder self, Bytes session, Registers& registers, WriteLease& lease,
+            Events events);
+
+  void OnTick(Instant now);
+  // Reads at the next tick: somebody waits for a change.
+  void Hurry() { hurry_ = true; }
+
+  // Registers have been read since this Region's lease began, and the lease stood at the last input.
+  bool informed() const { return informed_; }
+  bool live() const { return live_; }
+  // The lease stands now.
+  bool Covers(Instant now) const { return informed_ && now.since_boot < deadline_; }
+  // By Instant::since_boot.
+  std::chrono::nanoseconds deadline() const { return deadline_; }
+  // They were read so recently that the majority can be taken to be in reach.
+  bool InReach(Instant now) const;
+  // The cluster that answered; 0: none has.
+  std::uint64_t cluster() const { return cluster_; }
+  const std::string& problem() const { return problem_; }
+
+  const Known& Find(const PoolId& pool) const;
+  bool IsOwn(const pb::Register& value) const;
+  // The register is free for the next epoch: there is none, it is this Region's own, it is released, or its owner's
+  // lease is gone.
+  bool IsFree(const Known& known) const;
+  // Since when the lease of the register's owner is seen to be gone, or the register to be released; nullopt: it
+  // stands.
+  std::optional<std::chrono::nanoseconds> GoneSince(const Known& known) const;
+
+  // Changes the register from what is known of it, if it is still free then. One at a time for each pool.
+  void Swap(const PoolId& pool, pb::Register value, std::move_only_function<void(Swapped, Instant)> done);
+  bool swapping(const PoolId& pool) const { return swapping_.contains(pool); }
+
+  // Whether writes of the pool are admitted while the lease stands: as the epoch with this counter.
+  void Admit(const PoolId& pool, std::uint64_t epoch_counter) { lease_.Admit(pool, epoch_counter); }
+  void Deny(const PoolId& pool) { lease_.Deny(pool); }
+
+  const AuthorityOptions& options() const { return options_; }
+  struct Counters {
+    std::uint64_t renewals = 0;
+    std::uint64_t renewals_failed = 0;
+    std::uint64_t leases_lost = 0;
+    std::uint64_t automatic_promotions = 0;
+  };
+  Counters counters;
+
+ private:
+  void UpdateLive(Instant now);
+  void Renew(Instant now);
+  void OnHeld(const RegisterResult<bool>& kept, std::chrono::nanoseconds sent_at, Instant now);
+  void Read(Instant now);
+  void OnRead(RegisterResult<RegisterNews> news, std::uint64_t lease_number, Instant now);
+  void Take(RegisterNews news, Instant now);
+  void NoteHolders(std::set<Holder> holders, Instant now);
+  // False: it was known.
+  bool Learn(const PoolId& pool, Revision revision, pb::Register value, Instant now);
+  static Holder OwnerOf(const pb::Register& value);
+
+  const AuthorityOptions options_;
+  const Holder self_;
+  const Bytes session_;
+  Registers& registers_;
+  WriteLease& lease_;
+  const Events events_;
+
+  bool renewing_ = false;
+  bool reading_ = false;
+  bool hurry_ = false;
+  std::chrono::nanoseconds renew_at_{};
+  std::chrono::nanoseconds read_at_{};
+  std::chrono::nanoseconds deadline_{};
+  // Counts the leases that began after one had ended; 0: none yet.
+  std::uint64_t lease_number_ = 0;
+  bool informed_ = false;
+  bool live_ = false;
+  std::string problem_ = "the authority has not answered yet";
+
+  std::uint64_t cluster_ = 0;
+  Revision read_revision_ = 0;
+  std::optional<std::chrono::nanoseconds> read_done_at_;
+  std::map<PoolId, Known> known_;
+  std::set<Holder> holders_;
+  std::map<Holder, std::chrono::nanoseconds> gone_since_;
+  std::set<PoolId> swapping_;
+};
+
+}  // namespace symbolon::replication

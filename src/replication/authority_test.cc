@@ -1,0 +1,176 @@
+#include "replication/authority.h"
+
+#include <gtest/gtest.h>
+
+#include "base/manual_clock.h"
+#include "replication/epochs.h"
+
+namespace symbolon::replication {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const PoolId kPool("eu-central-1_Pool00001");
+const Holder kHome{Region("eu-central-1"), Bytes("home")};
+const Holder kAway{Region("us-east-1"), Bytes("away")};
+
+// Keeps what it is asked, for the test to answer.
+class HeldRegisters final : public Registers {
+ public:
+  void Hold(const Holder&, const Bytes&, seconds, RegisterDone<bool> done) override {
+    holds.push_back(std::move(done));
+  }
+  void Read(Revision since, RegisterDone<RegisterNews> done) override {
+    read_since = since;
+    reads.push_back(std::move(done));
+  }
+  void Swap(RegisterSwap swap, RegisterDone<std::optional<Revision>> done) override {
+    swaps.emplace_back(std::move(swap), std::move(done));
+  }
+  std::vector<RegisterDone<bool>> holds;
+  std::vector<RegisterDone<RegisterNews>> reads;
+  std::vector<std::pair<RegisterSwap, RegisterDone<std::optional<Revision>>>> swaps;
+  Revision read_since = 0;
+};
+
+class AuthorityTest : public testing::Test {
+ protected:
+  Instant Now() { return {clock_.Now(), clock_.SinceBoot()}; }
+  void Pass(std::chrono::nanoseconds time) {
+    clock_.Advance(std::chrono::duration_cast<std::chrono::microseconds>(time));
+    authority_.OnTick(Now());
+  }
+  void AnswerHold(RegisterResult<bool> kept) {
+    ASSERT_EQ(registers_.holds.size(), 1);
+    auto done = std::move(registers_.holds.back());
+    registers_.holds.clear();
+    done(std::move(kept), Now());
+    authority_.OnTick(Now());
+  }
+  void AnswerRead(RegisterNews news) {
+    ASSERT_EQ(registers_.reads.size(), 1);
+    auto done = std::move(registers_.reads.back());
+    registers_.reads.clear();
+    done(std::move(news), Now());
+  }
+  RegisterNews News(Revision revision, std::set<Holder> holders) {
+    return {.revision = revision, .cluster = 1, .holders = std::move(holders), .changed = {}};
+  }
+  static pb::Register Owned(const Holder& holder, std::uint64_t counter) {
+    pb::Register value;
+    *value.mutable_epoch() = MakeEpoch(counter, holder.region, holder.incarnation);
+    return value;
+  }
+  // The lease began at the time when this is called, and the registers are known.
+  void Begin() {
+    authority_.OnTick(Now());
+    AnswerRead(News(1, {}));
+    AnswerHold(false);
+    AnswerRead(News(2, {kHome}));
+    ASSERT_TRUE(authority_.live());
+  }
+
+  ManualClock clock_;
+  HeldRegisters registers_;
+  WriteLease lease_{clock_};
+  std::vector<PoolId> changed_;
+  AuthorityOptions options_;
+  Authority authority_{
+      options_,
+      kHome,
+      "session",
+      registers_,
+      lease_,
+      {.on_register = [this](const PoolId& pool, Instant) { changed_.push_back(pool); }, .on_lease = [](Instant) {}}};
+};
+
+TEST_F(AuthorityTest, NewLease_NothingIsAdmittedBeforeTheRegistersWereReadUnderIt) {
+  authority_.OnTick(Now());
+  AnswerRead(News(1, {}));  // of before the lease
+  EXPECT_FALSE(authority_.live());
+  AnswerHold(false);
+  EXPECT_FALSE(authority_.informed());
+  AnswerRead(News(2, {kHome}));
+  EXPECT_TRUE(authority_.live());
+  authority_.Admit(kPool, 3);
+  EXPECT_TRUE(lease_.Admits(kPool, 3));
+  EXPECT_FALSE(lease_.Admits(kPool, 2));
+}
+
+TEST_F(AuthorityTest, RenewalAnsweredLate_CountsFromItsSending) {
+  Begin();
+  authority_.Admit(kPool, 1);
+  Pass(options_.renew_interval);  // sent
+  clock_.Advance(seconds(3));
+  AnswerHold(true);
+  // Sent at 2.5 s: until 2.5 + 10 - 2 = 10.5 s; it is 5.5 s.
+  clock_.Advance(milliseconds(4'999));
+  EXPECT_TRUE(lease_.Admits(kPool));
+  clock_.Advance(milliseconds(1));
+  EXPECT_FALSE(lease_.Admits(kPool));
+}
+
+TEST_F(AuthorityTest, NoRenewalIsAnswered_RunsOutByItself) {
+  Begin();
+  authority_.Admit(kPool, 1);
+  Pass(seconds(8));
+  EXPECT_FALSE(lease_.Admits(kPool));
+  EXPECT_FALSE(authority_.live());
+  EXPECT_EQ(authority_.counters.leases_lost, 1);
+  AnswerHold(Err(RegisterError{"no answer"}));
+  Pass(options_.retry_interval);
+  AnswerHold(true);  // it had not run out there
+  EXPECT_TRUE(authority_.live());
+  EXPECT_TRUE(lease_.Admits(kPool));
+}
+
+TEST_F(AuthorityTest, LeaseWasGoneMeanwhile_WhatWasAdmittedIsNotAnyMore) {
+  Begin();
+  authority_.Admit(kPool, 1);
+  Pass(options_.renew_interval);
+  registers_.reads.clear();
+  AnswerHold(false);
+  EXPECT_FALSE(lease_.Admits(kPool));
+  EXPECT_FALSE(authority_.live());
+}
+
+TEST_F(AuthorityTest, RegisterOfAnother_IsFreeWhenItsLeaseIsGone) {
+  Begin();
+  Pass(options_.read_interval);
+  RegisterNews news = News(5, {kHome, kAway});
+  news.changed.push_back({kPool, 4, Owned(kAway, 2)});
+  AnswerRead(news);
+  EXPECT_EQ(changed_, std::vector{kPool});
+  EXPECT_FALSE(authority_.IsFree(authority_.Find(kPool)));
+  EXPECT_FALSE(authority_.GoneSince(authority_.Find(kPool)));
+  Pass(options_.read_interval);
+  EXPECT_EQ(registers_.read_since, 5);
+  AnswerRead(News(6, {kHome}));
+  EXPECT_TRUE(authority_.IsFree(authority_.Find(kPool)));
+  EXPECT_EQ(authority_.GoneSince(authority_.Find(kPool)), clock_.SinceBoot());
+
+  authority_.Swap(kPool, Owned(kHome, 3),
+                  [](Authority::Swapped swapped, Instant) { EXPECT_EQ(swapped, Authority::Swapped::kDone); });
+  const RegisterSwap& swap = registers_.swaps.back().first;
+  EXPECT_EQ(swap.expected, 4);
+  EXPECT_EQ(swap.gone, kAway);
+  EXPECT_EQ(swap.session, "session");
+  registers_.swaps.back().second(std::optional<Revision>(7), Now());
+  EXPECT_EQ(authority_.Find(kPool).revision, 7);
+  EXPECT_TRUE(authority_.IsOwn(authority_.Find(kPool).value));
+}
+
+TEST_F(AuthorityTest, ClusterOlderThanItWas_NothingIsAdmittedBeforeAllIsReadAnew) {
+  Begin();
+  authority_.Admit(kPool, 1);
+  Pass(options_.read_interval);
+  AnswerRead(News(1, {kHome}));
+  EXPECT_FALSE(lease_.Admits(kPool));
+  EXPECT_FALSE(authority_.live());
+  authority_.OnTick(Now());
+  EXPECT_EQ(registers_.read_since, 0);
+}
+
+}  // namespace
+}  // namespace symbolon::replication

@@ -1,0 +1,115 @@
+#include "registers.h"
+
+#include <memory>
+#include <utility>
+
+#include "region.h"
+
+namespace symbolon::simulation {
+namespace {
+
+using replication::Holder;
+using replication::RegisterNews;
+using replication::Revision;
+
+constexpr nanoseconds kCallLimit = std::chrono::milliseconds(500);
+constexpr std::uint64_t kCluster = 7;
+
+}  // namespace
+
+void Registers::Fail(nanoseconds duration) {
+  trace_.Say("the authority has no majority");
+  fails_until_ = scheduler_.now() + duration;
+  // Whoever leads it next counts leases from the beginning.
+  for (auto& [holder, lease] : leases_) {
+    if (Stands(holder)) lease.ends_at += duration;
+  }
+}
+
+void Registers::HealAll() {
+  cut_requests_.clear();
+  cut_answers_.clear();
+  fails_until_ = {};
+}
+
+bool Registers::Stands(const Holder& holder) const {
+  const auto lease = leases_.find(holder);
+  return lease != leases_.end() && scheduler_.now() < lease->second.ends_at;
+}
+
+std::uint64_t Registers::Hold(const Holder& self, const Bytes& session, nanoseconds lease) {
+  Lease& held = leases_[self];
+  ++revision_;
+  if (!Stands(self) || held.session != session) held.life = revision_;
+  held.session = session;
+  // Its clock may be a little faster than the holder's.
+  held.ends_at = scheduler_.now() + lease - dice_.Micros(0, 100'000);
+  return held.life;
+}
+
+RegisterNews Registers::Read(Revision since) const {
+  RegisterNews news{.revision = revision_, .cluster = kCluster, .holders = {}, .changed = {}};
+  for (const auto& [holder, lease] : leases_) {
+    if (Stands(holder) && !ignores_leases) news.holders.insert(holder);
+  }
+  for (const auto& [pool, entry] : registers_) {
+    if (entry.revision > since) news.changed.push_back(entry);
+  }
+  return news;
+}
+
+std::optional<Revision> Registers::Swap(const replication::RegisterSwap& swap) {
+  const auto found = registers_.find(swap.pool);
+  const Revision revision = found == registers_.end() ? 0 : found->second.revision;
+  const bool may = ignores_leases || (Stands(swap.self) && leases_[swap.self].session == swap.session &&
+                                      !(swap.gone && Stands(*swap.gone)));
+  if (revision != swap.expected || !may) return std::nullopt;
+  registers_[swap.pool] = {swap.pool, ++revision_, swap.value};
+  trace_.Say("register of {}: epoch {} of {}{}", swap.pool.value(), swap.value.epoch().counter(),
+             swap.value.epoch().region(), swap.value.released() ? ", released" : "");
+  return revision_;
+}
+
+template <class T, class Operation>
+void RegistersOf::Ask(Operation operation, replication::RegisterDone<T> done) {
+  Scheduler& scheduler = cluster_.scheduler_;
+  // Told once, by the answer or by the end of patience.
+  auto told = std::make_shared<replication::RegisterDone<T>>(std::move(done));
+  const auto tell = [this, told](nanoseconds delay, replication::RegisterResult<T> result) {
+    region_.Post(delay, [this, told, result = std::move(result)]() mutable {
+      if (!*told) return;
+      std::exchange(*told, nullptr)(std::move(result), region_.Now());
+    });
+  };
+  tell(kCallLimit, Err(replication::RegisterError{"no answer in time"}));
+  scheduler.After(cluster_.dice_.Micros(300, 30'000),
+                  [this, operation = std::move(operation), tell, life = region_.life(), &scheduler]() mutable {
+                    if (cluster_.cut_requests_.contains(region_.name()) || scheduler.now() < cluster_.fails_until_)
+                      return;
+                    auto result = operation(cluster_);
+                    if (cluster_.cut_answers_.contains(region_.name()) || region_.life() != life) return;
+                    tell(cluster_.dice_.Micros(300, 30'000), std::move(result));
+                  });
+}
+
+void RegistersOf::Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease,
+                       replication::RegisterDone<bool> done) {
+  Ask<std::uint64_t>(
+      [self, session, lease](simulation::Registers& cluster) { return cluster.Hold(self, session, lease); },
+      [this, done = std::move(done)](const replication::RegisterResult<std::uint64_t>& life,
+                                     replication::Instant now) mutable {
+        if (!life) return done(Err(life.error()), now);
+        done(std::exchange(held_life_, *life) == *life, now);
+      });
+}
+
+void RegistersOf::Read(Revision since, replication::RegisterDone<RegisterNews> done) {
+  Ask<RegisterNews>([since](simulation::Registers& cluster) { return cluster.Read(since); }, std::move(done));
+}
+
+void RegistersOf::Swap(replication::RegisterSwap swap, replication::RegisterDone<std::optional<Revision>> done) {
+  Ask<std::optional<Revision>>([swap = std::move(swap)](simulation::Registers& cluster) { return cluster.Swap(swap); },
+                               std::move(done));
+}
+
+}  // namespace symbolon::simulation
