@@ -91,6 +91,22 @@ void DescribeSecondary(const replication::ReplicationStatus& status, const Regio
   members.push_back(std::move(self));
 }
 
+own::AuthorityType DescribeAuthority(const replication::ReplicationStatus& status) {
+  own::AuthorityType shown;
+  shown.Kind = status.authority ? own::AuthorityKindType::kEtcd : own::AuthorityKindType::kOperator;
+  if (!status.authority) return shown;
+  shown.LeaseRemainingSeconds =
+      status.authority->live
+          ? Seconds(std::chrono::duration_cast<std::chrono::microseconds>(status.authority->remaining))
+          : 0;
+  shown.AutomaticPromotion = status.authority->automatic_promotion;
+  if (status.registered) {
+    shown.RegisteredEpoch = static_cast<std::int64_t>(status.registered->counter());
+    shown.RegisteredRegion = status.registered->region();
+  }
+  return shown;
+}
+
 }  // namespace
 
 own::VerificationOutcomeType DescribeOutcome(replication::VerifyOutcome outcome) {
@@ -136,6 +152,7 @@ own::DescribeReplicationResponse DescribeReplicationOf(const replication::Replic
   if (is_primary && status.durability.mode != replication::pb::ASYNC)
     shown.Durability->OutOfReach = status.out_of_reach;
   shown.ForwardsWrites = status.forwards_writes;
+  shown.Authority = DescribeAuthority(status);
   if (!is_primary) DescribeSecondary(status, here, shown.Members);
   for (const replication::MemberStatus& member : status.members) {
     shown.Members.push_back(DescribeMember(status.pool, member));

@@ -8,6 +8,7 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 #include <fstream>
+#include <functional>
 #include <iterator>
 
 #include "node/config_reader.h"
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::size_t kConfigLimitBytes = 1024 * 1024;
 constexpr std::size_t kSecretLimitBytes = 1024;
+constexpr std::size_t kKeyPrefixLimitBytes = 200;
+constexpr std::string_view kKeyPrefixAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/";
 
 bool AllOf(std::string_view text, std::string_view alphabet) {
   return text.find_first_not_of(alphabet) == std::string_view::npos;
@@ -186,7 +189,60 @@ class ConfigParser {
       if (table.Require("tls")) {
         table.Table("tls", [&](TableReader& tls) { replication.tls = ReadTls(tls, /*with_ca=*/true); });
       }
+      ReadAuthority(table, replication);
     });
+  }
+
+  void ReadAuthority(TableReader& table, ReplicationConfig& replication) {
+    enum class Authority { kOperator, kEtcd };
+    const Authority authority = table.OneOf("authority", Authority::kOperator,
+                                            {{"operator", Authority::kOperator}, {"etcd", Authority::kEtcd}});
+    if (authority == Authority::kEtcd && !table.Has("etcd")) {
+      table.Refuse("authority", "is \"etcd\", and [replication.etcd] is missing");
+    }
+    if (authority == Authority::kOperator && table.Has("etcd")) {
+      table.Refuse("etcd", "is of no use without authority = \"etcd\"");
+    }
+    table.Table("etcd", [&](TableReader& etcd) { ReadEtcd(etcd, replication.etcd.emplace()); });
+  }
+
+  void ReadEtcd(TableReader& table, EtcdConfig& etcd) {
+    if (table.Require("endpoints")) {
+      for (const std::string& text : table.Texts("endpoints")) {
+        const auto endpoint = ParseEndpoint(text);
+        if (!endpoint || endpoint->port == 0) {
+          table.Refuse("endpoints", "must be hosts and ports, as in [\"etcd-1.example.com:2379\"]");
+        } else if (Contains(etcd.endpoints, *endpoint, std::identity())) {
+          table.Refuse("endpoints", fmt::format("\"{}\" stands here twice", text));
+        } else {
+          etcd.endpoints.push_back(*endpoint);
+        }
+      }
+    }
+    if (table.Require("tls")) {
+      table.Table("tls", [&](TableReader& tls) { etcd.tls = ReadTls(tls, /*with_ca=*/true); });
+    }
+    etcd.key_prefix = table.Text("key_prefix").value_or(etcd.key_prefix);
+    if (etcd.key_prefix.size() > kKeyPrefixLimitBytes || !etcd.key_prefix.starts_with('/') ||
+        etcd.key_prefix.ends_with('/') || !AllOf(etcd.key_prefix, kKeyPrefixAlphabet)) {
+      table.Refuse("key_prefix",
+                   "must begin with / and not end with it: letters, digits, and -._/, as in \"/symbolon\"");
+    }
+    const auto seconds = [&](std::string_view key, std::chrono::seconds otherwise, std::int64_t least,
+                             std::int64_t most) {
+      return std::chrono::seconds(table.Number(key, otherwise.count(), least, most));
+    };
+    etcd.lease = seconds("lease_seconds", etcd.lease, 2, 60);
+    const std::int64_t margin_most = std::chrono::milliseconds(etcd.lease).count() / 2;
+    etcd.lease_margin = std::chrono::milliseconds(
+        table.Number("lease_margin_ms", std::chrono::milliseconds(etcd.lease).count() / 5, 100, margin_most));
+    etcd.automatic_promotion = table.Flag("automatic_promotion", false);
+    // A member of etcd whose disk hangs may drop a lease before its time; its holder hears of that at its next renewal.
+    etcd.automatic_promotion_after =
+        seconds("automatic_promotion_after_seconds", etcd.lease, etcd.lease.count(), 3'600);
+    if (table.Has("automatic_promotion_after_seconds") && !etcd.automatic_promotion) {
+      table.Refuse("automatic_promotion_after_seconds", "is of no use without automatic_promotion = true");
+    }
   }
 
   void ReadTopology(TableReader& root) {

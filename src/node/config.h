@@ -41,6 +41,20 @@ struct ApiConfig {
   std::optional<TlsFiles> tls;
 };
 
+// An etcd cluster that decides who is primary (authority `etcd`).
+struct EtcdConfig {
+  // Of its members.
+  std::vector<Endpoint> endpoints;
+  TlsFiles tls;
+  std::string key_prefix = "/symbolon";
+  // How long this Region may write after the sending of a renewal that was answered, and how much earlier it stops.
+  std::chrono::seconds lease{10};
+  std::chrono::milliseconds lease_margin{2000};
+  // An ACTIVE replica takes over whose primary's lease is gone for so long.
+  bool automatic_promotion = false;
+  std::chrono::seconds automatic_promotion_after{10};
+};
+
 struct ReplicationConfig {
   Endpoint listen;
   TlsFiles tls;
@@ -60,6 +74,8 @@ struct ReplicationConfig {
   // How often, and at which pace, the primary has its pools' copies compared; 0: only when somebody asks.
   std::chrono::minutes verify_interval{24 * 60};
   std::uint64_t verify_records_per_second = 10'000;
+  // nullopt: the operator alone decides who is primary.
+  std::optional<EtcdConfig> etcd;
 };
 
 // A Region of the topology, this one among them.

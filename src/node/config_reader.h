@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "node/config.h"
 
@@ -52,6 +53,21 @@ class TableReader {
       return std::nullopt;
     }
     return text->get();
+  }
+  // One or more texts, none of them empty. Empty, and reported, otherwise.
+  std::vector<std::string> Texts(std::string_view key) {
+    toml::node* node = Find(key);
+    const toml::array* array = node ? node->as_array() : nullptr;
+    std::vector<std::string> texts;
+    if (array) {
+      for (const toml::node& element : *array) {
+        const auto* text = element.as_string();
+        if (text && !text->get().empty()) texts.push_back(text->get());
+      }
+    }
+    if (array && !array->empty() && texts.size() == array->size()) return texts;
+    Refuse(key, "must be a list of texts that are not empty");
+    return {};
   }
   // The file's copy is wiped.
   std::optional<Secret> TakeSecret(std::string_view key) {

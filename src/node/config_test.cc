@@ -38,6 +38,12 @@ class ConfigTest : public testing::Test {
     return problems;
   }
 
+  std::vector<std::string> ProblemsWithEtcd(std::string_view settings) {
+    return ProblemsWith("[replication.tls]", "authority = \"etcd\"\n[replication.etcd]\n" + std::string(settings) +
+                                                 "\n[replication.etcd.tls]\nca = \"ca.pem\"\ncertificate = "
+                                                 "\"cert.pem\"\nkey = \"key.pem\"\n[replication.tls]");
+  }
+
   static constexpr const char* kGood = R"(region = "eu-central-1"
 account = "000000000000"
 data_dir = "data"
@@ -264,6 +270,31 @@ TEST_F(ConfigTest, LoadConfig_PathsAreMeantFromTheFilesFolder) {
   ASSERT_TRUE(config) << config.error().front().reason;
   EXPECT_EQ(config->data_dir, folder_ / "data");
   EXPECT_EQ(LoadConfig(folder_ / "other.toml").error(), (ConfigProblems{{1, "cannot be read"}}));
+}
+
+TEST_F(ConfigTest, Authority_IsWholeOrRefused) {
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:2379\", \"b:2379\"]"), ElementsAre());
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:2379\"]\nautomatic_promotion = true\n"
+                               "lease_seconds = 5\nautomatic_promotion_after_seconds = 5"),
+              ElementsAre());
+  EXPECT_THAT(ProblemsWith("[replication.tls]", "authority = \"etcd\"\n[replication.tls]"),
+              ElementsAre(HasSubstr("[replication.etcd] is missing")));
+  EXPECT_THAT(ProblemsWith("[replication.tls]", "authority = \"raft\"\n[replication.tls]"),
+              ElementsAre(HasSubstr("must be one of \"operator\", \"etcd\"")));
+  EXPECT_THAT(ProblemsWith("[replication.tls]", "[replication.etcd]\nendpoints = [\"a:1\"]\n[replication.tls]"),
+              testing::Contains(HasSubstr("of no use without authority")));
+  EXPECT_THAT(ProblemsWithEtcd(""), ElementsAre(HasSubstr("endpoints: is missing")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = []"), ElementsAre(HasSubstr("must be a list of texts")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a\"]"), ElementsAre(HasSubstr("must be hosts and ports")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\", \"a:1\"]"), ElementsAre(HasSubstr("stands here twice")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\"]\nkey_prefix = \"a/\""), ElementsAre(HasSubstr("key_prefix")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\"]\nlease_seconds = 4\nlease_margin_ms = 2001"),
+              ElementsAre(HasSubstr("from 100 to 2000")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\"]\nautomatic_promotion_after_seconds = 20"),
+              ElementsAre(HasSubstr("without automatic_promotion")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\"]\nautomatic_promotion = true\n"
+                               "automatic_promotion_after_seconds = 9"),
+              ElementsAre(HasSubstr("from 10 to 3600")));
 }
 
 }  // namespace

@@ -173,6 +173,7 @@ class Metrics::Impl {
     AddReplicas(readings, families);
     AddRoles(readings, families);
     AddVerifications(readings, families);
+    AddAuthority(readings, families);
     AddCopies(readings, families);
     AddDurability(readings, families);
     AddPeers(readings, families);
@@ -228,6 +229,26 @@ class Metrics::Impl {
     }
     families.push_back(ended.Take());
     families.push_back(differences.Take());
+  }
+
+  static void AddAuthority(const Readings& readings, std::vector<MetricFamily>& families) {
+    if (!readings.authority) return;
+    const replication::AuthorityStatus& authority = *readings.authority;
+    families.push_back(Gauge("symbolon_authority_lease_remaining_seconds",
+                             "How long this Region may write under its lease as it is; 0: it may not")
+                           .Add(authority.live ? Seconds(authority.remaining) : 0)
+                           .Take());
+    families.push_back(Counter("symbolon_authority_renewals_total", "Renewals of this Region's lease, by outcome")
+                           .Add(static_cast<double>(authority.renewals), {{"outcome", "ok"}})
+                           .Add(static_cast<double>(authority.renewals_failed), {{"outcome", "failed"}})
+                           .Take());
+    families.push_back(Counter("symbolon_authority_leases_lost_total", "How often this Region's lease ran out")
+                           .Add(static_cast<double>(authority.leases_lost))
+                           .Take());
+    families.push_back(Counter("symbolon_authority_automatic_promotions_total",
+                               "How often this Region set about to take a pool over by itself")
+                           .Add(static_cast<double>(authority.automatic_promotions))
+                           .Take());
   }
 
   static void AddCopies(const Readings& readings, std::vector<MetricFamily>& families) {

@@ -104,6 +104,8 @@ class Metrics {
     std::vector<Verification> verifications;
     // Since the start.
     replication::ReplicationCounters replication;
+    // nullopt: the operator alone decides who is primary.
+    std::optional<replication::AuthorityStatus> authority;
     // Token signatures since the start.
     std::uint64_t signatures = 0;
     bool ready = false;

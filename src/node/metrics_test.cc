@@ -41,6 +41,14 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
     readings.peers.push_back({.region = Region("us-east-1"), .connected = true, .last_contact = FromSeconds(1'000)});
     readings.admissions.push_back({PoolId("eu-central-1_A"), true});
     readings.verifications.push_back({.pool = PoolId("eu-central-1_A"), .ended = FromSeconds(2'000), .differences = 3});
+    readings.authority = replication::AuthorityStatus{.live = true,
+                                                      .remaining = std::chrono::milliseconds(7'500),
+                                                      .automatic_promotion = true,
+                                                      .problem = "",
+                                                      .renewals = 9,
+                                                      .renewals_failed = 2,
+                                                      .leases_lost = 1,
+                                                      .automatic_promotions = 1};
   });
 }
 
@@ -88,6 +96,8 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_replication_copy_records{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 3\n",
            "symbolon_replication_copy_bytes_expected{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 900\n",
            "symbolon_replication_copy_remaining_seconds{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 4\n",
+           "symbolon_authority_lease_remaining_seconds 7.5\n",
+           "symbolon_authority_renewals_total{outcome=\"failed\"} 2\n",
            "symbolon_durability_out_of_reach{pool=\"eu-central-1_A\"} 1\n",
            "symbolon_durability_writes_total{outcome=\"fell_back\"} 6\n",
            "symbolon_replication_connected{region=\"us-east-1\"} 1\n",

@@ -29,6 +29,7 @@
 #include "node/key_link.h"
 #include "node/operations.h"
 #include "oauth/form.h"
+#include "replication/etcd/etcd_registers.h"
 #include "replication/grpc/grpc_transport.h"
 #include "replication/replicator.h"
 #include "replication/suffix_file.h"
@@ -151,7 +152,8 @@ class Service::Parts {
     records_.Follow(store_);
     key_notices_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
     SYMBOLON_TRY_VOID(StartReplication());
-    commits_.emplace(store_, replicator_ ? &replicator_->durability_gate() : nullptr);
+    commits_.emplace(store_, replicator_ ? &replicator_->durability_gate() : nullptr,
+                     replicator_ ? replicator_->write_lease() : nullptr);
     replication::PositionGate* const positions = replicator_ ? &replicator_->position_gate() : nullptr;
     const auto position_wait = config_.replication ? config_.replication->position_wait : std::chrono::milliseconds(0);
     api_.emplace(
@@ -298,15 +300,18 @@ class Service::Parts {
     replication.kept_entries_max = config_.replication->log_entries_max;
     replication.kept_entries_min = std::min(replication.kept_entries_min, replication.kept_entries_max);
     replication.kept_bytes_max = config_.replication->log_mib_max << 20;
+    SYMBOLON_TRY(auto authority, MakeAuthority());
     verify_sessions_.emplace(store_, clock_);
     verify_thread_.emplace(*verify_sessions_);
-    replicator_.emplace(store_, clock_, random_, peers, replication,
-                        std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)), suffixes_,
-                        [this](const Region& from, const replication::pb::ControlRequest& request) {
-                          if (request.has_may_lead()) return MayLead(PoolId(request.may_lead()));
-                          if (request.has_verify()) return verify_sessions_->Answer(from, request.verify());
-                          return AnswerKeyRequest(*provider_, from, request);
-                        });
+    replicator_.emplace(
+        store_, clock_, random_, peers, replication,
+        std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)), suffixes_,
+        [this](const Region& from, const replication::pb::ControlRequest& request) {
+          if (request.has_may_lead()) return MayLead(PoolId(request.may_lead()));
+          if (request.has_verify()) return verify_sessions_->Answer(from, request.verify());
+          return AnswerKeyRequest(*provider_, from, request);
+        },
+        std::move(authority));
     replicator_->ServeForwarded(
         [this](const Region& from, replication::pb::ControlRequest::Forward request, auto answer) {
           forwarded_.Answer(from, std::move(request), std::move(answer));
@@ -321,6 +326,29 @@ class Service::Parts {
           return replicator_->Ask(peer, request);
         });
     return {};
+  }
+
+  // nullopt: the operator alone decides who is primary.
+  Result<std::optional<replication::ReplicatorAuthority>, NodeError> MakeAuthority() {
+    using std::chrono::milliseconds;
+    if (!config_.replication->etcd) return std::nullopt;
+    const EtcdConfig& etcd = *config_.replication->etcd;
+    replication::etcd::EtcdOptions options{.key_prefix = etcd.key_prefix};
+    for (const Endpoint& endpoint : etcd.endpoints) options.endpoints.push_back(ToString(endpoint));
+    SYMBOLON_TRY(options.ca_pem, ReadFile(etcd.tls.ca));
+    SYMBOLON_TRY(options.certificate_pem, ReadFile(etcd.tls.certificate));
+    SYMBOLON_TRY(options.key_pem, ReadFile(etcd.tls.key));
+    options.call_limit = std::clamp<milliseconds>(etcd.lease / 8, milliseconds(250), milliseconds(1'000));
+    replication::ReplicatorAuthority authority{
+        .key_prefix = etcd.key_prefix, .may_lead = [this](const PoolId& pool) { return MayLead(pool).has_value(); }};
+    authority.options.lease = etcd.lease;
+    authority.options.margin = etcd.lease_margin;
+    authority.options.renew_interval = milliseconds(etcd.lease) / 4;
+    authority.options.read_interval = std::min(milliseconds(etcd.lease) / 10, milliseconds(1'000));
+    authority.options.automatic_promotion = etcd.automatic_promotion;
+    authority.options.automatic_promotion_after = etcd.automatic_promotion_after;
+    authority.registers = std::make_unique<replication::etcd::EtcdRegisters>(std::move(options));
+    return authority;
   }
 
   replication::ControlResult<Bytes> AskPeer(const Region& target, const replication::pb::ControlRequest& request) {
@@ -376,6 +404,7 @@ class Service::Parts {
                                  .remaining = copy.remaining});
     };
     readings.replication = replicator_->Counters();
+    readings.authority = replicator_->AuthorityStatusNow();
     for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
       if (const auto verified = verifier_->LastWhole(status.pool)) {
         readings.verifications.push_back(
