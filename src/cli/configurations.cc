@@ -15,6 +15,8 @@ namespace symbolon::cli {
 namespace {
 
 constexpr std::size_t kRootKeyBytes = 32;
+// A lab is there to see what happens, soon.
+constexpr int kLeaseSeconds = 5;
 
 std::string Listen(const LabRegion& region, std::uint16_t port) {
   return TomlString(fmt::format("{}:{}", region.address, port));
@@ -30,6 +32,53 @@ CliResult<void> MakeRootKey(const std::filesystem::path& path) {
 
 }  // namespace
 
+namespace {
+
+std::string AuthorityConfiguration(const LabSettings& settings, const CertificateFiles& certificates) {
+  if (settings.etcd.empty()) return "";
+  std::string endpoints;
+  for (const LabEtcdMember& member : settings.etcd) {
+    endpoints += (endpoints.empty() ? "" : ", ") + TomlString(fmt::format("{}:{}", kLoopback, member.client_port));
+  }
+  return fmt::format(
+      "\n[replication.etcd]\nendpoints = [{}]\nlease_seconds = {}\nautomatic_promotion = {}\n"
+      "\n[replication.etcd.tls]\nca = {}\ncertificate = {}\nkey = {}\n",
+      endpoints, kLeaseSeconds, settings.automatic_promotion, TomlString(certificates.ca.string()),
+      TomlString(certificates.certificate.string()), TomlString(certificates.key.string()));
+}
+
+}  // namespace
+
+std::vector<std::string> EtcdArguments(const LabSettings& settings, std::size_t member) {
+  const LabEtcdMember& self = settings.etcd[member];
+  const CertificateFiles files = CertificateFilesOf(CertificateFolder(settings.dir), Region(self.name));
+  const auto url = [](std::uint16_t port) { return fmt::format("https://{}:{}", kLoopback, port); };
+  std::string cluster;
+  for (const LabEtcdMember& other : settings.etcd) {
+    cluster += fmt::format("{}{}={}", cluster.empty() ? "" : ",", other.name, url(other.peer_port));
+  }
+  return {"--name=" + self.name,
+          "--data-dir=" + EtcdFolder(settings.dir, self.name).string(),
+          "--listen-client-urls=" + url(self.client_port),
+          "--advertise-client-urls=" + url(self.client_port),
+          "--listen-peer-urls=" + url(self.peer_port),
+          "--initial-advertise-peer-urls=" + url(self.peer_port),
+          "--initial-cluster=" + cluster,
+          "--listen-metrics-urls=" + Url(self.health_port),
+          "--client-cert-auth",
+          "--trusted-ca-file=" + files.ca.string(),
+          "--cert-file=" + files.certificate.string(),
+          "--key-file=" + files.key.string(),
+          "--peer-client-cert-auth",
+          "--peer-trusted-ca-file=" + files.ca.string(),
+          "--peer-cert-file=" + files.certificate.string(),
+          "--peer-key-file=" + files.key.string(),
+          "--auto-compaction-mode=periodic",
+          "--auto-compaction-retention=10m",
+          "--logger=zap",
+          "--log-level=warn"};
+}
+
 std::string NodeConfiguration(const LabSettings& settings, std::size_t region) {
   const LabRegion& self = settings.regions[region];
   const std::filesystem::path folder = RegionFolder(settings.dir, self.name);
@@ -44,9 +93,11 @@ std::string NodeConfiguration(const LabSettings& settings, std::size_t region) {
   text += fmt::format("\n[operations]\nlisten = {}\n", Listen(self, self.operations_port));
   text += fmt::format("\n[replication]\nlisten = {}\n", Listen(self, self.replication_port));
   if (settings.forward_writes) text += "forward_writes = true\n";
+  if (!settings.etcd.empty()) text += "authority = \"etcd\"\n";
   text +=
       fmt::format("\n[replication.tls]\nca = {}\ncertificate = {}\nkey = {}\n", TomlString(certificates.ca.string()),
                   TomlString(certificates.certificate.string()), TomlString(certificates.key.string()));
+  text += AuthorityConfiguration(settings, certificates);
   text += fmt::format("\n[keys]\nprovider = \"local\"\nroot_key_file = {}\n",
                       TomlString(RootKeyFile(settings.dir, self.name).string()));
   // The outbox is for loopback addresses only.
@@ -93,8 +144,10 @@ std::filesystem::path RootKeyFile(const std::filesystem::path& dir, const Region
 CliResult<void> WriteLab(const LabSettings& settings) {
   std::vector<Region> names;
   for (const LabRegion& region : settings.regions) names.push_back(region.name);
+  for (const LabEtcdMember& member : settings.etcd) names.emplace_back(member.name);
   SYMBOLON_TRY_VOID(MakeFolder(settings.dir / "logs"));
   SYMBOLON_TRY_VOID(MakeFolder(settings.dir / "run"));
+  if (!settings.etcd.empty()) SYMBOLON_TRY_VOID(MakeFolder(settings.dir / "etcd"));
   SYMBOLON_TRY_VOID(WriteSettings(settings));
   SYMBOLON_TRY_VOID(MakeCertificates(CertificateFolder(settings.dir), names));
   for (std::size_t i = 0; i < settings.regions.size(); ++i) {

@@ -15,6 +15,9 @@ namespace symbolon::cli {
 // Of symbolond, for the Region `settings.regions[region]`.
 std::string NodeConfiguration(const LabSettings& settings, std::size_t region);
 
+// The arguments of etcd, for the member `settings.etcd[member]`.
+std::vector<std::string> EtcdArguments(const LabSettings& settings, std::size_t member);
+
 // Of the router before the lab's Regions (router.h), with these domains. A lab has no health checks but the Regions'
 // own readiness, by which all domains with a failover fail over.
 CliResult<std::string> LabRouterConfiguration(const LabSettings& settings, std::vector<RouterDomain> domains);

@@ -47,6 +47,25 @@ TEST(ConfigurationsTest, NodesPassChangesOnWhenTheLabIsToldSo) {
   EXPECT_THAT(NodeConfiguration(settings, 1), HasSubstr("forward_writes = true\n"));
 }
 
+TEST(ConfigurationsTest, EtcdAuthority_NodesAndMembersKnowEachOther) {
+  LabFlags flags;
+  flags.dir = "/nowhere/lab";
+  flags.authority = "etcd";
+  flags.automatic_promotion = true;
+  const LabSettings settings = ResolveSettings(flags).value();
+  const std::string text = NodeConfiguration(settings, 0);
+  EXPECT_THAT(text, HasSubstr("authority = \"etcd\"\n"));
+  EXPECT_THAT(text, HasSubstr("endpoints = [\"127.0.0.1:9401\", \"127.0.0.1:9404\", \"127.0.0.1:9407\"]\n"));
+  EXPECT_THAT(text, HasSubstr("automatic_promotion = true\n"));
+  EXPECT_THAT(
+      EtcdArguments(settings, 2),
+      testing::IsSupersetOf({"--name=etcd-elsewhere", "--listen-client-urls=https://127.0.0.1:9407",
+                             "--initial-cluster=etcd-eu-central-1=https://127.0.0.1:9402,etcd-us-east-1=https://"
+                             "127.0.0.1:9405,etcd-elsewhere=https://127.0.0.1:9408",
+                             "--client-cert-auth"}));
+  EXPECT_THAT(NodeConfiguration(Settings("/nowhere/lab"), 0), Not(HasSubstr("etcd")));
+}
+
 TEST(ConfigurationsTest, RouterPrefersTheFirstRegion) {
   const std::string text = LabRouterConfiguration(Settings("/nowhere/lab"), {}).value();
   EXPECT_THAT(text, HasSubstr("bind 127.0.0.1:9400\n"));

@@ -34,6 +34,7 @@ constexpr milliseconds kTick(50);      // while something starts or ends
 constexpr seconds kStartPatience(60);  // then a start is called failed, and goes on
 constexpr seconds kEndPatience(15);    // then a program that was asked to end is killed
 constexpr std::size_t kLogLinesShown = 12;
+constexpr std::string_view kEtcdHealthPath = "/health";
 
 double Seconds(std::chrono::steady_clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -68,6 +69,15 @@ class Lab {
  public:
   Lab(const LabSettings& settings, const LabPrograms& programs, ControlServer control, Descriptor signals)
       : settings_(settings), control_(std::move(control)), signals_(std::move(signals)) {
+    for (std::size_t i = 0; i < settings.etcd.size(); ++i) {
+      const LabEtcdMember& member = settings.etcd[i];
+      members_.emplace_back(member.name,
+                            Command{.program = programs.etcd,
+                                    .arguments = EtcdArguments(settings, i),
+                                    .log_file = LogFile(settings.dir, member.name)},
+                            Member::Probe{member.health_port, std::string(kEtcdHealthPath)},
+                            PidFile(settings.dir, member.name));
+    }
     for (const LabRegion& region : settings.regions) {
       const std::string& name = region.name.value();
       members_.emplace_back(
@@ -86,7 +96,7 @@ class Lab {
   }
 
   CliResult<void> Run() {
-    CliResult<void> result = StartRegions();
+    CliResult<void> result = StartAllButTheRouter();
     while (result && !ending_) {
       Wait();
       Probe();
@@ -116,8 +126,8 @@ class Lab {
     });
   }
 
-  CliResult<void> StartRegions() {
-    for (std::size_t i = 0; i < settings_.regions.size(); ++i) SYMBOLON_TRY_VOID(members_[i].Start());
+  CliResult<void> StartAllButTheRouter() {
+    for (std::size_t i = 0; i + 1 < members_.size(); ++i) SYMBOLON_TRY_VOID(members_[i].Start());
     return {};
   }
 
@@ -226,7 +236,8 @@ class Lab {
 
   CliResult<void> Welcome() {
     const bool any_region = std::ranges::any_of(members_, [](const Member& member) {
-      return member.state() == Member::State::kReady && member.name() != kRouterName;
+      return member.state() == Member::State::kReady && member.name() != kRouterName &&
+             !member.name().starts_with(kEtcdPrefix);
     });
     if (!any_region) return Fail("no Region became ready");
     if (members_.back().state() != Member::State::kReady) return Fail("the router did not become ready");
@@ -314,7 +325,7 @@ class Lab {
 
   // --- the end ---
 
-  // The router first, so that no request meets a Region that is going, then one Region after the other.
+  // The router first, so that no request meets a Region that is going, then one Region after the other, then etcd.
   void EndAll() {
     ending_ = true;
     for (Waiting& waiting : waiting_) waiting.request.Answer(false, "the lab is ending");
@@ -341,7 +352,7 @@ class Lab {
   const LabSettings& settings_;
   ControlServer control_;
   Descriptor signals_;
-  std::vector<Member> members_;  // the Regions, then the router
+  std::vector<Member> members_;  // of etcd, the Regions, then the router
   std::vector<Waiting> waiting_;
   std::vector<ControlRequest> down_;
   const bool on_terminal_ = isatty(STDOUT_FILENO) == 1;
@@ -363,6 +374,11 @@ CliResult<void> CheckPorts(const LabSettings& settings) {
     check(region.operations_port, name + ", operations", "--operations-ports");
     check(region.replication_port, name + ", replication", "--replication-ports");
   }
+  for (const LabEtcdMember& member : settings.etcd) {
+    for (const auto port : {member.client_port, member.peer_port, member.health_port}) {
+      check(port, member.name, "--etcd-ports");
+    }
+  }
   if (taken.empty()) return {};
   return Fail("another program holds ports of this lab:" + taken);
 }
@@ -382,20 +398,25 @@ CliResult<std::filesystem::path> FindProgram(std::string_view what, const std::f
 
 }  // namespace
 
-CliResult<LabPrograms> FindPrograms(const LabPrograms& wanted) {
+CliResult<LabPrograms> FindPrograms(const LabPrograms& wanted, bool with_etcd) {
   const std::filesystem::path self = ThisProgram();
   // Debian's place comes first, because it is not in everybody's PATH.
   std::vector<std::filesystem::path> routers = {"/usr/sbin/haproxy"};
+  std::vector<std::filesystem::path> etcds = {"/usr/bin/etcd"};
   const char* const path = std::getenv("PATH");
   std::string_view rest = path == nullptr ? "" : path;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find(':'), rest.size());
-    if (end > 0) routers.push_back(std::filesystem::path(rest.substr(0, end)) / "haproxy");
+    const std::filesystem::path folder(rest.substr(0, end));
+    if (end > 0) routers.push_back(folder / "haproxy");
+    if (end > 0) etcds.push_back(folder / "etcd");
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   LabPrograms programs;
   SYMBOLON_TRY(programs.server, FindProgram("symbolond", wanted.server, {self.parent_path() / "symbolond"}));
   SYMBOLON_TRY(programs.router, FindProgram("haproxy", wanted.router, routers));
+  if (!with_etcd) return programs;
+  SYMBOLON_TRY(programs.etcd, FindProgram("etcd", wanted.etcd, etcds));
   return programs;
 }
 

@@ -43,6 +43,7 @@ struct Commands {
   LabFlags flags;
   LabPrograms programs;
   std::string region;
+  bool with_etcd = false;
   std::vector<std::string> operations;
   DurabilityRequest durability;
   bool refuse = false;
@@ -107,6 +108,14 @@ struct Commands {
   void AddLabUp(CLI::App* lab) {
     CLI::App* up = lab->add_subcommand("up", "Start the Regions and the router, in the foreground, until Ctrl-C");
     AddLabSettings(up);
+    up->add_option("--authority", flags.authority, "Who decides which Region is primary: operator, or etcd (operator)")
+        ->check(CLI::IsMember({"operator", "etcd"}));
+    up->add_flag("--automatic-promotion", flags.automatic_promotion,
+                 "With etcd: a Region takes over by itself when the primary is lost");
+    up->add_option("--etcd-ports", flags.etcd_ports,
+                   "Client, peer and health port of each of the three etcd members (9401 to 9409)")
+        ->delimiter(',');
+    up->add_option("--etcd", programs.etcd, "The etcd program (/usr/bin/etcd)");
     up->add_option("--server", programs.server, "The symbolond program (the one beside this program)");
     up->add_option("--haproxy", programs.router, "The haproxy program (/usr/sbin/haproxy)");
     up->footer(
@@ -114,7 +123,7 @@ struct Commands {
     up->callback([this] {
       run = [this]() -> CliResult<void> {
         SYMBOLON_TRY(const LabSettings settings, ResolveSettings(flags));
-        SYMBOLON_TRY(const LabPrograms found, FindPrograms(programs));
+        SYMBOLON_TRY(const LabPrograms found, FindPrograms(programs, !settings.etcd.empty()));
         return RunLab(settings, found);
       };
     });
@@ -123,11 +132,17 @@ struct Commands {
   void AddLabVerb(CLI::App* lab, const std::string& verb, const std::string& what, bool of_a_region) {
     CLI::App* command = lab->add_subcommand(verb, what);
     if (of_a_region) {
-      command->add_option("REGION", region, "Name of a Region, or \"router\"")->required();
+      command
+          ->add_option("REGION", region, "Name of a Region, \"router\", or an etcd member (\"etcd-\" and its Region)")
+          ->required();
+      command->add_flag("--with-etcd", with_etcd, "The etcd member beside the Region, too");
     }
     AddDir(command);
     command->callback([this, verb, of_a_region] {
-      run = [this, verb, of_a_region] { return Ask(flags.dir, of_a_region ? verb + " " + region : verb); };
+      run = [this, verb, of_a_region]() -> CliResult<void> {
+        if (with_etcd) SYMBOLON_TRY_VOID(Ask(flags.dir, fmt::format("{} {}{}", verb, kEtcdPrefix, region)));
+        return Ask(flags.dir, of_a_region ? verb + " " + region : verb);
+      };
     });
   }
 

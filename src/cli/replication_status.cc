@@ -45,6 +45,8 @@ struct Share {
   std::optional<Copy> copy;
   // Of a primary: "sync, falls back"; empty for async.
   std::string durability;
+  // Of a primary with an authority: "lease 7.9 s"; otherwise empty.
+  std::string lease;
   std::string problem;
   bool forwards_writes = false;
   // When this Region compared the pool's copies last (Unix time), and what came of it.
@@ -97,6 +99,13 @@ std::string DurabilityOf(const json::object& pool) {
   return "";
 }
 
+std::string LeaseOf(const json::object& pool) {
+  const json::object* authority = Object(pool, "Authority");
+  if (authority == nullptr || Text(*authority, "Kind") != "ETCD") return "";
+  return fmt::format("lease {:.1f} s{}", Number(*authority, "LeaseRemainingSeconds").value_or(0),
+                     Flag(*authority, "AutomaticPromotion") ? ", automatic" : "");
+}
+
 std::optional<Copy> CopyOf(const json::object& member) {
   const json::object* copy = Object(member, "Copy");
   if (copy == nullptr) return std::nullopt;
@@ -133,6 +142,7 @@ void AddPool(const json::object& pool, SharesOfPools& pools) {
   const bool by_primary = own.role == "PRIMARY";
   if (by_primary) own.durability = DurabilityOf(pool);
   if (by_primary) own.status = "ACTIVE";
+  if (by_primary) own.lease = LeaseOf(pool);
   const json::array* members = Array(pool, "Members");
   if (members == nullptr) return;
   for (const json::value& value : *members) {
@@ -273,7 +283,7 @@ std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Time
       add_line(table,
                fmt::format(fmt::runtime(kRow), pool, region, share.role, share.status.empty() ? "-" : share.status,
                            OrDash(share.epoch), OrDash(share.sequence), primary ? share.durability : Lag(share),
-                           primary ? "" : Contact(share, now)));
+                           primary ? share.lease : Contact(share, now)));
       if (share.forwards_writes) add_line(table, "  passes changes on to the primary");
       if (share.copy) add_line(table, "  " + Progress(*share.copy));
       if (!share.problem.empty()) add_line(table, "  " + share.problem);

@@ -21,6 +21,8 @@ constexpr std::string_view kAccessKeyId = "SYMBOLONLAB";
 constexpr std::string_view kSecretAccessKey = "symbolon-lab-secret";
 constexpr std::uint16_t kRouterPort = 9400;
 constexpr std::size_t kRegionsMax = 5;
+constexpr std::size_t kEtcdMembers = 3;
+constexpr std::size_t kPortsOfEtcdMember = 3;
 
 LabSettings Defaults(const std::filesystem::path& dir) {
   return {.dir = dir,
@@ -33,7 +35,8 @@ LabSettings Defaults(const std::filesystem::path& dir) {
 
 // AWS bounds RegionName to 5..32 characters; the characters are those of a host name and of a pool id's first part.
 bool IsRegionName(std::string_view name) {
-  return name != kRouterName && name.size() >= 5 && name.size() <= 32 && name.front() != '-' && name.back() != '-' &&
+  return name != kRouterName && !name.starts_with(kEtcdPrefix) && name.size() >= 5 && name.size() <= 32 &&
+         name.front() != '-' && name.back() != '-' &&
          std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
@@ -75,6 +78,56 @@ CliResult<void> SetAddresses(std::vector<LabRegion>& regions, const std::vector<
   return {};
 }
 
+// The members, with the ports after the router's.
+std::vector<LabEtcdMember> EtcdMembers(const LabSettings& settings) {
+  std::vector<LabEtcdMember> members(kEtcdMembers);
+  for (std::size_t i = 0; i + 1 < kEtcdMembers; ++i) {
+    members[i].name = std::string(kEtcdPrefix) + settings.regions[i].name.value();
+  }
+  members.back().name = kEtcdElsewhere;
+  auto port = static_cast<std::uint16_t>(kRouterPort + 1);
+  for (LabEtcdMember& member : members) {
+    for (auto* of_member : {&member.client_port, &member.peer_port, &member.health_port}) *of_member = port++;
+  }
+  return members;
+}
+
+CliResult<void> ResolveAuthority(LabSettings& settings, const LabFlags& flags) {
+  const bool had_etcd = !settings.etcd.empty();
+  const bool etcd = flags.authority ? *flags.authority == "etcd" : had_etcd;
+  if (!etcd && had_etcd) {
+    return Fail(fmt::format("the lab in {} has the authority etcd: give another --dir", settings.dir.string()));
+  }
+  if (!etcd) {
+    if (!flags.automatic_promotion && flags.etcd_ports.empty()) return {};
+    return Fail("--automatic-promotion and --etcd-ports go with --authority etcd");
+  }
+  if (!had_etcd) {
+    settings.etcd = EtcdMembers(settings);
+    if (flags.free_ports) {
+      SYMBOLON_TRY(const std::vector<std::uint16_t> ports, FreePorts(kEtcdMembers * kPortsOfEtcdMember));
+      auto next = ports.begin();
+      for (LabEtcdMember& member : settings.etcd) {
+        for (auto* of_member : {&member.client_port, &member.peer_port, &member.health_port}) *of_member = *next++;
+      }
+    }
+  }
+  // A lab that is asked for its authority says all of it.
+  if (flags.authority) settings.automatic_promotion = flags.automatic_promotion;
+  settings.automatic_promotion = settings.automatic_promotion || flags.automatic_promotion;
+  if (flags.etcd_ports.empty()) return {};
+  // They are part of the cluster's own records.
+  if (had_etcd) return Fail("--etcd-ports: the etcd members of a lab keep their ports");
+  if (flags.etcd_ports.size() != kEtcdMembers * kPortsOfEtcdMember) {
+    return Fail("--etcd-ports: client, peer and health port of each of the three members");
+  }
+  auto next = flags.etcd_ports.begin();
+  for (LabEtcdMember& member : settings.etcd) {
+    for (auto* of_member : {&member.client_port, &member.peer_port, &member.health_port}) *of_member = *next++;
+  }
+  return {};
+}
+
 CliResult<void> ChooseFreePorts(LabSettings& settings) {
   SYMBOLON_TRY(const std::vector<std::uint16_t> ports, FreePorts(settings.regions.size() * 3 + 1));
   auto next = ports.begin();
@@ -92,6 +145,9 @@ CliResult<void> CheckPortsDiffer(const LabSettings& settings) {
   std::vector<std::uint16_t> ports = {settings.router_port};
   for (const LabRegion& region : settings.regions) {
     ports.insert(ports.end(), {region.api_port, region.operations_port, region.replication_port});
+  }
+  for (const LabEtcdMember& member : settings.etcd) {
+    ports.insert(ports.end(), {member.client_port, member.peer_port, member.health_port});
   }
   for (const std::uint16_t port : ports) {
     if (port == 0) return Fail("a port must be 1 to 65535; --free-ports picks free ones");
@@ -149,6 +205,7 @@ CliResult<LabSettings> ResolveSettings(const LabFlags& flags) {
   SYMBOLON_TRY_VOID(
       SetPorts(settings.regions, &LabRegion::replication_port, "--replication-ports", flags.replication_ports));
   if (flags.router_port) settings.router_port = *flags.router_port;
+  SYMBOLON_TRY_VOID(ResolveAuthority(settings, flags));
   SYMBOLON_TRY_VOID(CheckPortsDiffer(settings));
   if (flags.access_key_id) settings.access_key_id = *flags.access_key_id;
   if (flags.secret_access_key) settings.secret_access_key = Secret::CopyOf(*flags.secret_access_key);
@@ -185,6 +242,15 @@ CliResult<LabSettings> ReadSettings(const std::filesystem::path& dir) {
   settings.access_key_id = table["access_key_id"].value_or(std::string());
   settings.secret_access_key = Secret(table["secret_access_key"].value_or(std::string()));
   settings.forward_writes = table["forward_writes"].value_or(false);
+  settings.automatic_promotion = table["automatic_promotion"].value_or(false);
+  if (const toml::array* members = table["etcd"].as_array()) {
+    for (const toml::node& node : *members) {
+      const toml::table* member = node.as_table();
+      if (member == nullptr) continue;
+      settings.etcd.push_back({(*member)["name"].value_or(std::string()), port((*member)["client_port"]),
+                               port((*member)["peer_port"]), port((*member)["health_port"])});
+    }
+  }
   if (const toml::array* regions = table["regions"].as_array()) {
     for (const toml::node& node : *regions) {
       const toml::table* region = node.as_table();
@@ -208,6 +274,11 @@ CliResult<void> WriteSettings(const LabSettings& settings) {
       "forward_writes = {}\n",
       kLabLayout, TomlString(kVersion), settings.router_port, TomlString(settings.account),
       TomlString(settings.access_key_id), TomlString(settings.secret_access_key.view()), settings.forward_writes);
+  if (settings.automatic_promotion) text += "automatic_promotion = true\n";
+  for (const LabEtcdMember& member : settings.etcd) {
+    text += fmt::format("\n[[etcd]]\nname = {}\nclient_port = {}\npeer_port = {}\nhealth_port = {}\n",
+                        TomlString(member.name), member.client_port, member.peer_port, member.health_port);
+  }
   for (const LabRegion& region : settings.regions) {
     text += fmt::format(
         "\n[[regions]]\nname = {}\naddress = {}\napi_port = {}\noperations_port = {}\nreplication_port = {}\n",
@@ -247,6 +318,9 @@ std::filesystem::path PidFile(const std::filesystem::path& dir, std::string_view
 }
 std::filesystem::path RegionFolder(const std::filesystem::path& dir, const Region& region) {
   return dir / "regions" / region.value();
+}
+std::filesystem::path EtcdFolder(const std::filesystem::path& dir, std::string_view member) {
+  return dir / "etcd" / member;
 }
 std::filesystem::path CertificateFolder(const std::filesystem::path& dir) { return dir / "certificates"; }
 

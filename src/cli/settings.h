@@ -20,6 +20,9 @@ namespace symbolon::cli {
 inline constexpr std::string_view kRouterName = "router";
 inline constexpr std::string_view kLoopback = "127.0.0.1";
 inline constexpr std::string_view kVersion = SYMBOLON_VERSION;
+// What the lab calls the etcd member beside a Region: `symbolon lab kill etcd-eu-central-1`.
+inline constexpr std::string_view kEtcdPrefix = "etcd-";
+inline constexpr std::string_view kEtcdElsewhere = "etcd-elsewhere";
 // Of the files under DIR. A lab of another layout is refused, never guessed at.
 inline constexpr std::int64_t kLabLayout = 1;
 
@@ -31,10 +34,22 @@ struct LabRegion {
   std::string address = std::string(kLoopback);  // IPv4, of all three ports
 };
 
+// A member of the etcd cluster that decides who is primary: one beside each of the first two Regions, and one
+// elsewhere.
+struct LabEtcdMember {
+  std::string name;
+  std::uint16_t client_port = 0;
+  std::uint16_t peer_port = 0;
+  std::uint16_t health_port = 0;
+};
+
 struct LabSettings {
   std::filesystem::path dir;       // absolute
   std::vector<LabRegion> regions;  // the router prefers the first that is ready
   std::uint16_t router_port = 0;
+  // Empty: the operator decides.
+  std::vector<LabEtcdMember> etcd;
+  bool automatic_promotion = false;
   std::string account;
   std::string access_key_id;
   Secret secret_access_key;
@@ -52,6 +67,11 @@ struct LabFlags {
   std::vector<std::uint16_t> replication_ports;
   std::optional<std::uint16_t> router_port;
   bool free_ports = false;
+  // "operator", "etcd".
+  std::optional<std::string> authority;
+  bool automatic_promotion = false;
+  // Client, peer and health port of each member.
+  std::vector<std::uint16_t> etcd_ports;
   std::optional<std::string> account;
   std::optional<std::string> access_key_id;
   std::optional<std::string> secret_access_key;
@@ -79,6 +99,7 @@ std::filesystem::path SettingsFile(const std::filesystem::path& dir);
 std::filesystem::path LogFile(const std::filesystem::path& dir, std::string_view member);
 std::filesystem::path PidFile(const std::filesystem::path& dir, std::string_view member);
 std::filesystem::path RegionFolder(const std::filesystem::path& dir, const Region& region);
+std::filesystem::path EtcdFolder(const std::filesystem::path& dir, std::string_view member);
 std::filesystem::path CertificateFolder(const std::filesystem::path& dir);
 
 }  // namespace symbolon::cli

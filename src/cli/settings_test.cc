@@ -144,5 +144,43 @@ TEST(SettingsTest, FreePortsAreAllDifferentAndBelowTheKernelsOwn) {
   EXPECT_LT(*ports.rbegin(), 32768);
 }
 
+TEST(SettingsTest, EtcdAuthority_IsKeptForTheNextStart) {
+  const TestFolder folder;
+  LabFlags flags;
+  flags.dir = folder.path();
+  flags.authority = "etcd";
+  flags.automatic_promotion = true;
+  flags.free_ports = true;
+  const LabSettings made = ResolveSettings(flags).value();
+  ASSERT_EQ(made.etcd.size(), 3);
+  EXPECT_EQ(made.etcd[0].name, "etcd-eu-central-1");
+  EXPECT_EQ(made.etcd[2].name, "etcd-elsewhere");
+  ASSERT_TRUE(WriteSettings(made));
+  LabFlags again;
+  again.dir = folder.path();
+  const LabSettings kept = ResolveSettings(again).value();
+  EXPECT_TRUE(kept.automatic_promotion);
+  ASSERT_EQ(kept.etcd.size(), 3);
+  EXPECT_EQ(kept.etcd[2].client_port, made.etcd[2].client_port);
+  EXPECT_EQ(kept.etcd[2].health_port, made.etcd[2].health_port);
+  again.authority = "operator";
+  EXPECT_FALSE(ResolveSettings(again));
+}
+
+TEST(SettingsTest, WithoutEtcd_WhatBelongsToItIsRefused) {
+  const TestFolder folder;
+  LabFlags flags;
+  flags.dir = folder.path();
+  flags.automatic_promotion = true;
+  EXPECT_FALSE(ResolveSettings(flags));
+  flags.authority = "etcd";
+  EXPECT_TRUE(ResolveSettings(flags));
+  flags.etcd_ports = {1, 2, 3};
+  EXPECT_FALSE(ResolveSettings(flags));
+  flags.etcd_ports.clear();
+  flags.regions = {"etcd-1", "us-east-1"};
+  EXPECT_FALSE(ResolveSettings(flags));
+}
+
 }  // namespace
 }  // namespace symbolon::cli

@@ -16,6 +16,10 @@ std::string WelcomeText(const LabSettings& settings, const std::string& symbolon
                         Url(region, region.api_port), Url(region, region.operations_port), region.address,
                         region.replication_port);
   }
+  for (const LabEtcdMember& member : settings.etcd) {
+    text += fmt::format("  {:<20} https://{}:{}   of the etcd cluster that decides which Region is primary\n",
+                        member.name, kLoopback, member.client_port);
+  }
   text += fmt::format(R"(
 For the AWS CLI and every AWS SDK:
   export AWS_ACCESS_KEY_ID={} AWS_SECRET_ACCESS_KEY={} AWS_DEFAULT_REGION={}
