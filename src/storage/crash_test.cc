@@ -132,7 +132,7 @@ TEST(Crash, AtAnyWriteTheDiskHoldsAllOfItOrNothing) {
   std::vector<Contents> states = {ReadDisk(disk)};
   std::vector<std::uint64_t> writes;
   const std::size_t steps = Script().Run(disk, [&] { writes.push_back(disk->write_count()); });
-  ASSERT_EQ(steps, 16u);
+  ASSERT_EQ(steps, 17u);
   for (std::size_t i = 0; i < writes.size(); ++i) ASSERT_EQ(writes[i], i + 1) << "one write for each step";
   for (std::size_t done = 1; done <= steps; ++done) {
     disk = std::make_shared<MemoryDisk>();

@@ -179,7 +179,9 @@ void LocalStore::MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries,
 }
 
 StoreResult<std::size_t> LocalStore::CompactFacts(const PoolId& pool, const pb::FactVector& held, std::size_t limit) {
-  return CompactFactLogs(core_, pool, held, limit);
+  const StoreResult<std::size_t> dropped = CompactFactLogs(core_, pool, held, limit);
+  if (dropped && *dropped > 0) core_.PublishAsIs();
+  return dropped;
 }
 
 StoreResult<std::size_t> LocalStore::ForgetExpiredFacts(Timestamp now, std::size_t limit) {
