@@ -69,12 +69,19 @@ std::string FactsModel::Check(storage::Store& store, Timestamp until) const {
     FactValue all;
     FactValue kept;
     bool any = false;
+    // An entry that was said again further on than this store has come may have been compacted away before it came here
+    // (Store::CompactFacts): then the later one brings what it said.
+    std::map<Origin, std::uint64_t> last_said;
+    for (const Place& place : places) last_said[place.origin] = place.number;
+    const auto said_again_beyond = [&](const Origin& origin) {
+      return storage::ProgressOf(*vector, origin.first, origin.second) < last_said.at(origin);
+    };
     for (const Place& place : places) {
       if (storage::ProgressOf(*vector, place.origin.first, place.origin.second) < place.number) continue;
       const FactValue& value = logs_.at(place.origin).entries[place.number - 1].value();
       storage::JoinFact(all, value);
       const bool lasts = value.expires_at_micros() == 0 || value.expires_at_micros() > ToMicros(until);
-      if (!lasts) continue;
+      if (!lasts || said_again_beyond(place.origin)) continue;
       storage::JoinFact(kept, value);
       any = true;
     }
