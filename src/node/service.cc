@@ -338,7 +338,7 @@ class Service::Parts {
     SYMBOLON_TRY(options.ca_pem, ReadFile(etcd.tls.ca));
     SYMBOLON_TRY(options.certificate_pem, ReadFile(etcd.tls.certificate));
     SYMBOLON_TRY(options.key_pem, ReadFile(etcd.tls.key));
-    options.call_limit = std::clamp<milliseconds>(etcd.lease / 8, milliseconds(250), milliseconds(1'000));
+    options.call_limit = std::clamp(milliseconds(etcd.lease) / 6, milliseconds(500), milliseconds(1'000));
     replication::ReplicatorAuthority authority{
         .key_prefix = etcd.key_prefix, .may_lead = [this](const PoolId& pool) { return MayLead(pool).has_value(); }};
     authority.options.lease = etcd.lease;
