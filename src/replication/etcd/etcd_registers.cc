@@ -4,8 +4,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
-#include <set>
 #include <utility>
 
 #include "replication/etcd/etcd_api.grpc.pb.h"
@@ -108,6 +108,7 @@ class EtcdRegisters::Impl {
   };
 
   void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterCallback<bool> done) {
+    BuryTheDead();
     auto holding = std::make_shared<Holding>();
     holding->key = HolderKey(self);
     holding->session = session;
@@ -127,6 +128,7 @@ class EtcdRegisters::Impl {
   }
 
   void Read(Revision since, RegisterCallback<RegisterNews> done) {
+    BuryTheDead();
     TxnRequest request;
     *request.add_success()->mutable_request_range() = RangeOf(HoldersPrefix());
     RangeRequest pools = RangeOf(PoolsPrefix());
@@ -151,6 +153,7 @@ class EtcdRegisters::Impl {
   }
 
   void Swap(RegisterSwap swap, RegisterCallback<std::optional<Revision>> done) {
+    BuryTheDead();
     const Bytes key = PoolsPrefix() + swap.pool.value();
     TxnRequest request;
     *request.add_compare() = ModRevisionIs(key, static_cast<std::int64_t>(swap.expected));
@@ -169,8 +172,10 @@ class EtcdRegisters::Impl {
   void Stop() {
     std::unique_lock lock(mutex_);
     stopping_ = true;
-    for (grpc::ClientContext* call : calls_) call->TryCancel();
+    for (const auto& [context, call] : calls_) context->TryCancel();
     ended_.wait(lock, [this] { return calls_.empty(); });
+    lock.unlock();
+    BuryTheDead();
   }
 
  private:
@@ -183,6 +188,12 @@ class EtcdRegisters::Impl {
     std::unique_ptr<etcdserverpb::KV::Stub> kv;
     std::unique_ptr<etcdserverpb::Lease::Stub> lease;
   };
+
+  void BuryTheDead() {
+    std::vector<std::shared_ptr<void>> dead;
+    const std::lock_guard lock(mutex_);
+    dead.swap(dead_);
+  }
 
   Bytes HoldersPrefix() const { return options_.key_prefix + "/holders/"; }
   Bytes PoolsPrefix() const { return options_.key_prefix + "/pools/"; }
@@ -267,21 +278,21 @@ class EtcdRegisters::Impl {
         lock.unlock();
         return call->done(Err(RegisterError{"stopping"}));
       }
-      calls_.insert(&call->context);
+      calls_.emplace(&call->context, call);
     }
     start(members_[asked], &call->context, &call->request, &call->response,
-          [this, call, asked](const grpc::Status& status) {
+          [this, ended = call.get(), asked](const grpc::Status& status) {
             if (status.ok()) {
-              call->done(std::move(call->response));
+              ended->done(std::move(ended->response));
             } else {
               // The next one may be better off.
               std::size_t expected = asked;
               member_.compare_exchange_strong(expected, (asked + 1) % members_.size());
-              call->done(Err(RegisterError{"etcd at " + options_.endpoints[asked] + ": " + status.error_message()}));
+              ended->done(Err(RegisterError{"etcd at " + options_.endpoints[asked] + ": " + status.error_message()}));
             }
             // Nothing of this object is touched afterwards.
             const std::lock_guard lock(mutex_);
-            calls_.erase(&call->context);
+            dead_.push_back(std::move(calls_.extract(&ended->context).mapped()));
             if (calls_.empty()) ended_.notify_all();
           });
   }
@@ -293,8 +304,11 @@ class EtcdRegisters::Impl {
 
   std::mutex mutex_;
   std::condition_variable ended_;
-  std::set<grpc::ClientContext*> calls_;  // guarded by mutex_
-  bool stopping_ = false;                 // guarded by mutex_
+  // guarded by mutex_, as is what follows
+  std::map<grpc::ClientContext*, std::shared_ptr<void>> calls_;
+  // What gRPC gave back, to be destroyed elsewhere than on its threads: the last of its objects ends the library.
+  std::vector<std::shared_ptr<void>> dead_;
+  bool stopping_ = false;
 };
 
 EtcdRegisters::EtcdRegisters(EtcdOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
