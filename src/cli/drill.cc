@@ -113,6 +113,8 @@ class Exercise {
     std::vector<DrillRegionState> states;
     for (const ApiAccess& api : apis_) {
       const ApiAnswer answer = Call(api.region, OwnOperation("DescribeReplication"), {});
+      // A Region that has no replica has no part in it.
+      if (answer.error == "ResourceNotFoundException") continue;
       if (!answer.ok()) {
         return Fail(fmt::format(
             "the pool is not fit for a drill: {}{}", api.region,
@@ -127,6 +129,9 @@ class Exercise {
   CliResult<void> Plan() {
     SYMBOLON_TRY(const std::vector<DrillRegionState> states, Look());
     SYMBOLON_TRY(plan_, PlanDrill(states, flags_.to));
+    std::erase_if(apis_, [this](const ApiAccess& api) {
+      return std::ranges::find(plan_.regions, api.region) == plan_.regions.end();
+    });
     return {};
   }
 
@@ -316,7 +321,7 @@ class Exercise {
   }
 
   const DrillFlags& flags_;
-  const std::vector<ApiAccess> apis_;
+  std::vector<ApiAccess> apis_;
   Clock& clock_;
   Random& random_;
   std::map<std::string, std::unique_ptr<ApiConnection>> connections_;
@@ -407,7 +412,11 @@ CliResult<DrillPlan> PlanDrill(const std::vector<DrillRegionState>& states, cons
   };
   if (target != nullptr && !asked(target->region)) complain(target->region, "is not among the Regions that were named");
   if (!problems.empty()) return Fail("the pool is not fit for a drill: " + problems);
-  return DrillPlan{.from = primary.region, .to = target->region};
+  DrillPlan plan{.from = primary.region, .to = target->region, .regions = {primary.region}};
+  for (const DrillRegionState::Member& member : primary.members) {
+    if (member.active && asked(member.region)) plan.regions.push_back(member.region);
+  }
+  return plan;
 }
 
 CliResult<DrillUser> MakeDrillUser(std::string_view described_pool, const std::string& pool, const std::string& id,

@@ -56,10 +56,12 @@ struct DrillRegionState {
 };
 CliResult<DrillRegionState> ParseRegionState(std::string_view json);
 
-// From where to where.
+// From where to where, and in which Regions people sign in: the primary and the ACTIVE replicas, of those that were
+// asked.
 struct DrillPlan {
   std::string from;
   std::string to;
+  std::vector<std::string> regions;
 };
 // Fails, with every reason, when the pool is not fit. `to` empty: the only secondary.
 CliResult<DrillPlan> PlanDrill(const std::vector<DrillRegionState>& states, const std::string& to);

@@ -154,6 +154,16 @@ TEST(PlanDrillTest, FitPool_GoesToTheOnlySecondary) {
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->from, "eu-central-1");
   EXPECT_EQ(plan->to, "us-east-1");
+  EXPECT_EQ(plan->regions, (std::vector<std::string>{"eu-central-1", "us-east-1"}));
+}
+
+TEST(PlanDrillTest, ReplicaThatServesNobodyOrWasNotNamed_TakesNoPart) {
+  DrillRegionState state = Primary();
+  state.members.push_back({.region = "ap-south-1", .connected = true});
+  state.members.push_back({.region = "sa-east-1", .active = true, .connected = true});
+  const auto plan = PlanDrill({state, {.region = "us-east-1"}, {.region = "ap-south-1"}}, "us-east-1");
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->regions, (std::vector<std::string>{"eu-central-1", "us-east-1"}));
 }
 
 TEST(PlanDrillTest, UnfitPool_IsRefusedWithEveryReason) {

@@ -266,7 +266,9 @@ ControlResult<Bytes> VerifySessions::Begin(const Region& from, const Bytes& id, 
     return Refuse(ControlErrorCode::kUnavailable, "too many comparisons are under way there");
   }
   sessions_[id] = session;
+  // It ends by itself should nobody ask for it again.
   ++requests_;
+  wake_.notify_all();
   return session->Pinned().SerializeAsString();
 }
 
