@@ -133,6 +133,20 @@ test('a revocation that only a lost Region had accepted may be lost with it', ()
   finds(historyOf(revoke({ region: 'ap-south-1' }), ...everywhere(refresh({ final: true })), ...listed()));
 });
 
+const disable = (fields) => ({ kind: 'disable', user, ...fields });
+const saysDisabled = { outcome: 'refused', error: 'NotAuthorizedException: User is disabled.' };
+
+test('a disabled user is refused for good, where it is known', () => {
+  const end = [...everywhere(signIn(0, { final: true, ...saysDisabled })), ...listed()];
+  finds(historyOf(...born, disable({ region: away }), signIn(0), signIn(0, { region: away, ...saysDisabled }), ...end));
+  finds(historyOf(...born, disable({ region: away }), signIn(0, { region: away }), ...end), /us-east-1 let ann in, whom it knew/);
+  finds(historyOf(...born, disable({ region: away }), signIn(0, saysDisabled), signIn(0), ...end), /eu-central-1 let ann in, whom it knew/);
+  finds(historyOf(...born, disable({ region: away }), ...everywhere(signIn(0, { final: true })), ...listed()), /us-east-1 let ann in/, /nobody saw eu-central-1 refuse ann/, /nobody saw us-east-1 refuse ann/);
+  // Whether it was done may be open.
+  finds(historyOf(...born, disable({ outcome: 'unknown' }), signIn(0), signIn(0, saysDisabled), signIn(0, { region: away }), ...listed()));
+  finds(historyOf(...born, disable({ outcome: 'unknown' }), signIn(0, saysDisabled), signIn(0), ...listed()), /eu-central-1 let ann in/);
+});
+
 test('what is set aside without a forced promotion that said so is found', () => {
   const promote = { kind: 'promote', forced: true, epoch: 2, firstSequence: 3, region: away };
   const lostChange = [...born, changed];

@@ -133,7 +133,7 @@ test('the disk of a secondary is lost, it starts empty and has everything again 
     const lost = pick(random, others(names[0]).filter((region) => region !== stage.primary));
     load.regions = others(lost);
     await load.further(40); // what was under way there has ended
-    await load.untilRevocationsArrived(names); // what only the lost disk had would be lost
+    await load.untilFactsArrived(names); // what only the lost disk had would be lost
     note('lost', { region: lost });
     await lab.kill(lost);
     await lab.loseDisk(lost);
@@ -149,9 +149,9 @@ test('SYNC, the primary and its disk are lost, another promoted by force has eve
     const home = stage.primary;
     const setDurability = (Mode) => ask(lab, home, 'SetReplicationDurability', { UserPoolId: stage.pool.Id, Mode });
     await setDurability('SYNC');
-    load.revokeIn = others(home); // what only the lost disk had would be lost
+    load.saysFactsIn = others(home); // what only the lost disk had would be lost
     await load.further(20, 'setPassword');
-    await load.untilRevocationsArrived(names);
+    await load.untilFactsArrived(names);
     note('lost', { region: home });
     await lab.kill(home);
     await lab.loseDisk(home, { keysBackedUp: true });
@@ -161,7 +161,7 @@ test('SYNC, the primary and its disk are lost, another promoted by force has eve
     await lab.startRegion(home);
     await until(`${home} has everything and can be primary again`, () => promote(history, home), minutes);
     load.regions = names;
-    load.revokeIn = undefined;
+    load.saysFactsIn = undefined;
     await setDurability('ASYNC');
     await load.end();
     await load.judge();

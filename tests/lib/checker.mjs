@@ -60,8 +60,31 @@ function passwordsOf(events, lost) {
   return { possible, made };
 }
 
-function checkUser(user, events, { lost, proof, regions }) {
+// A disabled user stays so: nobody enables one again. From when on each Region knew: it acknowledged it, or it said so.
+function checkDisabled(user, events, regions) {
+  const disables = events.filter(({ kind, outcome }) => kind === 'disable' && outcome === 'ok');
+  const signIns = events.filter(({ kind }) => kind === 'signIn');
   const told = [];
+  for (const { region, start, outcome } of signIns) {
+    const arrived = Math.min(
+      ...disables.filter((event) => event.region === region).map(({ end }) => end),
+      ...signIns.filter((event) => event.region === region && isDisabled(event)).map(({ end }) => end),
+    );
+    if (outcome === 'ok' && start > arrived) told.push(`${region} let ${user} in, whom it knew to be disabled`);
+  }
+  if (disables.some(({ region }) => regions.includes(region))) {
+    for (const region of regions) {
+      const final = signIns.filter((event) => event.final && event.region === region);
+      if (!final.some(isDisabled)) told.push(`nobody saw ${region} refuse ${user}, who was disabled, at the end`);
+    }
+  }
+  return told;
+}
+const isDisabled = ({ outcome, error }) => outcome === 'refused' && /disabled/.test(error);
+
+function checkUser(user, events, { lost, proof, regions }) {
+  const told = checkDisabled(user, events, regions);
+  const disabled = events.filter(({ kind, outcome }) => kind === 'disable' && ['ok', 'unknown'].includes(outcome));
   const { possible, made } = passwordsOf(events, lost);
   // The newest change that a Region must know of when it serves `event`: by the position that was asked for, or by one
   // that the Region had proved to have.
@@ -87,11 +110,12 @@ function checkUser(user, events, { lost, proof, regions }) {
     const mayHaveChanged = events.some(
       (other) => changes.has(other.kind) && ['ok', 'unknown'].includes(other.outcome) && other.password > password && other.start < event.end,
     );
-    if (outcome === 'refused' && known?.password === password && !mayHaveChanged) {
+    const mayBeDisabled = disabled.some(({ start }) => start < event.end);
+    if (outcome === 'refused' && known?.password === password && !mayHaveChanged && !mayBeDisabled) {
       told.push(`${region} refused password ${password} of ${user} at or after ${known.position}: ${event.error}`);
     }
   }
-  if (made.length > 0) {
+  if (made.length > 0 && disabled.length === 0) {
     for (const region of regions) {
       const found = signIns.some((event) => event.final && event.region === region && event.outcome === 'ok');
       if (!found) told.push(`${user} was acknowledged, and nobody signs in at the end in ${region}`);

@@ -52,7 +52,7 @@ export class FarLab extends Lab {
     await until('the Regions are connected', async () => {
       const texts = await Promise.all(this.regions.map(({ name }) => this.metrics(name)));
       return texts.every((text) => text.match(/^symbolon_replication_connected{.*} 1$/gm)?.length === this.regions.length - 1);
-    });
+    }, 60_000);
   }
 
   #folder(region) {

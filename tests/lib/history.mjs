@@ -1,6 +1,6 @@
 // What clients asked and were told, in the order of the answers, for the checker (checker.mjs). An event:
 //
-//   kind      signUp, confirm, setPassword: writes; signIn, refresh: reads; revoke: a fact; list: the users of a Region;
+//   kind      signUp, confirm, setPassword: writes; signIn, refresh: reads; revoke, disable: facts; list: the users of a Region;
 //             verdict: whether a position is in a Region's history; promote, fault: what was done to the Regions
 //   outcome   ok
 //             refused      the server decided against it: wrong password, revoked token, nobody of that name

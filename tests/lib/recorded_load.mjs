@@ -1,8 +1,9 @@
-// A load of sign-ups, password changes, sign-ins and revocations by the AWS SDK for JavaScript, in all Regions at once, recorded
+// A load of sign-ups, password changes, sign-ins, revocations and disabled users by the AWS SDK for JavaScript, in all Regions at once, recorded
 // in a history. Each user belongs to one worker; after a write whose outcome is open its user is left as it is.
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   AdminConfirmSignUpCommand,
+  AdminDisableUserCommand,
   AdminSetUserPasswordCommand,
   ChangePasswordCommand,
   GlobalSignOutCommand,
@@ -15,7 +16,10 @@ import { inParallel, until } from './wait.mjs';
 
 const requestHandler = { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true };
 const passwordsOfAUser = 4;
+const shareDisabled = 0.5;
 const backoffMs = 20;
+// For a fact, when the Regions are connected again; a link that failed is tried after ten seconds at the latest.
+const arrivalMs = 60_000;
 export const passwordText = (index) => `Password-number-${index}`;
 
 // Mulberry32: numbers in [0, 1), the same ones for a seed.
@@ -33,8 +37,8 @@ export const pick = (random, items) => items[Math.floor(random() * items.length)
 
 export class Load {
   users = [];
-  // Where sessions are revoked, if not in all `regions`.
-  revokeIn;
+  // Where sessions are revoked and users disabled, if not in all `regions`.
+  saysFactsIn;
   #clients;
   // By worker: index of the Region that took its last write.
   #writers;
@@ -60,6 +64,9 @@ export class Load {
 
   #any(random) {
     return pick(random, this.regions);
+  }
+  #anyForFacts(random) {
+    return pick(random, this.saysFactsIn ?? this.regions);
   }
 
   #send(kind, region, command, fields) {
@@ -106,6 +113,14 @@ export class Load {
       if (!(await this.#write('setPassword', user, command, { password }))) return;
       tokens = await this.#useAccount(user, random);
     }
+    if (random() < shareDisabled && !this.#ending) await this.#disable(user, who, random);
+  }
+
+  async #disable(user, who, random) {
+    const region = this.#anyForFacts(random);
+    const { outcome } = await this.#send('disable', region, new AdminDisableUserCommand(who), { user: user.name, asked: user.position });
+    if (outcome === 'ok') user.disabledIn = region;
+    for (const other of this.regions) await this.signIn(user, other, user.acknowledged.at(-1).password, { asked: user.position });
   }
 
   // Signs in with the old and with the new password, mostly asking for the position of the change; revokes some sessions.
@@ -118,7 +133,7 @@ export class Load {
     const session = { name: `${user.name} session ${password}`, text: tokens.RefreshToken, user };
     await this.refresh(session, this.#any(random));
     if (random() < 0.5) return tokens;
-    await this.#revoke(session, tokens, pick(random, this.revokeIn ?? this.regions), random);
+    await this.#revoke(session, tokens, this.#anyForFacts(random), random);
     for (const region of this.regions) await this.refresh(session, region);
     return undefined;
   }
@@ -186,6 +201,7 @@ export class Load {
   // are tried.
   async audit() {
     for (const region of this.regions) await this.#list(region);
+    await this.#forEach(this.#disabled(this.regions), ({ user, region }) => this.#untilDisabled(user, region));
     await this.#forEach(this.users.flatMap((user) => this.regions.map((region) => ({ user, region }))), async ({ user, region }) => {
       for (const password of [this.#passwords(user).at(-1), user.open].filter((some) => some !== undefined)) {
         const { outcome } = await this.#settled(() => this.signIn(user, region, password, { final: true }));
@@ -204,13 +220,25 @@ export class Load {
     });
   }
 
-  // Until the revocations that these Regions acknowledged so far are in every Region.
-  async untilRevocationsArrived(acceptedIn) {
+  // Until what these Regions acknowledged so far of sessions and disabled users is in every Region.
+  async untilFactsArrived(acceptedIn) {
+    await this.#forEach(this.#disabled(acceptedIn), ({ user, region }) => this.#untilDisabled(user, region));
     await this.#forEach(this.#revocations(acceptedIn), ({ session, region }) => this.#untilRevoked(session, region));
   }
 
   #untilRevoked(session, region) {
-    return until(`the revocation of ${session.name} is in ${region}`, async () => (await this.refresh(session, region)) === 'refused');
+    return until(`the revocation of ${session.name} is in ${region}`, async () => (await this.refresh(session, region)) === 'refused', arrivalMs);
+  }
+
+  #untilDisabled(user, region) {
+    const password = this.#passwords(user).at(-1);
+    return until(`${region} knows that ${user.name} is disabled`, async () => (await this.signIn(user, region, password)).outcome === 'refused', arrivalMs);
+  }
+
+  // Of users who are not set aside.
+  #disabled(acceptedIn) {
+    const disabled = this.users.filter((user) => acceptedIn.includes(user.disabledIn) && this.#passwords(user).length > 0);
+    return disabled.flatMap((user) => this.regions.map((region) => ({ user, region })));
   }
 
   #revocations(acceptedIn) {
@@ -227,7 +255,9 @@ export class Load {
     const users = [];
     let PaginationToken;
     do {
-      const page = await this.#clients.get(region).send(new ListUsersCommand({ UserPoolId: this.pool.Id, PaginationToken }));
+      const command = () => new ListUsersCommand({ UserPoolId: this.pool.Id, PaginationToken });
+      // The SDK learns of a clock that was set from a refusal.
+      const page = await until(`a page of ${region}'s users`, () => this.#clients.get(region).send(command()));
       users.push(...page.Users.map((user) => user.Username));
       PaginationToken = page.PaginationToken;
     } while (PaginationToken);

@@ -56,6 +56,7 @@ async function under(t, regions, happen, { judged = false } = {}) {
     await load.further(20);
     await load.end();
     await untilEqual(lab, pool.Id, { regions: now });
+    await lab.symbolon('replication', 'verify', pool.Id, '--dir', lab.dir);
     load.regions = now;
     if (judged) await load.judge();
     await load.audit();
@@ -197,7 +198,9 @@ test('a replica away for longer than the log is kept, it takes a new copy by its
 test('planned promotion to each of five Regions in turn under load, no write is lost', { timeout: 3 * minutes }, (t) =>
   under(t, names, async ({ load, history }) => {
     for (const region of [...away, home]) {
-      assert.deepEqual(await promote(history, region), []);
+      // A replica follows a new primary within moments.
+      const silent = await until(`${region} can be promoted`, () => promote(history, region));
+      assert.deepEqual(silent, []);
       await load.further(3, 'confirm');
     }
     return names;
