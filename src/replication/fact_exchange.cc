@@ -37,6 +37,13 @@ std::uint64_t FactSupplier::Wanted(const storage::pb::FactProgress& progress) co
   return storage::ProgressOf(at_begin_, progress.region(), progress.incarnation());
 }
 
+bool FactSupplier::PeerHas(const storage::pb::FactVector& facts) const {
+  return std::ranges::all_of(facts.progress(), [&](const storage::pb::FactProgress& progress) {
+    return storage::ProgressOf(acknowledged_, progress.region(), progress.incarnation()) >=
+           std::min(progress.number(), Wanted(progress));
+  });
+}
+
 std::uint64_t FactSupplier::Known(const storage::pb::FactProgress& progress) const {
   std::uint64_t known = storage::ProgressOf(acknowledged_, progress.region(), progress.incarnation());
   for (const Sent& sent : sent_) {

@@ -30,6 +30,8 @@ class FactSupplier {
   std::optional<pb::Frame> Next();
 
   const storage::pb::FactVector& acknowledged() const { return acknowledged_; }
+  // The peer has all of these. What it said itself since it asked it need not acknowledge: that came from it.
+  bool PeerHas(const storage::pb::FactVector& facts) const;
 
  private:
   struct Sent {

@@ -318,6 +318,8 @@ class Machine {
   pb::Standing StandingOf(const Pool& pool) const;
   // This store opened the epoch at the pool's head.
   bool OwnsEpoch(const Pool& pool) const;
+  // The pool's primary, whose store came out of a backup: it does not know who was added since, and leads nothing.
+  bool RestoredPrimary(const Pool& pool) const;
   // It did, and has promised no higher one.
   bool Supplies(const Pool& pool) const;
   // This Region may change the pool's directory now.

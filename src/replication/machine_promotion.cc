@@ -33,6 +33,8 @@ bool Machine::OwnsEpoch(const Pool& pool) const {
          pool.head->epoch().incarnation() == store_.incarnation();
 }
 
+bool Machine::RestoredPrimary(const Pool& pool) const { return IsPrimary(pool) && !OwnsEpoch(pool); }
+
 bool Machine::Supplies(const Pool& pool) const {
   return OwnsEpoch(pool) && !(pool.promised && storage::CompareEpochs(*pool.promised, pool.head->epoch()) > 0);
 }
@@ -70,8 +72,7 @@ std::optional<Region> Machine::LeaderOf(const PoolId& id, const Pool& pool) cons
 
 bool Machine::Trusts(const PoolId& id, const Pool& pool, const Region& region) const {
   if (!pool.role || RoleOf(*pool.role, region).kind != Role::Kind::kNone) return true;
-  // A primary's store that came out of a backup does not know who was added since.
-  if (IsPrimary(pool) && !OwnsEpoch(pool)) return true;
+  if (RestoredPrimary(pool)) return true;
   return std::ranges::any_of(peers_, [&](const auto& known) {
     const auto heard = known.second.heard.find(id);
     return known.first != region && RoleOf(*pool.role, known.first).kind != Role::Kind::kNone &&
@@ -475,6 +476,9 @@ void Machine::BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int 
   // Members that this Region has not heard of may hold what was answered.
   if (authority_) {
     for (const pb::InSyncMember& member : authority_->Find(id).value.in_sync()) members.emplace(member.region());
+  }
+  if (RestoredPrimary(pool)) {
+    for (const auto& [region, peer] : peers_) members.insert(region);
   }
   members.erase(own_);
   const storage::pb::Epoch epoch = MakeEpoch(highest + 1, own_, store_.incarnation());

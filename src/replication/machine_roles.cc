@@ -67,7 +67,7 @@ void Machine::MaybeMarkCopied(const PoolId& id, Pool& pool, const Region& region
     pool.facts_at_copy[region] = *std::move(vector);
   }
   // A replica that lacks revocations must not be made active.
-  if (!storage::Covers(facts->second->acknowledged(), pool.facts_at_copy[region])) return;
+  if (!facts->second->PeerHas(pool.facts_at_copy[region])) return;
   if (now.since_boot < pool.mark_copied_at[region]) return;
   pool.mark_copied_at[region] = now.since_boot + options_.heartbeat_interval;
   ChangeRole(

@@ -80,6 +80,10 @@ std::string FactsModel::Check(storage::Store& store, Timestamp until) const {
       if (storage::ProgressOf(*vector, place.origin.first, place.origin.second) < place.number) continue;
       const FactValue& value = logs_.at(place.origin).entries[place.number - 1].value();
       storage::JoinFact(all, value);
+      // What a later entry of the log says again may have been dropped: then it comes with that one.
+      const bool said_again = std::ranges::any_of(
+          places, [&](const Place& other) { return other.origin == place.origin && other.number > place.number; });
+      if (said_again) continue;
       const bool lasts = value.expires_at_micros() == 0 || value.expires_at_micros() > ToMicros(until);
       if (!lasts || said_again_beyond(place.origin)) continue;
       storage::JoinFact(kept, value);
@@ -102,7 +106,8 @@ void FactsModel::OnAcknowledged(const Region& accepted_in, BytesView key, const 
   if (places == places_.end()) return;
   for (const Place& place : std::views::reverse(places->second)) {
     Log& log = logs_.at(place.origin);
-    if (place.origin.first != accepted_in.value() || !Same(log.entries[place.number - 1].value(), value)) continue;
+    // An entry says what was said of its fact before, too.
+    if (place.origin.first != accepted_in.value() || !Absorbs(log.entries[place.number - 1].value(), value)) continue;
     log.acknowledged = std::max(log.acknowledged, place.number);
     return;
   }

@@ -99,6 +99,7 @@ std::unique_ptr<storage::Engine> MakePlantedEngine(Plant plant, const std::share
 }
 
 void ForgetNewestFact(const std::shared_ptr<storage::MemoryDisk>& disk) {
+  disk->SetFull(false);
   const std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk);
   const auto snapshot = engine->MakeSnapshot();
   const auto entries = snapshot->Iterate("o", "p", storage::Caching::kKeep);
@@ -115,6 +116,7 @@ void ForgetNewestFact(const std::shared_ptr<storage::MemoryDisk>& disk) {
 }
 
 void ForgetPromises(const std::shared_ptr<storage::MemoryDisk>& disk) {
+  disk->SetFull(false);
   const std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk);
   storage::EngineBatch batch;
   batch.DeleteRange("q", "r");

@@ -109,6 +109,25 @@ TEST_F(StageTest, AStoreIsRestoredFromBeforeItOpenedItsEpoch_ItDoesNotOpenItAgai
   EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
 }
 
+TEST_F(StageTest, AFormerMemberIsMadeAgainWhenItHasSaidAFactAlone_ItsCopyIsCompleteWithoutAnotherFact) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  const Region america{std::string(kAmerica)};
+  // Removed, without its drop, and added again: it keeps its directory.
+  stage.CutOff(kAmerica);
+  BeginRemoval(stage, kEurope, kAmerica);
+  ASSERT_TRUE(
+      stage.ChangeRole(kEurope, [&](RoleRecord role) { return replication::RemoveMember(std::move(role), america); }));
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), america, stage.At(kEurope).Now().wall);
+  }));
+  stage.network().HealAll();
+  ASSERT_TRUE(stage.SayFact(kAmerica, "said in us-east-1"));
+  EXPECT_TRUE(stage.Until(
+      [&] { return replication::RoleOf(*stage.RoleAt(kEurope), america).state == replication::pb::INACTIVE; }));
+  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "said in us-east-1"); }));
+}
+
 TEST_F(StageTest, APrimaryIsRestoredFromBeforeAMemberWasAdded_ItFollowsTheMemberThatTakesOver) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {});
