@@ -1,6 +1,7 @@
 // Connections: dialling, greeting, numbering, liveness, and whose turn it is to send.
 #include "replication/machine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -113,6 +114,8 @@ void Machine::OnAccepted(LinkId link, const Region& region, Instant now) {
   }
   peer.accepted.emplace(link, now);
   Greet(*peer.accepted, now);
+  // Whoever comes through can probably be reached: the pause after earlier failures need not be sat out.
+  if (!peer.dialled) peer.dial_at = std::min(peer.dial_at, now.since_boot);
 }
 
 void Machine::OnConnected(LinkId link, Instant now) {
