@@ -89,7 +89,7 @@ async function removeReplica(RegionName) {
   await untilReplica(cognito, pool.Id, RegionName, undefined);
 }
 
-test('a pool in one Region under load, four replicas are made, each has everything', { timeout: 3 * minutes }, (t) =>
+test('a pool in one Region under load, four replicas are made, each has everything', { timeout: 5 * minutes }, (t) =>
   under(t, [home], async () => {
     await Promise.all(away.map((region) => addReplica(lab, pool.Id, region, { cognito })));
     return names;
@@ -108,7 +108,7 @@ test('five Regions, the status table shows them all, whoever is asked', async ()
   }
 });
 
-test('under load replicas are removed and made again, only an INACTIVE one is deleted', { timeout: 3 * minutes }, (t) =>
+test('under load replicas are removed and made again, only an INACTIVE one is deleted', { timeout: 5 * minutes }, (t) =>
   under(t, [home], async ({ load }) => {
     const [first, second] = away;
     const deleteIt = (RegionName) => cognito.send(new DeleteUserPoolReplicaCommand({ UserPoolId: pool.Id, RegionName }));
@@ -135,7 +135,7 @@ async function addBigUsers() {
   });
 }
 
-test('a copy under way, kill -9 of the replica, it goes on where it was; kill -9 of the primary, it completes', { timeout: 3 * minutes }, (t) =>
+test('a copy under way, kill -9 of the replica, it goes on where it was; kill -9 of the primary, it completes', { timeout: 5 * minutes }, (t) =>
   under(t, [home], async () => {
     const region = away.at(-1);
     await removeReplica(region);
@@ -160,7 +160,7 @@ test('a copy under way, kill -9 of the replica, it goes on where it was; kill -9
     return names;
   }));
 
-test('a replica away for longer than the log is kept, it takes a new copy by itself and serves what it has meanwhile', { timeout: 3 * minutes }, async () => {
+test('a replica away for longer than the log is kept, it takes a new copy by itself and serves what it has meanwhile', { timeout: 5 * minutes }, async () => {
   const region = away[0];
   await untilEqual(lab, pool.Id);
   await lab.stop(region);
@@ -195,7 +195,7 @@ test('a replica away for longer than the log is kept, it takes a new copy by its
   await untilEqual(lab, pool.Id);
 });
 
-test('planned promotion to each of five Regions in turn under load, no write is lost', { timeout: 3 * minutes }, (t) =>
+test('planned promotion to each of five Regions in turn under load, no write is lost', { timeout: 5 * minutes }, (t) =>
   under(t, names, async ({ load, history }) => {
     for (const region of [...away, home]) {
       // A replica follows a new primary within moments.
@@ -206,7 +206,7 @@ test('planned promotion to each of five Regions in turn under load, no write is 
     return names;
   }));
 
-test('the primary is dead and a secondary silent, another is promoted by force, both follow when they are back', { timeout: 3 * minutes }, (t) =>
+test('the primary is dead and a secondary silent, another is promoted by force, both follow when they are back', { timeout: 5 * minutes }, (t) =>
   under(t, names, async ({ load, history }) => {
     const [next, silent] = away;
     await lab.kill(home);
