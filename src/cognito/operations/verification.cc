@@ -18,7 +18,7 @@ using namespace model::own;
 using replication::Verification;
 using replication::VerifyReport;
 
-// Reads a Region of a million users in about half a minute, and takes less than a quarter of a core for it.
+// Somebody waits for the result; the Region's users shall still notice little.
 constexpr std::int64_t kRecordsPerSecondDefault = 200'000;
 
 VerificationStatusType StatusOf(const Verification& verification) {
