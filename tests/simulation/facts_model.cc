@@ -80,10 +80,6 @@ std::string FactsModel::Check(storage::Store& store, Timestamp until) const {
       if (storage::ProgressOf(*vector, place.origin.first, place.origin.second) < place.number) continue;
       const FactValue& value = logs_.at(place.origin).entries[place.number - 1].value();
       storage::JoinFact(all, value);
-      // What a later entry of the log says again may have been dropped: then it comes with that one.
-      const bool said_again = std::ranges::any_of(
-          places, [&](const Place& other) { return other.origin == place.origin && other.number > place.number; });
-      if (said_again) continue;
       const bool lasts = value.expires_at_micros() == 0 || value.expires_at_micros() > ToMicros(until);
       if (!lasts || said_again_beyond(place.origin)) continue;
       storage::JoinFact(kept, value);

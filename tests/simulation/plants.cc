@@ -18,7 +18,7 @@ constexpr PlantedBug kPlantedBugs[] = {
     {Plant::kSkipEntry, "skip-entry", "a supplier's frames lose an entry from their middle", 60},
     {Plant::kAnswerWithoutReplica, "answer-without-replica",
      "a write is answered when it is durable in the primary, whatever the pool's durability asks", 60},
-    {Plant::kForgetPromiseAtRestart, "forget-promise-at-restart", "a restart loses what was promised", 400},
+    {Plant::kForgetPromiseAtRestart, "forget-promise-at-restart", "a restart loses what was promised", 1'000},
     {Plant::kPromiseWithoutFence, "promise-without-fence",
      "the store is not told of promises, so that it does not look at the epoch of what is written", 400},
     {Plant::kHandOverWithoutEquality, "hand-over-without-equality",

@@ -201,8 +201,8 @@ void Simulation::ChangeRole(PoolModel& pool, const RoleChange& change) {
   storage::Commit commit = CommitOn(region.store(), pool.id);
   auto changed = change(*RoleAt(region, pool.id));
   if (!changed) return;
+  if (plant_ == Plant::kDropUnknownFields && !region.newer()) changed->DiscardUnknownFields();
   if (region.newer() && !HasUnknownField(*changed)) AddUnknownField(*changed);
-  if (plant_ == Plant::kDropUnknownFields) changed->DiscardUnknownFields();
   commit.directory.push_back({RoleKey(pool.id), replication::SerializeRole(*changed)});
   pool.deletion_tried = pool.deletion_tried || changed->deleted();
   region.CommitDurably(std::move(commit), *changed, [this, &pool, &region](auto result) {
