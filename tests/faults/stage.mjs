@@ -7,7 +7,7 @@ import { FarLab } from '../lib/far_lab.mjs';
 import { History } from '../lib/history.mjs';
 import { createClient } from '../lib/pools.mjs';
 import { Load, seededRandom } from '../lib/recorded_load.mjs';
-import { ask, createReplicatedPool, untilEqual } from '../lib/replicas.mjs';
+import { ask, createReplicatedPool, untilEqual, verifyCopies } from '../lib/replicas.mjs';
 
 const rounds = Number(process.env.SYMBOLON_TEST_ROUNDS ?? 1);
 const logLinesShown = 40;
@@ -54,7 +54,7 @@ export class Stage {
       this.primary = await untilEqual(lab, pool.Id, { regions: alive });
       load.regions = alive;
       // Exits with another status than 0 unless all Regions have the same records.
-      await lab.symbolon('replication', 'verify', pool.Id, '--dir', lab.dir);
+      await verifyCopies(lab, pool.Id);
       if (judged) await load.judge();
       await load.audit();
       assert.deepEqual(check(history.events, alive), []);

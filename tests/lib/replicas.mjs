@@ -69,6 +69,21 @@ export async function untilEqual(lab, UserPoolId, { regions = lab.regions.map(({
   }, deadlineMs);
 }
 
+// Compares the Regions' copies, record by record. A Region whose links are still coming back is asked again; one that differs is an error at once.
+export async function verifyCopies(lab, UserPoolId, deadlineMs = 60_000) {
+  const differ = 1;
+  const compared = await until('the copies of all Regions are compared', async () => {
+    try {
+      return { told: await lab.symbolon('replication', 'verify', UserPoolId, '--dir', lab.dir) };
+    } catch (error) {
+      if (error.code !== differ) throw error;
+      return { error };
+    }
+  }, deadlineMs);
+  if (compared.error) throw compared.error;
+  return compared.told;
+}
+
 // Role, epoch, sequence and members of a pool as one Region sees them.
 export async function describeReplication(lab, region, UserPoolId) {
   return ask(lab, region, 'DescribeReplication', { UserPoolId });

@@ -17,7 +17,7 @@ import { History } from '../lib/history.mjs';
 import { Lab } from '../lib/lab.mjs';
 import { createClient, createUser, signIn } from '../lib/pools.mjs';
 import { Load } from '../lib/recorded_load.mjs';
-import { addReplica, ask, createReplicatedPool, describeReplication, replicaStatus, untilEqual, untilReplica } from '../lib/replicas.mjs';
+import { addReplica, ask, createReplicatedPool, describeReplication, replicaStatus, untilEqual, untilReplica, verifyCopies } from '../lib/replicas.mjs';
 import { inParallel, until } from '../lib/wait.mjs';
 
 const minutes = 60_000;
@@ -28,7 +28,8 @@ const bigUsers = 600; // of 6 KiB each
 
 const lab = await Lab.start({ flags: ['--regions', names.join()] });
 after(() => lab.release());
-const cognito = lab.cognito();
+// Many writers of one user wear out the attempts that a write has.
+const cognito = lab.cognito(home, { maxAttempts: 8 });
 const anywhere = new Map(names.map((name) => [name, lab.cognito(name)]));
 let pool;
 let client;
@@ -56,7 +57,7 @@ async function under(t, regions, happen, { judged = false } = {}) {
     await load.further(20);
     await load.end();
     await untilEqual(lab, pool.Id, { regions: now });
-    await lab.symbolon('replication', 'verify', pool.Id, '--dir', lab.dir);
+    await verifyCopies(lab, pool.Id);
     load.regions = now;
     if (judged) await load.judge();
     await load.audit();
