@@ -191,5 +191,6 @@ test('errors of the SDK are outcomes: only an answer that decides is a refusal',
   assert.equal(outcomeOf(error('ServiceUnavailableException', 503)), 'unknown');
   assert.equal(outcomeOf(error('WriteUnconfirmedException', 409)), 'unknown');
   assert.equal(outcomeOf(error('WriteSetAsideException', 409)), 'setAside');
+  assert.equal(outcomeOf(error('SyntaxError', 200, 'cut off')), 'unknown');
   assert.equal(outcomeOf({ name: 'TimeoutError', message: '' }), 'unknown');
 });

@@ -27,7 +27,8 @@ export function outcomeOf(error) {
   if (error.message === 'Password attempts exceeded') return 'undone';
   // A Region whose clock is off tells the SDK so, which signs by that clock from then on.
   if (/^Signature (expired|not yet current)/.test(error.message)) return 'undone';
-  if (status === undefined || status >= 500 || leavesOpen.has(error.name)) return 'unknown';
+  // An answer that was cut off has a status, but not one of an error.
+  if (status === undefined || status < 400 || status >= 500 || leavesOpen.has(error.name)) return 'unknown';
   return 'refused';
 }
 
