@@ -112,8 +112,7 @@ std::string Simulation::WritesMissing(PoolModel& pool, const Bytes& head_digest)
   for (const PoolModel::Write& write : pool.acknowledged) {
     if (pool.Contains(head_digest, write.digest) || write.lost_with_disk) continue;
     const bool safe = write.safe && !pool.forced_by_person && !pool.left_sync;
-    // A Region that the surviving role record does not know still has what it had, until a person adds it again.
-    if (!pool.forced || safe || !IsElsewhere(pool, write.digest)) {
+    if (!pool.forced || safe || !IsSetAside(pool, write.digest)) {
       return fmt::format("the write that {} acknowledged at {} is gone", write.region.value(), write.sequence);
     }
     ++set_aside;
