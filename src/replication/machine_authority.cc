@@ -196,7 +196,8 @@ void Machine::UpdateJoining(const PoolId& id, Pool& pool, const std::set<Region>
 }
 
 void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
-  if (!authority_ || !pool.right || authority_->swapping(id)) return;
+  // A pool that was dropped may not have been told so yet.
+  if (!authority_ || !pool.right || !pool.role || !pool.head || authority_->swapping(id)) return;
   const pb::Register& known = authority_->Find(id).value;
   const std::set<Region> in_sync = *InSync(id);
   const bool sync = pool.role->durability() == pb::SYNC;
