@@ -266,9 +266,9 @@ class Store {
   // gap is kGap. What expires before the time up to which this store has forgotten facts only advances the vector.
   virtual void MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries,
                           std::move_only_function<void(StoreResult<void>)> done) = 0;
-  // Drops entries of fact logs (at most `limit`) whose statement is part of a later entry that `held` covers; answers how
-  // many. `held`: how far every member of the pool has each log, as the caller knows. Blocking. So whoever is past a
-  // dropped entry without having had it can get the later one from every other member.
+  // Drops entries of fact logs (at most `limit`) whose statement is part of a later entry that `held` covers; answers
+  // how many. `held`: how far every member of the pool has each log, as the caller knows. Blocking. So whoever is past
+  // a dropped entry without having had it can get the later one from every other member.
   virtual StoreResult<std::size_t> CompactFacts(const PoolId& pool, const pb::FactVector& held, std::size_t limit) = 0;
   // Forgets merged facts that expired before `now` (at most `limit`), and log entries of facts so forgotten; answers
   // how many.
