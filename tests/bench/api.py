@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import time
 import urllib.parse
 
 from programs import ACCESS_KEY, REGION, SECRET_KEY
@@ -95,8 +96,16 @@ class Api:
 
     def multi_region_key(self, other_region):
         key = self.call('CreateKey', {'MultiRegion': True}, service='kms')['KeyMetadata']
-        self.call('ReplicateKey', {'KeyId': key['KeyId'], 'ReplicaRegion': other_region}, service='kms')
-        return key['Arn']
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.call('ReplicateKey', {'KeyId': key['KeyId'], 'ReplicaRegion': other_region}, service='kms')
+                return key['Arn']
+            except ApiError as error:
+                # Regions that are far apart may not have met yet.
+                if error.status < 500 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def create_pool(self, **settings):
         return self.call('CreateUserPool', {'PoolName': 'bench'} | settings)['UserPool']['Id']
