@@ -35,6 +35,14 @@ constexpr std::chrono::milliseconds kOwnWriteWait{500};
 
 constexpr std::chrono::milliseconds kNextEntryWait{1'000};
 
+// SDKs do not send a request again by themselves after this.
+ApiError Unconfirmed(std::string_view operation, const PoolId& pool, const Region& primary, std::string_view what) {
+  return {ErrorCode::kWriteUnconfirmedException,
+          fmt::format("{} was passed on to Region {}, the primary of user pool {}, which {}: whether it has been or "
+                      "will be done is unknown.",
+                      operation, primary.value(), pool.value(), what)};
+}
+
 }  // namespace
 
 tl::unexpected<ApiError> Pipeline::RefuseHere(Exchange& exchange, const replication::pb::RoleRecord& role,
@@ -113,10 +121,7 @@ asio::awaitable<std::optional<ApiResult<std::string>>> Pipeline::PassOn(Exchange
     case ForwardOutcome::kUnknown:
       break;
   }
-  co_return Result(Fail(ErrorCode::kWriteUnconfirmedException,
-                        fmt::format("{} was passed on to Region {}, the primary of user pool {}, which has not "
-                                    "answered: whether it has been or will be done is unknown.",
-                                    exchange.operation->name, forwarded.region.value(), exchange.pool.value())));
+  co_return Result(Err(Unconfirmed(exchange.operation->name, exchange.pool, forwarded.region, "has not answered")));
 }
 
 asio::awaitable<ApiResult<std::string>> Pipeline::TakeAnswer(Exchange& exchange,
@@ -124,7 +129,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::TakeAnswer(Exchange& exchange,
   exchange.passed_on = ParseForwardedResponse(forwarded.answer);
   if (!exchange.passed_on) {
     log::Error("Region {} answered {} with what is no answer", forwarded.region.value(), exchange.operation->name);
-    co_return Fail(ErrorCode::kInternalErrorException, "Something went wrong.");
+    co_return Err(Unconfirmed(exchange.operation->name, exchange.pool, forwarded.region, "gave no proper answer"));
   }
   const auto text = exchange.passed_on->headers.Find(replication::kPositionHeader);
   const auto position = text ? replication::ParsePosition(*text) : std::nullopt;
