@@ -2,6 +2,7 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
+find_package(CURL 7.85 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
 find_package(fmt REQUIRED)
@@ -18,3 +19,8 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json url)
 # A request's coroutines nest some ten frames deep; the allocator keeps so many for the next request of the thread.
 set_target_properties(Boost::headers PROPERTIES INTERFACE_COMPILE_DEFINITIONS
   "BOOST_ASIO_NO_DEPRECATED;BOOST_ASIO_DISABLE_BOOST_COROUTINE;BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16")
+# PKCS #11's header only: modules are loaded at run time.
+pkg_check_modules(P11KIT REQUIRED p11-kit-1)
+add_library(symbolon_pkcs11_header INTERFACE)
+target_include_directories(symbolon_pkcs11_header SYSTEM INTERFACE ${P11KIT_INCLUDE_DIRS})
+target_link_libraries(symbolon_pkcs11_header INTERFACE ${CMAKE_DL_LIBS})

@@ -27,6 +27,7 @@ std::string SampleText(const wire::Shape& shape) {
                                             "eu-central-1_0a1b2c3d",
                                             "arn:aws:kms:eu-central-1:000000000000:key/1",
                                             "arn:aws:s3:::bucket",
+                                            "cognito-idp.amazonaws.com",
                                             "import-0aZ",
                                             "tkn0123456789abcdefghijklmno",
                                             "{####}",

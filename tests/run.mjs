@@ -1,5 +1,6 @@
 // node tests/run.mjs FOLDER [FILE ...]: runs the test files of a folder of tests/. Those of clients/ share one lab.
-// Those of faults/ run in namespaces of their own, for networks and mounts, which takes root.
+// Those of faults/ run in namespaces of their own, for networks and mounts, and those of leaks/ read other processes'
+// memory, which takes root.
 // Writes build/test/FOLDER.tap, which ./test counts, and shows the readable form.
 import { spawn } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
@@ -17,8 +18,9 @@ await mkdir(results, { recursive: true });
 // The SDK warns of Node versions that it will stop to support.
 const plain = { ...process.env, NODE_OPTIONS: '--no-warnings' };
 const sharing = folder === 'clients';
-const lab = sharing ? await Lab.start() : undefined;
-const { prefix, environment } = folder === 'faults' ? await apart(plain) : { prefix: [], environment: plain };
+const lab = sharing ? await Lab.start({ flags: Lab.sharedFlags }) : undefined;
+const asRoot = folder === 'leaks' && process.getuid() !== 0 ? ['sudo', '--preserve-env'] : [];
+const { prefix, environment } = folder === 'faults' ? await apart(plain) : { prefix: asRoot, environment: plain };
 const [program, ...flags] = [...prefix, process.execPath];
 const tests = spawn(
   program,

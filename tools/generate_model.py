@@ -271,6 +271,8 @@ def operations_header(services):
         "  std::uint32_t body_limit_bytes;",
         "  // False: listed in model/unimplemented; there is no handler.",
         "  bool implemented;",
+        "  // Calls go into the audit trail, refused ones of known callers among them.",
+        "  bool audited;",
         "  // What the API documents; sorted.",
         "  std::span<const ErrorCode> errors;",
         "  const wire::Shape* input;",
@@ -319,6 +321,7 @@ def operations_source(services, unimplemented):
                 f"    {{Service::k{prefix}, static_cast<std::uint16_t>({service.space}::Operation::k{name}), {literal(name)}, "
                 f"Who::k{pascal(operation['who'])}, {where}, {aws_where}, {operation['body_limit_bytes']}, "
                 f"{str(f'{service.name}.{name}' not in unimplemented).lower()}, "
+                f"{str(operation['audited']).lower()}, "
                 f"{f'k{prefix}{name}Errors' if operation['errors'] else '{}'}, "
                 f"&{service.space}::shapes::k{operation['input']}, &{service.space}::shapes::k{operation['output']}, "
                 f"{', '.join(known)}}},"

@@ -79,6 +79,8 @@ class Service:
                 raise ModelError(f"{path.name}: {name} has an unknown word")
             if self.operations[name].get("no_auth") and facts["who"] == "iam":
                 raise ModelError(f"{path.name}: {name} comes without a signature, so it cannot be `iam`")
+            # All that is done with keys is.
+            self.operations[name]["audited"] = self.name == "kms"
             self.operations[name].update(facts)
 
     def _make_empty_outputs(self):

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 
 #include "auth/disabling.h"
+#include "auth/external_users.h"
 #include "auth/tokens.h"
 #include "crypto/hash.h"
 #include "crypto/jws.h"
@@ -57,6 +58,7 @@ std::optional<AccessTokenClaims> ReadClaims(const json::object& claims, const Po
                          .scope = Text(claims, "scope"),
                          .origin_jti = Text(claims, "origin_jti"),
                          .jti = Text(claims, "jti"),
+                         .device_key = Text(claims, "device_key"),
                          .authenticated_at = *authenticated_at,
                          .issued_at = *issued_at,
                          .expires_at = *expires_at,
@@ -181,7 +183,7 @@ void AccessTokenVerifier::Forget(const PoolId& pool) {
 AuthResult<directory::SharedUser> CheckSignedIn(directory::Transaction& tx, const directory::pb::PoolRecord& pool,
                                                 const AccessTokenClaims& claims) {
   if (claims.username.empty()) return Err(ToAuthError(AccessTokenError::kInvalid));
-  auto user = directory::ShareUser(tx, directory::UserKeyOf(tx, pool, claims.username));
+  auto user = ShareKnownUser(tx, directory::UserKeyOf(tx, pool, claims.username));
   // Somebody else of the same name is not the token's user.
   if (!user || user->record->sub() != claims.sub) return Fail(AuthErrorCode::kUserNotFound, "User does not exist.");
   if (!IsEnabled(tx, *user->record)) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");

@@ -30,6 +30,8 @@ struct AccessTokenClaims {
   // Empty when the client neither revokes nor rotates.
   std::string origin_jti;
   std::string jti;
+  // Empty when the token is bound to no device.
+  std::string device_key;
   Timestamp authenticated_at, issued_at, expires_at;
   SignOuts sign_outs;
 

@@ -246,7 +246,8 @@ AttributeResult<AttributeValues> CheckAttributeChanges(const PoolRecord& pool, c
     return change == stored.end() ? user.attributes().contains(name) : !change->second.empty();
   };
   SYMBOLON_TRY_VOID(CheckVerifiedFlags(stored, has_afterwards));
-  if (!pool.username_attributes().empty() && std::ranges::none_of(pool.username_attributes(), has_afterwards)) {
+  if (!pool.username_attributes().empty() && !user.has_external() &&
+      std::ranges::none_of(pool.username_attributes(), has_afterwards)) {
     return Invalid("A user must keep an attribute to sign in with.");
   }
   return stored;

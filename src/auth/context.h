@@ -13,6 +13,8 @@ struct Context {
   directory::Env& env;
   const directory::pb::PoolRecord& pool;
   TokenSigner& signer;
+  // Whether this Region may write the pool's directory.
+  bool is_primary = true;
 
   Timestamp now() const { return env.now(); }
   const Region& region() const { return env.region().region; }

@@ -12,6 +12,8 @@ enum class AuthErrorCode {
   kAliasExists,
   // A one-time code is wrong.
   kCodeMismatch,
+  // A device was confirmed by this key before.
+  kDeviceKeyExists,
   // The code that is to prove a new software token is wrong.
   kEnableSoftwareTokenMfa,
   // A one-time code was used before.
@@ -22,6 +24,8 @@ enum class AuthErrorCode {
   kInvalidPassword,
   // A scope that the client may not have, or that does not exist.
   kInvalidScope,
+  // The pool's settings have no place for what is asked.
+  kInvalidUserPoolConfiguration,
   kNotAuthorized,
   kPasswordResetRequired,
   kRefreshTokenReuse,

@@ -28,6 +28,12 @@ enum class FactType : std::uint16_t {
   kDisabled = 7,
   // Of a user, by sub: maximum = time of the last sign-in that was noted, in microseconds (activity.cc).
   kLastSignIn = 8,
+  // Of a device, by its key: maximum = time of the last sign-in that it proved itself in, in microseconds
+  // (activity.cc).
+  kDeviceSeen = 9,
+  // Of a user of an identity provider who signed in first where their record could not be made: elements = what each
+  // Region saw, sealed (first_seen.cc); maximum = 1: the primary found it to be nothing that the provider said.
+  kFirstSeen = 12,
 };
 
 }  // namespace symbolon::auth

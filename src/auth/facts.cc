@@ -41,6 +41,10 @@ Bytes FactSubject(const directory::Transaction& tx, FactType type, BytesView abo
         return "fact:disabled";
       case FactType::kLastSignIn:
         return "fact:last sign-in";
+      case FactType::kDeviceSeen:
+        return "fact:device seen";
+      case FactType::kFirstSeen:
+        return "fact:first seen";
     }
     return {};
   };

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "auth/device_sign_in.h"
 #include "auth/facts.h"
 #include "auth/lockout.h"
 #include "auth/session.h"
@@ -53,19 +54,15 @@ void MarkSessionUsed(const Context& context, const OpenedSession& session) {
   MarkUsed(context.tx, context.region(), session.id, session.expires_at);
 }
 
-// The session is that of the user whom the answer names.
-AuthResult<void> CheckNamed(const Context& context, const OpenedSession& session, std::string_view username) {
-  const auto named = directory::FindUser(context.tx, context.pool, username);
-  if (!named || named->key != session.user.key) return Err(InvalidSession());
-  return {};
-}
-
 }  // namespace
 
 AuthResult<SignInStep> RequireSecondFactor(const Context& context, const ClientRecord& client, const User& user,
-                                           const std::optional<OneTime>& used) {
+                                           const std::optional<OneTime>& used, const SignInDevice& device) {
   SYMBOLON_TRY(const SecondFactor factor, SecondFactorOf(context, user));
-  if (factor == SecondFactor::kNone) return FinishSignIn(context, client, user, used);
+  SYMBOLON_TRY(const auto record, FindNamed(context, user, device));
+  const bool is_replaced = factor == SecondFactor::kSoftwareToken && record && record->remembered() &&
+                           context.pool.device_tracking().replaces_second_factor();
+  if (factor == SecondFactor::kNone || is_replaced) return ProveDevice(context, client, user, used, device, record);
   if (used) MarkUsed(context.tx, context.region(), used->id, used->expires_at);
   Challenge challenge{.name = ChallengeName::kSoftwareTokenMfa,
                       .parameters = {{"USER_ID_FOR_SRP", user.record.username()}},
@@ -73,16 +70,16 @@ AuthResult<SignInStep> RequireSecondFactor(const Context& context, const ClientR
   if (factor == SecondFactor::kSetup) {
     challenge.name = ChallengeName::kMfaSetup;
     challenge.parameters["MFAS_CAN_SETUP"] = R"(["SOFTWARE_TOKEN_MFA"])";
-    challenge.session = NewSession(context, client, user, pb::Session::MFA_SETUP);
+    challenge.session = NewSession(context, client, user, pb::Session::MFA_SETUP, device.key);
     return challenge;
   }
   const std::string& device_name = user.record.software_token().device_name();
   if (!device_name.empty()) challenge.parameters["FRIENDLY_DEVICE_NAME"] = device_name;
-  challenge.session = NewSession(context, client, user, pb::Session::SOFTWARE_TOKEN_MFA);
+  challenge.session = NewSession(context, client, user, pb::Session::SOFTWARE_TOKEN_MFA, device.key);
   return challenge;
 }
 
-AuthResult<SignInStep> AnswerSoftwareTokenMfa(const Context& context, const ClientRecord& client,
+AuthResult<SignInStep> AnswerSoftwareTokenMfa(const Context& context, const ClientRecord& client, Door door,
                                               const std::optional<std::string>& session, const Parameters& responses) {
   SYMBOLON_TRY(const std::string_view username, Require(responses, "USERNAME"));
   SYMBOLON_TRY(const std::string_view code, Require(responses, "SOFTWARE_TOKEN_MFA_CODE"));
@@ -102,19 +99,24 @@ AuthResult<SignInStep> AnswerSoftwareTokenMfa(const Context& context, const Clie
     }
     return Err(std::move(error));
   }
+  const SignInDevice device = DeviceOf(context, door, responses, opened.session.device_key());
+  SYMBOLON_TRY(const auto record, FindNamed(context, user, device));
   MarkSessionUsed(context, opened);
   // The family is the step's: of the two, that is what nobody may use twice.
-  return FinishSignIn(context, client, user, *step);
+  return ProveDevice(context, client, user, *step, device, record);
 }
 
-AuthResult<SignInStep> AnswerMfaSetup(const Context& context, const ClientRecord& client,
+AuthResult<SignInStep> AnswerMfaSetup(const Context& context, const ClientRecord& client, Door door,
                                       const std::optional<std::string>& session, const Parameters& responses) {
   SYMBOLON_TRY(const std::string_view username, Require(responses, "USERNAME"));
   SYMBOLON_TRY_VOID(CheckSecretHash(client, responses, username));
   SYMBOLON_TRY(const OpenedSession opened, OpenSession(context, client, session, pb::Session::MFA_SETUP_VERIFIED));
   SYMBOLON_TRY_VOID(CheckNamed(context, opened, username));
   if (!HasSoftwareToken(opened.user.record)) return Err(InvalidSession());
-  return FinishSignIn(context, client, opened.user, OneTime{.id = opened.id, .expires_at = opened.expires_at});
+  const SignInDevice device = DeviceOf(context, door, responses, opened.session.device_key());
+  SYMBOLON_TRY(const auto record, FindNamed(context, opened.user, device));
+  return ProveDevice(context, client, opened.user, OneTime{.id = opened.id, .expires_at = opened.expires_at}, device,
+                     record);
 }
 
 AuthResult<Association> AssociateInSession(const Context& context, const std::string& session) {
@@ -123,7 +125,8 @@ AuthResult<Association> AssociateInSession(const Context& context, const std::st
   SYMBOLON_TRY(std::string secret_code, AssociateSoftwareToken(context, user));
   MarkSessionUsed(context, opened.session);
   return Association{.secret_code = std::move(secret_code),
-                     .session = NewSession(context, *opened.client, user, pb::Session::MFA_SETUP_ASSOCIATED)};
+                     .session = NewSession(context, *opened.client, user, pb::Session::MFA_SETUP_ASSOCIATED,
+                                           opened.session.session.device_key())};
 }
 
 AuthResult<std::string> VerifyInSession(const Context& context, const std::string& session, std::string_view code,
@@ -133,7 +136,8 @@ AuthResult<std::string> VerifyInSession(const Context& context, const std::strin
   SYMBOLON_TRY_VOID(VerifySoftwareToken(context, user, code, device_name));
   SYMBOLON_TRY_VOID(PreferSoftwareToken(context, user, true, true));
   MarkSessionUsed(context, opened.session);
-  return NewSession(context, *opened.client, user, pb::Session::MFA_SETUP_VERIFIED);
+  return NewSession(context, *opened.client, user, pb::Session::MFA_SETUP_VERIFIED,
+                    opened.session.session.device_key());
 }
 
 }  // namespace symbolon::auth

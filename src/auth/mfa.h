@@ -12,17 +12,20 @@
 namespace symbolon::auth {
 
 // What a right password of a user in good standing leads to: the challenge of a second factor where the pool or the
-// user asks for one, tokens otherwise. `used` is marked as used.
+// user asks for one and no remembered device stands for it, what ProveDevice (device_sign_in.h) leads to otherwise.
+// `used` is marked as used. A device stands for a code, but not for the setting up of an authenticator.
 AuthResult<SignInStep> RequireSecondFactor(const Context& context, const directory::pb::ClientRecord& client,
-                                           const directory::User& user, const std::optional<OneTime>& used);
+                                           const directory::User& user, const std::optional<OneTime>& used,
+                                           const SignInDevice& device);
 
 // {USERNAME, SOFTWARE_TOKEN_MFA_CODE}. Works in every Region: it changes facts only. A wrong code counts as a failed
 // attempt (lockout.h) and leaves the session good. Errors also: kCodeMismatch, kExpiredCode, kSoftwareTokenMfaNotFound.
 AuthResult<SignInStep> AnswerSoftwareTokenMfa(const Context& context, const directory::pb::ClientRecord& client,
-                                              const std::optional<std::string>& session, const Parameters& responses);
+                                              Door door, const std::optional<std::string>& session,
+                                              const Parameters& responses);
 
 // {USERNAME}, with the session that VerifyInSession answered.
-AuthResult<SignInStep> AnswerMfaSetup(const Context& context, const directory::pb::ClientRecord& client,
+AuthResult<SignInStep> AnswerMfaSetup(const Context& context, const directory::pb::ClientRecord& client, Door door,
                                       const std::optional<std::string>& session, const Parameters& responses);
 
 // ---- what a user does between MFA_SETUP and its answer ----

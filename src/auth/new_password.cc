@@ -88,7 +88,8 @@ AuthResult<void> TakeAttributes(const Context& context, const ClientRecord& clie
 
 }  // namespace
 
-Challenge RequireNewPassword(const Context& context, const ClientRecord& client, const directory::User& user) {
+Challenge RequireNewPassword(const Context& context, const ClientRecord& client, const directory::User& user,
+                             const SignInDevice& device) {
   const std::map<std::string, std::string> ordered(user.record.attributes().begin(), user.record.attributes().end());
   json::object attributes;
   for (const auto& [name, value] : ordered) {
@@ -102,10 +103,10 @@ Challenge RequireNewPassword(const Context& context, const ClientRecord& client,
           .parameters = {{"USER_ID_FOR_SRP", user.record.username()},
                          {"userAttributes", json::serialize(attributes)},
                          {"requiredAttributes", json::serialize(required)}},
-          .session = NewSession(context, client, user, pb::Session::NEW_PASSWORD_REQUIRED)};
+          .session = NewSession(context, client, user, pb::Session::NEW_PASSWORD_REQUIRED, device.key)};
 }
 
-AuthResult<SignInStep> AnswerNewPasswordRequired(const Context& context, const ClientRecord& client,
+AuthResult<SignInStep> AnswerNewPasswordRequired(const Context& context, const ClientRecord& client, Door door,
                                                  const std::optional<std::string>& session,
                                                  const Parameters& responses) {
   SYMBOLON_TRY(const std::string_view username, Require(responses, "USERNAME"));
@@ -113,10 +114,8 @@ AuthResult<SignInStep> AnswerNewPasswordRequired(const Context& context, const C
   SYMBOLON_TRY_VOID(CheckSecretHash(client, responses, username));
   SYMBOLON_TRY(OpenedSession opened, OpenSession(context, client, session, pb::Session::NEW_PASSWORD_REQUIRED));
   directory::User& user = opened.user;
-  const auto named = directory::FindUser(context.tx, context.pool, username);
-  if (!named || named->key != user.key || user.record.status() != directory::pb::FORCE_CHANGE_PASSWORD) {
-    return Err(InvalidSession());
-  }
+  SYMBOLON_TRY_VOID(CheckNamed(context, opened, username));
+  if (user.record.status() != directory::pb::FORCE_CHANGE_PASSWORD) return Err(InvalidSession());
 
   const UserRecord before = user.record;
   SYMBOLON_TRY_VOID(TakeAttributes(context, client, responses, user.record));
@@ -132,7 +131,8 @@ AuthResult<SignInStep> AnswerNewPasswordRequired(const Context& context, const C
   if (!updated) {
     return Fail(AuthErrorCode::kAliasExists, "An account with the " + updated.error().attribute + " already exists.");
   }
-  return RequireSecondFactor(context, client, user, OneTime{.id = opened.id, .expires_at = opened.expires_at});
+  return RequireSecondFactor(context, client, user, OneTime{.id = opened.id, .expires_at = opened.expires_at},
+                             DeviceOf(context, door, responses, opened.session.device_key()));
 }
 
 }  // namespace symbolon::auth

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "auth/devices.h"
 #include "auth/disabling.h"
+#include "auth/external_users.h"
 #include "auth/secret_hash.h"
 
 namespace symbolon::auth {
@@ -24,8 +26,17 @@ void Revoke(const Context& context, const pb::RefreshToken& token) {
   RevokeFamily(context.tx, token.family(), FromMicros(token.ends_micros()) + kAccessTokenLifeMax);
 }
 
+// Whether the token comes from the device that it is bound to, which its user still has.
+bool IsFromItsDevice(const Context& context, const pb::RefreshToken& token,
+                     const std::optional<std::string>& device_key) {
+  if (token.device_key().empty() || !context.pool.has_device_tracking()) return true;
+  return device_key == token.device_key() &&
+         directory::GetDevice(context.tx, token.user_key(), token.device_key()).has_value();
+}
+
 // A token of this client whose user may still be signed in by it; rotation is not looked at.
-AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& client, std::string_view text) {
+AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& client, std::string_view text,
+                               const std::optional<std::string>& device_key) {
   auto token = OpenRefreshToken(context, client.client_id(), text);
   if (!token) return Invalid();
   if (FromMicros(token->ends_micros()) <= context.now()) {
@@ -35,13 +46,14 @@ AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& clien
     Revoke(context, *token);
     return FailKeepingChanges(AuthErrorCode::kNotAuthorized, "Refresh Token has been revoked");
   }
-  auto user = directory::GetUser(context.tx, token->user_key());
+  auto user = GetKnownUser(context.tx, token->user_key());
   if (!user || user->record.sub() != token->sub() || !IsEnabled(context.tx, user->record) ||
       user->record.token_generation() > token->token_generation() ||
       SignedOutSince(SignOutsOf(context.tx, user->key), GrantOf(*token).sign_outs) ||
       IsFamilyRevoked(context.tx, token->family())) {
     return Fail(AuthErrorCode::kNotAuthorized, "Refresh Token has been revoked");
   }
+  if (!IsFromItsDevice(context, *token, device_key)) return Invalid();
   return LiveToken{.token = *std::move(token), .user = *std::move(user)};
 }
 
@@ -76,8 +88,9 @@ AuthResult<Tokens> Redeem(const Context& context, const ClientRecord& client, co
 
 }  // namespace
 
-AuthResult<Tokens> RefreshTokens(const Context& context, const ClientRecord& client, std::string_view refresh_token) {
-  SYMBOLON_TRY(const LiveToken live, OpenLive(context, client, refresh_token));
+AuthResult<Tokens> RefreshTokens(const Context& context, const ClientRecord& client, std::string_view refresh_token,
+                                 const std::optional<std::string>& device_key) {
+  SYMBOLON_TRY(const LiveToken live, OpenLive(context, client, refresh_token, device_key));
   return Redeem(context, client, live);
 }
 
@@ -91,7 +104,10 @@ AuthResult<SignInStep> RefreshBySignIn(const Context& context, const ClientRecor
   if (!client.secrets().empty() && !parameters.contains("SECRET_HASH")) {
     return Fail(AuthErrorCode::kNotAuthorized, MessageOf(SecretHashError::kMissing, client.client_id()));
   }
-  SYMBOLON_TRY(const LiveToken live, OpenLive(context, client, text));
+  const auto device = parameters.find("DEVICE_KEY");
+  SYMBOLON_TRY(
+      const LiveToken live,
+      OpenLive(context, client, text, device == parameters.end() ? std::nullopt : std::optional(device->second)));
   // The caller names nobody in this call: the hash is over the user's real name, or the sub.
   if (!CheckSecretHash(client, parameters, live.user.record.sub())) {
     SYMBOLON_TRY_VOID(CheckSecretHash(client, parameters, live.user.record.username()));

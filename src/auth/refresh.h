@@ -1,6 +1,8 @@
 // Fresh ID and access tokens for a refresh token, and the rotation of refresh tokens.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "auth/sign_in.h"
@@ -10,12 +12,14 @@ namespace symbolon::auth {
 // For a client with rotation also the successor of the refresh token, whose content depends on nothing but the token.
 // The token itself goes on being honoured for the client's grace period; a later use, in any Region that has heard of
 // the redemption, revokes the whole family (replication protocol §5). The caller has authenticated the client.
-// Errors: kNotAuthorized, kRefreshTokenReuse.
+// While the pool tracks devices, a token that is bound to one is good together with that device's key, and only if the
+// user has the device: not before it is confirmed, nor after it was forgotten. Errors: kNotAuthorized,
+// kRefreshTokenReuse.
 AuthResult<Tokens> RefreshTokens(const Context& context, const directory::pb::ClientRecord& client,
-                                 std::string_view refresh_token);
+                                 std::string_view refresh_token, const std::optional<std::string>& device_key = {});
 
-// REFRESH_TOKEN_AUTH: {REFRESH_TOKEN, SECRET_HASH over the user's name}. Never a new refresh token. Errors: as above,
-// and kInvalidParameter, also for a client with rotation.
+// REFRESH_TOKEN_AUTH: {REFRESH_TOKEN, DEVICE_KEY, SECRET_HASH over the user's name}. Never a new refresh token. Errors:
+// as above, and kInvalidParameter, also for a client with rotation.
 AuthResult<SignInStep> RefreshBySignIn(const Context& context, const directory::pb::ClientRecord& client,
                                        const Parameters& parameters);
 

@@ -58,7 +58,9 @@ Grant GrantOf(const pb::RefreshToken& token) {
           .authenticated_at = FromMicros(token.authenticated_micros()),
           .ends_at = FromMicros(token.ends_micros()),
           .token_generation = token.token_generation(),
-          .sign_outs = SignOuts(token.sign_outs().begin(), token.sign_outs().end())};
+          .sign_outs = SignOuts(token.sign_outs().begin(), token.sign_outs().end()),
+          .scope = token.scope(),
+          .device_key = token.device_key()};
 }
 
 }  // namespace symbolon::auth

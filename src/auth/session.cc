@@ -35,7 +35,7 @@ std::chrono::minutes SessionValidity(const ClientRecord& client) {
 }
 
 std::string NewSession(const Context& context, const ClientRecord& client, const directory::User& user,
-                       pb::Session::Challenge challenge) {
+                       pb::Session::Challenge challenge, std::string_view device_key) {
   pb::Session session;
   session.set_id(NewUuid(context.env.random()));
   session.set_challenge(challenge);
@@ -45,6 +45,7 @@ std::string NewSession(const Context& context, const ClientRecord& client, const
   session.set_token_generation(user.record.token_generation());
   const SignOuts sign_outs = SignOutsOf(context.tx, user.key);
   session.mutable_sign_outs()->insert(sign_outs.begin(), sign_outs.end());
+  session.set_device_key(std::string(device_key));
   return Join({.client_id = client.client_id(),
                .sealed = context.tx.keys().SealToken(keys::TokenPurpose::kSession, client.client_id(),
                                                      session.SerializeAsString(), context.env.random())});
@@ -64,6 +65,10 @@ AuthResult<OpenedSession> OpenSession(const Context& context, const ClientRecord
   const auto opened = context.tx.keys().OpenToken(keys::TokenPurpose::kSession, client.client_id(), parts->sealed);
   pb::Session session;
   if (!opened || !session.ParseFromString(*opened) || session.challenge() != challenge) return Err(InvalidSession());
+  return CheckSession(context, session);
+}
+
+AuthResult<OpenedSession> CheckSession(const Context& context, const pb::Session& session) {
   const Timestamp expires_at = FromMicros(session.expires_micros());
   if (expires_at <= context.now()) return Err(ExpiredSession());
   if (WasUsed(context.tx, session.id())) return Err(UsedSession());
@@ -74,7 +79,13 @@ AuthResult<OpenedSession> OpenSession(const Context& context, const ClientRecord
       SignedOutSince(SignOutsOf(context.tx, user->key), {session.sign_outs().begin(), session.sign_outs().end()})) {
     return Err(InvalidSession());
   }
-  return OpenedSession{.id = session.id(), .expires_at = expires_at, .user = *std::move(user)};
+  return OpenedSession{.id = session.id(), .expires_at = expires_at, .user = *std::move(user), .session = session};
+}
+
+AuthResult<void> CheckNamed(const Context& context, const OpenedSession& session, std::string_view username) {
+  const auto named = directory::FindUser(context.tx, context.pool, username);
+  if (!named || named->key != session.user.key) return Err(InvalidSession());
+  return {};
 }
 
 AuthError InvalidSession() {

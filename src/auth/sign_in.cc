@@ -1,6 +1,7 @@
 #include "auth/sign_in.h"
 
 #include "auth/counting_key.h"
+#include "auth/device_sign_in.h"
 #include "auth/lockout.h"
 #include "auth/mfa.h"
 #include "auth/new_password.h"
@@ -26,7 +27,7 @@ bool PasswordMatchesOnce(const Context& context, const std::optional<directory::
                                 [&] { return PasswordMatches(context.tx.pool(), record, password); });
 }
 
-AuthResult<SignInStep> SignInByPassword(const Context& context, const ClientRecord& client,
+AuthResult<SignInStep> SignInByPassword(const Context& context, const ClientRecord& client, Door door,
                                         const Parameters& parameters) {
   SYMBOLON_TRY(const std::string_view username, Require(parameters, "USERNAME"));
   SYMBOLON_TRY(const std::string_view password, Require(parameters, "PASSWORD"));
@@ -44,7 +45,7 @@ AuthResult<SignInStep> SignInByPassword(const Context& context, const ClientReco
     CountFailedAttempt(context.tx, context.region(), counting_key, context.now());
     return FailKeepingChanges(AuthErrorCode::kNotAuthorized, "Incorrect username or password.");
   }
-  return ContinueProven(context, client, *user, std::nullopt);
+  return ContinueProven(context, client, *user, std::nullopt, DeviceOf(context, door, parameters));
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ AuthResult<SignInStep> StartSignIn(const Context& context, const ClientRecord& c
   switch (flow) {
     case Flow::kUserPassword:
     case Flow::kAdminUserPassword:
-      return SignInByPassword(context, client, parameters);
+      return SignInByPassword(context, client, door, parameters);
     case Flow::kUserSrp:
       return StartSrp(context, client, parameters);
     case Flow::kRefreshToken:
@@ -65,16 +66,21 @@ AuthResult<SignInStep> StartSignIn(const Context& context, const ClientRecord& c
 }
 
 AuthResult<SignInStep> AnswerChallenge(const Context& context, const ClientRecord& client, ChallengeName challenge,
-                                       const std::optional<std::string>& session, const Parameters& responses) {
+                                       const std::optional<std::string>& session, const Parameters& responses,
+                                       Door door) {
   switch (challenge) {
     case ChallengeName::kPasswordVerifier:
-      return AnswerPasswordVerifier(context, client, responses);
+      return AnswerPasswordVerifier(context, client, door, responses);
     case ChallengeName::kNewPasswordRequired:
-      return AnswerNewPasswordRequired(context, client, session, responses);
+      return AnswerNewPasswordRequired(context, client, door, session, responses);
     case ChallengeName::kSoftwareTokenMfa:
-      return AnswerSoftwareTokenMfa(context, client, session, responses);
+      return AnswerSoftwareTokenMfa(context, client, door, session, responses);
     case ChallengeName::kMfaSetup:
-      return AnswerMfaSetup(context, client, session, responses);
+      return AnswerMfaSetup(context, client, door, session, responses);
+    case ChallengeName::kDeviceSrpAuth:
+      return AnswerDeviceSrpAuth(context, client, door, session, responses);
+    case ChallengeName::kDevicePasswordVerifier:
+      return AnswerDevicePasswordVerifier(context, client, door, responses);
   }
   return Fail(AuthErrorCode::kInvalidParameter, "Challenge not supported");
 }

@@ -21,7 +21,14 @@
 
 namespace symbolon::auth {
 
-enum class ChallengeName { kPasswordVerifier, kNewPasswordRequired, kSoftwareTokenMfa, kMfaSetup };
+enum class ChallengeName {
+  kPasswordVerifier,
+  kNewPasswordRequired,
+  kSoftwareTokenMfa,
+  kMfaSetup,
+  kDeviceSrpAuth,
+  kDevicePasswordVerifier,
+};
 
 struct Challenge {
   ChallengeName name;
@@ -36,6 +43,6 @@ AuthResult<SignInStep> StartSignIn(const Context& context, const directory::pb::
                                    Door door, const Parameters& parameters);
 AuthResult<SignInStep> AnswerChallenge(const Context& context, const directory::pb::ClientRecord& client,
                                        ChallengeName challenge, const std::optional<std::string>& session,
-                                       const Parameters& responses);
+                                       const Parameters& responses, Door door = Door::kPublic);
 
 }  // namespace symbolon::auth

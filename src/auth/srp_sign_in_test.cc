@@ -6,6 +6,7 @@
 
 #include "auth/access_tokens.h"
 #include "auth/secret_hash.h"
+#include "auth/srp_block.h"
 #include "auth/srp_test_client.h"
 #include "auth/test_user.h"
 #include "crypto/jws.h"

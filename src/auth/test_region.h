@@ -44,7 +44,8 @@ class TestRegion {
     directory::Env env(clock_.Now(), random(), settings_);
     for (;;) {
       auto tx = Begin();
-      AuthResult<T> result = plan(Context{.tx = *tx, .env = env, .pool = pool, .signer = signer});
+      AuthResult<T> result =
+          plan(Context{.tx = *tx, .env = env, .pool = pool, .signer = signer, .is_primary = is_primary});
       EXPECT_FALSE(tx->failure()) << tx->failure()->detail;
       last_wrote_ = false;
       if (!result && !result.error().keep_changes) return result;
@@ -58,7 +59,7 @@ class TestRegion {
   auto See(const Look& look) {
     directory::Env env(clock_.Now(), random(), settings_);
     auto tx = Begin();
-    return look(Context{.tx = *tx, .env = env, .pool = pool, .signer = signer});
+    return look(Context{.tx = *tx, .env = env, .pool = pool, .signer = signer, .is_primary = is_primary});
   }
 
   // For tests of plans that run side by side.

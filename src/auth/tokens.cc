@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "auth/attribute_access.h"
+#include "auth/external_users.h"
+#include "auth/scopes.h"
+#include "crypto/hash.h"
 #include "directory/groups.h"
 
 namespace symbolon::auth {
@@ -82,6 +85,7 @@ json::value AttributeClaim(const std::string& name, const std::string& value) {
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (error == std::errc() && end == value.data() + value.size()) return json::value(number);
   }
+  if (name == kIdentitiesAttribute) return IdentitiesClaim(value);
   return json::value(value);
 }
 
@@ -102,12 +106,14 @@ void AddTimes(json::object& claims, const Context& context, Timestamp authentica
 }
 
 std::string IdTokenClaims(const Context& context, const UserRecord& user, const ClientRecord& client,
-                          const Grant& grant, const std::vector<GroupRecord>& groups) {
+                          const Grant& grant, const std::vector<GroupRecord>& groups, std::string_view access_token) {
   json::object claims = CommonClaims(context, user.sub());
+  if (!grant.scope.empty()) claims["at_hash"] = Base64UrlEncode(crypto::Sha256(access_token).substr(0, 16));
+  if (!grant.nonce.empty()) claims["nonce"] = grant.nonce;
   // In order, because a second attempt at the plan must say the same octets; protobuf's maps have none.
   const std::map<std::string, std::string> attributes(user.attributes().begin(), user.attributes().end());
   for (const auto& [name, value] : attributes) {
-    if (ClientMayRead(client, name)) claims[name] = AttributeClaim(name, value);
+    if (ClientMayRead(client, name) && ScopeShows(grant.scope, name)) claims[name] = AttributeClaim(name, value);
   }
   AddGroups(claims, groups);
   AddRoles(claims, groups);
@@ -129,7 +135,12 @@ std::string AccessTokenClaims(const Context& context, const UserRecord& user, co
   if (NamesFamily(client)) claims["origin_jti"] = grant.family;
   claims["event_id"] = UuidFor(context, "event");
   claims["token_use"] = "access";
-  claims["scope"] = kUserAdminScope;
+  if (grant.scope.empty()) {
+    claims["scope"] = kUserAdminScope;
+  } else {
+    claims["scope"] = grant.scope;
+    claims["version"] = 2;
+  }
   AddTimes(claims, context, grant.authenticated_at, AccessTokenValidity(client));
   claims["jti"] = UuidFor(context, "access token");
   claims["username"] = user.username();
@@ -138,6 +149,7 @@ std::string AccessTokenClaims(const Context& context, const UserRecord& user, co
     for (const auto& [region, counter] : grant.sign_outs) counters[region] = counter;
     claims[kSignOutsClaim] = std::move(counters);
   }
+  if (!grant.device_key.empty()) claims["device_key"] = grant.device_key;
   return json::serialize(claims);
 }
 
@@ -165,20 +177,25 @@ Grant NewGrant(const Context& context, const directory::User& user, const Client
           .authenticated_at = context.now(),
           .ends_at = context.now() + RefreshTokenValidity(client),
           .token_generation = user.record.token_generation(),
-          .sign_outs = SignOutsOf(context.tx, user.key)};
+          .sign_outs = SignOutsOf(context.tx, user.key),
+          .device_key = {}};
 }
 
 AuthResult<Tokens> IssueTokens(const Context& context, const directory::User& user, const ClientRecord& client,
                                const Grant& grant, std::optional<std::uint32_t> refresh_generation) {
   const auto keys = TokenSigner::KeysOf(context.tx);
   if (!keys) return NoKey();
-  const std::vector<GroupRecord> groups = directory::GroupsOf(context.tx, user.key);
-  Tokens tokens{.id_token = context.signer.Sign(context.env, keys->id_tokens,
-                                                IdTokenClaims(context, user.record, client, grant, groups)),
+  const std::vector<GroupRecord> groups = GroupsOfUser(context.tx, user);
+  Tokens tokens{.id_token = {},
                 .access_token = context.signer.Sign(context.env, keys->access_tokens,
                                                     AccessTokenClaims(context, user.record, client, grant, groups)),
                 .refresh_token = std::nullopt,
-                .expires_in = AccessTokenValidity(client)};
+                .expires_in = AccessTokenValidity(client),
+                .new_device = std::nullopt};
+  if (grant.scope.empty() || HasScope(grant.scope, kOpenIdScope)) {
+    tokens.id_token = context.signer.Sign(
+        context.env, keys->id_tokens, IdTokenClaims(context, user.record, client, grant, groups, tokens.access_token));
+  }
   if (refresh_generation) {
     pb::RefreshToken refresh;
     refresh.set_user_key(user.key);
@@ -190,6 +207,8 @@ AuthResult<Tokens> IssueTokens(const Context& context, const directory::User& us
     refresh.set_token_generation(grant.token_generation);
     refresh.mutable_sign_outs()->insert(grant.sign_outs.begin(), grant.sign_outs.end());
     refresh.set_generation(*refresh_generation);
+    refresh.set_scope(grant.scope);
+    refresh.set_device_key(grant.device_key);
     tokens.refresh_token = SealRefreshToken(context, client.client_id(), refresh);
   }
   return tokens;

@@ -38,18 +38,32 @@ struct Grant {
   std::uint64_t token_generation = 0;
   // Sign-outs that came before it.
   SignOuts sign_outs;
+  // Space-separated, of a sign-in by the OAuth endpoints; empty: by the API, which grants kUserAdminScope.
+  std::string scope = {};
+  // For the ID token (OpenID Connect Core §2); not carried on.
+  std::string nonce = {};
+  // The device that its tokens are bound to; empty: none.
+  std::string device_key = {};
 };
 
 // Of a user who has just proved who they are.
 Grant NewGrant(const Context& context, const directory::User& user, const directory::pb::ClientRecord& client,
                std::string family);
 
+// What a user's device may be confirmed by (devices.h).
+struct NewDevice {
+  std::string key;
+  std::string group_key;
+};
+
 struct Tokens {
+  // Empty: the scope has no "openid".
   std::string id_token;
   std::string access_token;
   std::optional<std::string> refresh_token;
   // Of the access token.
   std::chrono::seconds expires_in{};
+  std::optional<NewDevice> new_device;
 };
 
 // ID and access token, and a refresh token of the named generation. Errors: kInternal.

@@ -25,6 +25,7 @@ struct ApiAccess {
 
 inline constexpr std::string_view kCognitoPrefix = "AWSCognitoIdentityProviderService.";
 inline constexpr std::string_view kOwnPrefix = "SymbolonService.";
+inline constexpr std::string_view kKmsPrefix = "TrentService.";
 
 // What came of a call.
 struct ApiAnswer {
@@ -63,9 +64,10 @@ class ApiConnection {
   HttpConnection connection_;
 };
 
-// One call of SymbolonService, over a connection of its own: the answer's JSON. An error of the service is a failure
-// with its name and message.
+// One call, of SymbolonService unless `prefix` says otherwise, over a connection of its own: the answer's JSON. An error
+// of the service is a failure with its name and message.
 CliResult<std::string> CallApi(const ApiAccess& access, std::string_view operation, const std::string& json,
-                               Clock& clock, std::chrono::milliseconds timeout);
+                               Clock& clock, std::chrono::milliseconds timeout,
+                               std::string_view prefix = kOwnPrefix);
 
 }  // namespace symbolon::cli

@@ -102,6 +102,7 @@ std::string NodeConfiguration(const LabSettings& settings, std::size_t region) {
                       TomlString(RootKeyFile(settings.dir, self.name).string()));
   // The outbox is for loopback addresses only.
   if (IsOnLoopback(self)) text += "\n[delivery]\noutbox = true\n";
+  if (IsOnLoopback(self) && settings.loopback_providers) text += "\n[federation]\nloopback_providers = true\n";
   text += fmt::format("\n[[access_keys]]\nid = {}\nsecret = {}\n", TomlString(settings.access_key_id),
                       TomlString(settings.secret_access_key.view()));
   for (const LabRegion& other : settings.regions) {
@@ -137,6 +138,7 @@ std::filesystem::path NodeConfigurationFile(const std::filesystem::path& dir, co
   return RegionFolder(dir, region) / "symbolond.toml";
 }
 std::filesystem::path RouterConfigurationFile(const std::filesystem::path& dir) { return dir / "haproxy.cfg"; }
+std::filesystem::path UsersFile(const std::filesystem::path& dir) { return dir / "users.toml"; }
 std::filesystem::path RootKeyFile(const std::filesystem::path& dir, const Region& region) {
   return RegionFolder(dir, region) / "root.key";
 }
@@ -150,11 +152,16 @@ CliResult<void> WriteLab(const LabSettings& settings) {
   if (!settings.etcd.empty()) SYMBOLON_TRY_VOID(MakeFolder(settings.dir / "etcd"));
   SYMBOLON_TRY_VOID(WriteSettings(settings));
   SYMBOLON_TRY_VOID(MakeCertificates(CertificateFolder(settings.dir), names));
+  const std::filesystem::path users = UsersFile(settings.dir);
+  std::error_code error;
+  const bool has_users = std::filesystem::exists(users, error);
   for (std::size_t i = 0; i < settings.regions.size(); ++i) {
     const Region& name = settings.regions[i].name;
     SYMBOLON_TRY_VOID(MakeFolder(RegionFolder(settings.dir, name)));
     SYMBOLON_TRY_VOID(MakeRootKey(RootKeyFile(settings.dir, name)));
-    SYMBOLON_TRY_VOID(WriteFile(NodeConfigurationFile(settings.dir, name), NodeConfiguration(settings, i)));
+    std::string configuration = NodeConfiguration(settings, i);
+    if (has_users) configuration += fmt::format("\n[iam]\nusers_file = {}\n", TomlString(users.string()));
+    SYMBOLON_TRY_VOID(WriteFile(NodeConfigurationFile(settings.dir, name), configuration));
   }
   SYMBOLON_TRY(const std::string router, LabRouterConfiguration(settings, {}));
   return WriteFile(RouterConfigurationFile(settings.dir), router);

@@ -24,6 +24,8 @@ CliResult<std::string> LabRouterConfiguration(const LabSettings& settings, std::
 
 std::filesystem::path NodeConfigurationFile(const std::filesystem::path& dir, const Region& region);
 std::filesystem::path RouterConfigurationFile(const std::filesystem::path& dir);
+// Of people (docs/access.md); all nodes of the lab read it, if it was there when the lab was started.
+std::filesystem::path UsersFile(const std::filesystem::path& dir);
 std::filesystem::path RootKeyFile(const std::filesystem::path& dir, const Region& region);
 
 // Writes the nodes' ones, the certificates and the root keys; keeps keys and certificates that are there.

@@ -32,11 +32,15 @@ TEST(ConfigurationsTest, NodeKnowsItselfAndEveryRegion) {
 TEST(ConfigurationsTest, NodeElsewhereListensOnItsAddressAndShowsNoOutbox) {
   LabSettings settings = Settings("/nowhere/lab");
   EXPECT_THAT(NodeConfiguration(settings, 1), HasSubstr("outbox = true\n"));
+  EXPECT_THAT(NodeConfiguration(settings, 1), Not(HasSubstr("loopback_providers")));
+  settings.loopback_providers = true;
+  EXPECT_THAT(NodeConfiguration(settings, 1), HasSubstr("[federation]\nloopback_providers = true\n"));
   settings.regions[1].address = "10.77.0.2";
   const std::string text = NodeConfiguration(settings, 1);
   EXPECT_THAT(text, HasSubstr("[api]\nlisten = \"10.77.0.2:9420\"\npublic_url = \"http://10.77.0.2:9420\"\n"));
   EXPECT_THAT(text, HasSubstr("[operations]\nlisten = \"10.77.0.2:9421\"\n"));
   EXPECT_THAT(text, Not(HasSubstr("outbox")));
+  EXPECT_THAT(text, Not(HasSubstr("loopback_providers")));
   EXPECT_THAT(NodeConfiguration(settings, 0), HasSubstr("replication = \"10.77.0.2:9422\"\n"));
 }
 
@@ -45,6 +49,18 @@ TEST(ConfigurationsTest, NodesPassChangesOnWhenTheLabIsToldSo) {
   EXPECT_THAT(NodeConfiguration(settings, 1), Not(HasSubstr("forward_writes")));
   settings.forward_writes = true;
   EXPECT_THAT(NodeConfiguration(settings, 1), HasSubstr("forward_writes = true\n"));
+}
+
+TEST(ConfigurationsTest, NodesReadUsersIfThereAreAny) {
+  TestFolder folder;
+  const LabSettings settings = Settings(folder.path());
+  const auto text = [&] {
+    EXPECT_TRUE(WriteLab(settings));
+    return ReadFile(NodeConfigurationFile(settings.dir, Region("us-east-1"))).value();
+  };
+  EXPECT_THAT(text(), Not(HasSubstr("[iam]")));
+  ASSERT_TRUE(WriteFile(UsersFile(settings.dir), ""));
+  EXPECT_THAT(text(), HasSubstr("[iam]\nusers_file = \"" + UsersFile(settings.dir).string() + "\"\n"));
 }
 
 TEST(ConfigurationsTest, EtcdAuthority_NodesAndMembersKnowEachOther) {

@@ -8,10 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "cli/audit.h"
 #include "cli/configurations.h"
 #include "cli/control.h"
 #include "cli/drill.h"
+#include "cli/erasure.h"
 #include "cli/files.h"
+#include "cli/keys.h"
 #include "cli/lab.h"
 #include "cli/promotion.h"
 #include "cli/replication_durability.h"
@@ -19,6 +22,7 @@
 #include "cli/replication_watch.h"
 #include "cli/router.h"
 #include "cli/settings.h"
+#include "cli/shredding.h"
 #include "cli/verification.h"
 #include "crypto/random.h"
 
@@ -62,6 +66,11 @@ struct Commands {
   SuffixFlags suffix;
   VerifyFlags verify;
   DrillFlags drill;
+  KeysFlags keys;
+  AuditFlags audit;
+  ShreddingFlags shredding;
+  ErasureFlags erasure;
+  CertificateFlags certificate;
   std::function<CliResult<void>()> run;
 
   void AddDir(CLI::App* command) {
@@ -83,6 +92,8 @@ struct Commands {
     command->add_option("--secret-access-key", flags.secret_access_key, "Its secret (symbolon-lab-secret)");
     command->add_flag("--forward-writes,!--no-forward-writes", flags.forward_writes,
                       "Secondaries pass changes on to the primary (they refuse them)");
+    command->add_flag("--loopback-providers,!--no-loopback-providers", flags.loopback_providers,
+                      "Identity providers on this machine may be used, also by http (they are refused)");
   }
 
   void AddLabInit(CLI::App* lab) {
@@ -359,6 +370,43 @@ struct Commands {
     });
   }
 
+  // Whose trail.
+  void AddTrail(CLI::App* command) {
+    CLI::Option* trail = command->add_option("--trail", audit.trails, "The folder of a trail (may be repeated)");
+    trail->type_name("DIR");
+    CLI::Option* config = command->add_option("--config", audit.config, "A node's configuration: its trail");
+    config->type_name("FILE")->excludes(trail);
+    command->add_option("--dir", audit.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+    command->add_option("--region", audit.region, "One Region of the lab (all)")->excludes(trail)->excludes(config);
+  }
+
+  void AddEvents(CLI::App* audits, const std::string& verb, const std::string& what,
+                 CliResult<void> (*show)(const AuditFlags&, Clock&)) {
+    CLI::App* command = audits->add_subcommand(verb, what);
+    command->add_option("--key", audit.key, "Of this key: its ARN or id");
+    command->add_option("--event", audit.event, "Of this name: Decrypt");
+    command->add_option("--since", audit.since, "2026-11-28T11:05:09Z, 2026-11-28, or 90s, 15m, 2h, 7d ago");
+    command->add_option("--until", audit.until, "The same; not included");
+    AddTrail(command);
+    command->callback([this, show] { run = [this, show] { return show(audit, SystemClock()); }; });
+  }
+
+  void AddAudit(CLI::App& app) {
+    CLI::App* audits = app.add_subcommand("audit", "What was done with keys: the Regions' audit trails");
+    audits->require_subcommand(1);
+    CLI::App* verify_trail = audits->add_subcommand("verify", "Say whether trails are whole and unaltered");
+    verify_trail
+        ->add_option("--public-key", audit.public_key, "Whose signatures count; without it, the one the trail names")
+        ->type_name("BASE64|FILE");
+    verify_trail->add_flag("--earlier-files-elsewhere", audit.earlier_files_elsewhere,
+                           "The trail's first files were moved away: begin with the first that is there");
+    AddTrail(verify_trail);
+    verify_trail->footer("Exit status: 0 whole and unaltered, 1 not, 2 a trail cannot be read.");
+    verify_trail->callback([this] { run = [this] { return VerifyAudit(audit); }; });
+    AddEvents(audits, "list", "List events, a line each", &ListAudit);
+    AddEvents(audits, "export", "Print events as CloudTrail records, a JSON object per line", &ExportAudit);
+  }
+
   CliResult<void> ShowReplication() const {
     using std::chrono::milliseconds;
     std::vector<OperationsAddress> nodes;
@@ -378,6 +426,103 @@ struct Commands {
     return {};
   }
 
+  using KeyCommand = CliResult<void> (*)(const KeysFlags&, Clock&);
+
+  CLI::App* AddKeyVerb(CLI::App* parent, const std::string& verb, const std::string& what, KeyCommand command) {
+    CLI::App* added = parent->add_subcommand(verb, what);
+    added->add_option("POOL", keys.pool, "The pool's id")->required();
+    added->add_option("--dir", keys.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
+    added
+        ->add_option(
+            "--endpoint", keys.endpoints,
+            "Call these APIs instead, over plain HTTP, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; every "
+            "Region that has the pool")
+        ->type_name("REGION=HOST:PORT,...")
+        ->delimiter(',');
+    added->callback([this, command] { run = [this, command] { return command(keys, SystemClock()); }; });
+    return added;
+  }
+
+  void AddKeys(CLI::App& app) {
+    CLI::App* parent = app.add_subcommand("keys", "The key of a user pool");
+    parent->require_subcommand(1);
+    AddKeyVerb(parent, "status", "The pool's KMS key and data keys, and whether it is open in each Region",
+               ShowKeyStatus)
+        ->add_flag("--json", keys.json, "Print the answer as JSON");
+    AddKeyVerb(parent, "rotate", "Have a new data key seal from now on, under the same KMS key", RotateKey);
+    CLI::App* reencrypt = AddKeyVerb(
+        parent, "reencrypt", "Move all data to the data key that seals now, and drop the former ones", Reencrypt);
+    reencrypt
+        ->add_option("--records-per-second", keys.records_per_second,
+                     "So fast at the most; 0: as fast as it goes (the node's setting)")
+        ->check(CLI::NonNegativeNumber);
+    reencrypt->add_flag("--detach", keys.detach, "Do not wait for the end");
+    reencrypt->add_flag("--json", keys.json, "Print the result as JSON");
+    AddKeyVerb(parent, "withdraw",
+               "Disable the pool's KMS key in every Region, and wait until the pool is locked there", WithdrawKey);
+    AddKeyVerb(parent, "restore", "Enable the pool's KMS key in every Region, and wait until the pool is open there",
+               RestoreKey);
+    CLI::App* own_key =
+        AddKeyVerb(parent, "region", "Give a secondary Region a KMS key of its own; makes the replica if there is none",
+                   SetRegionKey);
+    own_key->add_option("REGION", keys.region, "The Region")->required();
+    own_key->add_option("KEY", keys.kms_key_arn, "The ARN of the key, in that Region")->required();
+    AddShredding(parent);
+  }
+
+  void AddShredding(CLI::App* parent) {
+    const auto add = [&](const std::string& verb, const std::string& what, auto command) {
+      CLI::App* added = AddKeyVerb(parent, verb, what, nullptr);
+      added->add_option("--out", shredding.out, "Write the certificate to this file")->type_name("FILE");
+      added->callback([this, command] { run = [this, command] { return command(keys, shredding, SystemClock()); }; });
+      return added;
+    };
+    CLI::App* shred = add("shred",
+                          "Destroy every key of the pool in every Region, and all its records: nobody opens it again. "
+                          "Waits for the certificate",
+                          ShredPool);
+    shred->add_flag("--yes", shredding.yes, "Do not ask for the pool's id");
+    shred->add_flag("--although-locked", shredding.although_locked,
+                    "Also a pool that is locked, whose deletion protection cannot be read");
+    shred->add_flag("--detach", keys.detach, "Do not wait for the other Regions");
+    add("certificate", "Write the certificate that a pool was shredded, as it is now", FetchCertificate);
+  }
+
+  void AddUsers(CLI::App& app) {
+    CLI::App* parent = app.add_subcommand("users", "Users of a pool");
+    parent->require_subcommand(1);
+    const auto add = [&](const std::string& verb, const std::string& what, auto command) {
+      CLI::App* added = AddKeyVerb(parent, verb, what, nullptr);
+      added->add_option("--out", erasure.out, "Write the certificate to this file")->type_name("FILE");
+      added->callback([this, command] { run = [this, command] { return command(keys, erasure, SystemClock()); }; });
+      return added;
+    };
+    CLI::App* erase =
+        add("erase",
+            "Delete a user, and erase the user from the logs and all copies in every Region. Waits for the "
+            "certificate",
+            EraseUser);
+    erase->add_option("USERNAME", erasure.username, "The user's name, alias or sub")->required();
+    erase->add_flag("--already-deleted", erasure.already_deleted, "The user is deleted already: USERNAME is the sub");
+    erase->add_flag("--detach", keys.detach, "Do not wait for the end");
+    erase->footer("Exit status: 0 erased, 1 not, 3 not in every Region yet.");
+    add("erasure", "How far an erasure is, and its certificate; without ID, those of the pool", ShowErasure)
+        ->add_option("ID", erasure.id, "The erasure");
+  }
+
+  void AddCertificate(CLI::App& app) {
+    CLI::App* parent = app.add_subcommand("certificate", "Certificates that data were destroyed");
+    parent->require_subcommand(1);
+    CLI::App* verify_it = parent->add_subcommand("verify", "Say what a certificate says, and whether it is genuine");
+    verify_it->add_option("FILE", certificate.file, "The certificate")->required();
+    verify_it
+        ->add_option("--key", certificate.keys,
+                     "A Region's public key, or the file `public_key` of its audit trail (may be repeated); without it "
+                     "those count that the certificate names")
+        ->type_name("KEY");
+    verify_it->callback([this] { run = [this] { return VerifyCertificate(certificate); }; });
+  }
+
   void AddAll(CLI::App& app) {
     CLI::App* lab = app.add_subcommand("lab", "Two Regions and a router on this machine");
     lab->require_subcommand(1);
@@ -389,6 +534,10 @@ struct Commands {
     AddLabVerb(lab, "status", "Say what runs", false);
     AddLabVerb(lab, "down", "End the lab from another terminal", false);
     AddReplication(app);
+    AddKeys(app);
+    AddUsers(app);
+    AddAudit(app);
+    AddCertificate(app);
     AddRouterConfig(app);
   }
 };

@@ -210,6 +210,7 @@ CliResult<LabSettings> ResolveSettings(const LabFlags& flags) {
   if (flags.access_key_id) settings.access_key_id = *flags.access_key_id;
   if (flags.secret_access_key) settings.secret_access_key = Secret::CopyOf(*flags.secret_access_key);
   if (flags.forward_writes) settings.forward_writes = *flags.forward_writes;
+  if (flags.loopback_providers) settings.loopback_providers = *flags.loopback_providers;
   if (settings.access_key_id.empty() || settings.secret_access_key.empty()) {
     return Fail("--access-key-id and --secret-access-key must not be empty");
   }
@@ -242,6 +243,7 @@ CliResult<LabSettings> ReadSettings(const std::filesystem::path& dir) {
   settings.access_key_id = table["access_key_id"].value_or(std::string());
   settings.secret_access_key = Secret(table["secret_access_key"].value_or(std::string()));
   settings.forward_writes = table["forward_writes"].value_or(false);
+  settings.loopback_providers = table["loopback_providers"].value_or(false);
   settings.automatic_promotion = table["automatic_promotion"].value_or(false);
   if (const toml::array* members = table["etcd"].as_array()) {
     for (const toml::node& node : *members) {
@@ -274,6 +276,7 @@ CliResult<void> WriteSettings(const LabSettings& settings) {
       "forward_writes = {}\n",
       kLabLayout, TomlString(kVersion), settings.router_port, TomlString(settings.account),
       TomlString(settings.access_key_id), TomlString(settings.secret_access_key.view()), settings.forward_writes);
+  if (settings.loopback_providers) text += "loopback_providers = true\n";
   if (settings.automatic_promotion) text += "automatic_promotion = true\n";
   for (const LabEtcdMember& member : settings.etcd) {
     text += fmt::format("\n[[etcd]]\nname = {}\nclient_port = {}\npeer_port = {}\nhealth_port = {}\n",

@@ -55,6 +55,8 @@ struct LabSettings {
   Secret secret_access_key;
   // Whether secondaries pass changes on to the primary.
   bool forward_writes = false;
+  // Whether people may sign in at identity providers on this machine; of Regions on loopback addresses.
+  bool loopback_providers = false;
 };
 
 // What the command line asked for; what it left out comes from DIR/lab.toml and else from the defaults.
@@ -76,6 +78,7 @@ struct LabFlags {
   std::optional<std::string> access_key_id;
   std::optional<std::string> secret_access_key;
   std::optional<bool> forward_writes;
+  std::optional<bool> loopback_providers;
 };
 
 // Refuses wrong flags, a folder that holds something else, and a lab of another layout, other Regions or another

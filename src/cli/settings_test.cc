@@ -65,6 +65,7 @@ TEST(SettingsTest, SecondStartFindsWhatTheFirstWasTold) {
   flags.account = "123456789012";
   flags.secret_access_key = "with \"quotes\", \\ and \n";
   flags.forward_writes = true;
+  flags.loopback_providers = true;
   ASSERT_TRUE(WriteSettings(ResolveSettings(flags).value()));
 
   const LabSettings again = ResolveSettings(FlagsFor(folder)).value();
@@ -76,6 +77,7 @@ TEST(SettingsTest, SecondStartFindsWhatTheFirstWasTold) {
   EXPECT_EQ(again.account, "123456789012");
   EXPECT_EQ(again.secret_access_key.view(), "with \"quotes\", \\ and \n");
   EXPECT_TRUE(again.forward_writes);
+  EXPECT_TRUE(again.loopback_providers);
   LabFlags off = FlagsFor(folder);
   off.forward_writes = false;
   EXPECT_FALSE(ResolveSettings(off).value().forward_writes);

@@ -11,6 +11,8 @@ model::ErrorCode ToErrorCode(auth::AuthErrorCode code) {
       return To::kAliasExistsException;
     case From::kCodeMismatch:
       return To::kCodeMismatchException;
+    case From::kDeviceKeyExists:
+      return To::kDeviceKeyExistsException;
     case From::kEnableSoftwareTokenMfa:
       return To::kEnableSoftwareTokenMFAException;
     case From::kExpiredCode:
@@ -22,6 +24,8 @@ model::ErrorCode ToErrorCode(auth::AuthErrorCode code) {
       return To::kInvalidParameterException;
     case From::kInvalidPassword:
       return To::kInvalidPasswordException;
+    case From::kInvalidUserPoolConfiguration:
+      return To::kInvalidUserPoolConfigurationException;
     case From::kNotAuthorized:
       return To::kNotAuthorizedException;
     case From::kPasswordResetRequired:

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@
 #include "directory/routes.h"
 #include "directory/transaction.h"
 #include "directory/users.h"
+#include "key_life/key_changes.h"
+#include "key_life/shredding.h"
+#include "key_life/status.h"
 #include "replication/promotion.h"
 #include "replication/roles.h"
 #include "replication/status.h"
@@ -38,6 +42,9 @@ struct Caller {
     std::string scope;
     std::string origin_jti;
     std::string access_token_jti;
+    // The device that the token is bound to; empty: none.
+    std::string device_key;
+    Timestamp authenticated_at;
   };
   std::optional<SignedInUser> user;
 };
@@ -58,6 +65,26 @@ struct Preparation {
   std::vector<Region> key_regions;
   // For SetUserPoolSigningAlgorithm: two fresh keys of the asked algorithm.
   std::vector<crypto::SigningKey> signing_keys;
+  // For UpdateUserPool with another key, and for RotateUserPoolKey.
+  std::optional<key_life::PreparedChange> key_change;
+  // For a replica, or a primary, that has or is to have a key of its own.
+  std::optional<key_life::PreparedRegionKey> region_key;
+  // For UpdateUserPoolReplica to ACTIVE: the record of wrapped keys that the replica opens.
+  std::optional<Bytes> opened_keys;
+  // For DescribeUserPoolKey: this Region's first.
+  std::vector<key_life::RegionKeyStatus> key_statuses;
+  // For ReencryptUserPool: the pace if the request names none.
+  std::uint64_t reencryption_rate = 0;
+  // For DescribeReencryption: why the work waits.
+  std::string reencryption_problem;
+  // For ShredUserPool: who asks, and which Regions there are.
+  std::optional<key_life::ShreddingRequest> shredding_request;
+  // For DescribeShredding; nullopt: this Region knows of none.
+  std::optional<key_life::ShreddingView> shredding;
+  // For EraseUser: the ARN of who asks.
+  std::string erasure_asked_by;
+  // For DescribeErasure: what is waited for, as this Region knows, which is the primary.
+  std::map<Region, std::string> erasure_waits_for;
   // For PromoteUserPoolReplica: what came of it.
   std::optional<replication::Promoted> promoted;
   // For ListReplicationSuffixes: those of the pool.
@@ -70,8 +97,9 @@ struct Preparation {
       Timestamp commit_time;
       // type (2 octets, big-endian) ‖ id
       Bytes key;
-      // nullopt: deleted.
+      // nullopt: deleted, or erased.
       std::optional<Bytes> value;
+      bool erased = false;
     };
     replication::SuffixFolder::File file;
     std::vector<Change> changes;
@@ -126,7 +154,9 @@ class Call {
     return replication::RoleOf(*role_, env_.region().region).kind == replication::Role::Kind::kPrimary;
   }
   // For the functions of auth.
-  auth::Context auth_context() { return {.tx = tx_, .env = env_, .pool = *pool_, .signer = *signer_}; }
+  auth::Context auth_context() {
+    return {.tx = tx_, .env = env_, .pool = *pool_, .signer = *signer_, .is_primary = is_primary()};
+  }
   const Preparation& preparation() const { return *preparation_; }
   PoolCatalog& catalog() { return *catalog_; }
   // What this Region knows of the pool's replication now; nullopt where there are no other Regions.

@@ -33,6 +33,7 @@ Bytes EncodeForwarded(const http::Request& request, Timestamp arrived) {
   message.set_body(request.body);
   message.set_client_address(request.peer_address);
   message.set_arrived_micros(ToMicros(arrived));
+  message.set_over_tls(request.is_tls);
   return message.SerializeAsString();
 }
 
@@ -45,6 +46,7 @@ std::optional<http::Request> ParseForwardedRequest(const Bytes& octets) {
                        .body = std::move(*message.mutable_body()),
                        .peer_address = std::move(*message.mutable_client_address()),
                        .is_loopback = false,
+                       .is_tls = message.over_tls(),
                        .received = FromMicros(message.arrived_micros())};
 }
 

@@ -198,6 +198,9 @@ TEST_F(ForwardingTest, SettingOff_IsRefusedExceptTheStateOfAReplica) {
   EXPECT_THAT(plain.Call("CreateGroup", {{"UserPoolId", pool.value()}, {"GroupName", "g"}}).error(),
               HasSubstr("The primary Region is eu-central-1."));
   EXPECT_THAT(plain.forwarded, IsEmpty());
+  here_.ask_about_keys = [&](const Region&, const Bytes& request) {
+    return plain.AnswerAboutKeys(Region(kPrimary), request);
+  };
   const auto activated = plain.Call("UpdateUserPoolReplica",
                                     {{"UserPoolId", pool.value()}, {"RegionName", kSecondary}, {"Status", "ACTIVE"}});
   EXPECT_EQ(activated.error(), "");

@@ -16,7 +16,8 @@ using model::ErrorCode;
 using model::Fail;
 using model::cognito::UpdateUserPoolRequest;
 
-ApiResult<void> CheckGlobalSettings(const pb::PoolRecord& pool, const UpdateUserPoolRequest& request) {
+ApiResult<void> CheckGlobalSettings(const pb::PoolRecord& pool, const UpdateUserPoolRequest& request,
+                                    const std::string& key_here) {
   // Left out, it is not asked for; ApplySettings would empty it.
   UpdateUserPoolRequest complete = request;
   if (!complete.AutoVerifiedAttributes) {
@@ -43,7 +44,7 @@ ApiResult<void> CheckGlobalSettings(const pb::PoolRecord& pool, const UpdateUser
                                     same(asked.invitation_message(), pool.invitation_message())},
       {"AccountRecoverySetting", same_messages(asked.recovery(), pool.recovery())},
       {"UserPoolTier", asked.tier() == pool.tier()},
-      {"KeyConfiguration", key_arn == pool.kms_key_arn()},
+      {"KeyConfiguration", key_arn == pool.kms_key_arn() || key_arn == key_here},
       {"IssuerConfiguration", asked.issuer() == pool.issuer()},
   };
   for (const auto& [name, is_same] : settings) {

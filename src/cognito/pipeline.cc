@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cognito/answer.h"
 #include "cognito/auth_errors.h"
+#include "cognito/authorisation.h"
 #include "cognito/pipeline_exchange.h"
 #include "cognito/placement.h"
 #include "cognito/pool_settings.h"
@@ -59,21 +60,6 @@ ApiError Translate(const http::SigV4Error& error) {
   return Internal();
 }
 
-ApiError Translate(const keys::KeyServiceError& error) {
-  using Code = keys::KeyServiceErrorCode;
-  switch (error.code) {
-    case Code::kNoKeys:
-      return Internal();
-    case Code::kWithdrawn:
-      return {ErrorCode::kOperationNotEnabledException, error.message};
-    case Code::kUnavailable:
-      return {ErrorCode::kServiceUnavailableException, error.message};
-    case Code::kUnusableKey:
-      return {ErrorCode::kInvalidParameterException, error.message};
-  }
-  return Internal();
-}
-
 template <class Operation>
 bool Is(const model::OperationFacts& facts, Operation operation) {
   constexpr Service service = std::is_same_v<Operation, model::cognito::Operation> ? Service::kCognito : Service::kOwn;
@@ -118,6 +104,7 @@ asio::awaitable<http::Response> Pipeline::Answer(Exchange& exchange) {
 
   ApiResult<std::string> result = co_await Run(exchange);
   if (!result && exchange.elsewhere) result = co_await Redirect(exchange, std::move(result).error());
+  result = co_await Audit(exchange, request_id, std::move(result));
 
   const std::string_view outcome = result ? "ok" : model::ToString(result.error().code);
   services_.observer.OnRequest(*exchange.operation, exchange.passed_on ? OutcomeOf(*exchange.passed_on) : outcome,
@@ -138,6 +125,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
   const model::OperationFacts& operation = *exchange.operation;
   // 1. Who signed, before anything of the body is looked at.
   SYMBOLON_CO_TRY_VOID(Authenticate(exchange));
+  SYMBOLON_CO_TRY_VOID(CheckAudit(exchange));
 
   if (!operation.implemented) {
     co_return Fail(ErrorCode::kUnsupportedOperationException, fmt::format("{} is not available yet.", operation.name));
@@ -154,10 +142,11 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
   }
   exchange.request.emplace(*std::move(parsed));
 
-  // 3. The key service keeps its own records.
+  // 3. The key service keeps its own records, and asks the policies of its keys.
   if (operation.service == Service::kKms) {
-    auto answer = co_await http::RunBlocking(services_.blocking,
-                                             [&] { return services_.call_key_service(operation, *exchange.request); });
+    SYMBOLON_CHECK(exchange.signer.has_value());
+    auto answer = co_await http::RunBlocking(
+        services_.blocking, [&] { return services_.call_key_service(*exchange.signer, operation, *exchange.request); });
     if (!answer) co_return Fail(ErrorCode::kThrottlingException, "Rate exceeded");
     co_return *std::move(answer);
   }
@@ -168,11 +157,18 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
   // 5. Whose pool, by its id, its client or its token.
   SYMBOLON_CO_TRY_VOID(FindPool(exchange));
 
-  // 6. What the plan needs and has to be waited for.
+  // 6. Whether the caller may.
+  if (exchange.signer) {
+    SYMBOLON_CO_TRY_VOID(Authorise(*exchange.signer, operation, exchange.pool, services_.region));
+  }
+
+  // 7. What the plan needs and has to be waited for.
   SYMBOLON_CO_TRY_VOID(co_await Prepare(exchange));
 
-  // 7. Plan, commit, and again after a conflict.
-  co_return co_await PlanAndCommit(exchange);
+  // 8. Plan, commit, and again after a conflict.
+  auto answer = co_await PlanAndCommit(exchange);
+  if (!answer && exchange.preparation.key_change) co_await WithdrawKeyChange(exchange);
+  co_return answer;
 }
 
 ApiResult<void> Pipeline::Authenticate(Exchange& exchange) {
@@ -180,7 +176,13 @@ ApiResult<void> Pipeline::Authenticate(Exchange& exchange) {
   const std::array<std::string_view, 1> services{model::SigningNameOf(exchange.operation->service)};
   auto caller = services_.signatures.VerifyAt(exchange.http, services, exchange.arrived);
   if (!caller) return Err(Translate(caller.error()));
+  auto identity = services_.identities.FindIdentity(caller->owner);
+  if (!identity) {  // removed in the meantime
+    return Fail(ErrorCode::kUnrecognizedClientException, "The security token included in the request is invalid.");
+  }
   exchange.caller.access_key_id = caller->access_key_id;
+  auto context = ContextOf(exchange.http, identity->principal, services_.clock.Now(), services_.region.region);
+  exchange.signer = policy::Caller{.identity = *std::move(identity), .context = std::move(context)};
   return {};
 }
 
@@ -206,6 +208,9 @@ ApiResult<void> Pipeline::FindPool(Exchange& exchange) {
     if (!pool) return Fail(ErrorCode::kInvalidParameterException, "ResourceArn names no user pool of this Region.");
     exchange.pool = *std::move(pool);
     return {};
+  }
+  if (operation.who == Who::kAccessToken) {
+    return Fail(ErrorCode::kInvalidParameterException, "Missing required parameter AccessToken");
   }
   if (operation.who == Who::kTokenOrSession) {
     const auto session = exchange.request->Text(operation.session);
@@ -261,7 +266,7 @@ ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
   attempt.snapshot = std::shared_ptr<const storage::Snapshot>(services_.store.MakeSnapshot());
   attempt.tx.emplace(attempt.snapshot, exchange.pool, exchange.new_pool_keys, services_.random, &services_.records);
   // A pool that is being made, or none: nothing to read.
-  if (exchange.pool.empty() || exchange.new_pool_keys) return {};
+  if (exchange.pool.empty() || exchange.new_pool_keys || NeedsNoPool(*exchange.operation)) return {};
 
   // Through the transaction that will be committed: its read set fences a primary that hands over.
   attempt.role = attempt.tx->ShareClear(directory::RecordType::kRole, "", replication::ParseRole);
@@ -274,8 +279,11 @@ ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
   SYMBOLON_TRY_VOID(CheckPlace(exchange, *attempt.role));
 
   auto keys = services_.keys.KeysOf(*attempt.snapshot, exchange.pool);
-  if (!keys) return Err(Translate(keys.error()));
-  attempt.tx->SetKeys(*std::move(keys));
+  if (keys) {
+    attempt.tx->SetKeys(*std::move(keys));
+  } else if (!NeedsNoKeys(*exchange.operation)) {
+    return Err(Translate(keys.error()));
+  }
   return {};
 }
 
@@ -297,17 +305,11 @@ asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
       return PrepareSigningKeys(exchange.preparation.signing_keys,
                                 request.SigningAlgorithm == model::own::SigningAlgorithmType::kEs256);
     };
-  } else if (Is(*exchange.operation, COp::kCreateUserPoolReplica)) {
-    Attempt attempt;
-    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
-    const auto pool = attempt.tx->Share<directory::PoolKind>("");
-    if (!pool || pool->kms_key_arn().empty()) co_return ApiResult<void>();
-    work = [this, &exchange, arn = pool->kms_key_arn()]() -> ApiResult<void> {
-      auto regions = services_.keys.RegionsOfKey(arn);
-      if (!regions) return Err(Translate(regions.error()));
-      exchange.preparation.key_regions = *std::move(regions);
-      return {};
-    };
+  }
+  if (!work) {
+    auto key_work = KeyWork(exchange);
+    if (!key_work) co_return Err(key_work.error());
+    work = *std::move(key_work);
   }
   if (!work) co_return ApiResult<void>();
   auto done = co_await http::RunBlocking(services_.blocking, [&] { return work(); });
@@ -381,7 +383,8 @@ ApiResult<void> Pipeline::PrepareSuffixPage(Exchange& exchange) {
       add({.sequence = item.entry().sequence(),
            .commit_time = FromMicros(item.entry().commit_time_micros()),
            .key = change.key(),
-           .value = change.has_value() ? std::optional<Bytes>(change.value()) : std::nullopt});
+           .value = change.has_value() ? std::optional<Bytes>(change.value()) : std::nullopt,
+           .erased = !change.has_value() && !change.deleted()});
     }
     if (item.has_record()) add({.commit_time = {}, .key = item.record().key(), .value = item.record().value()});
   });
@@ -399,6 +402,7 @@ ApiResult<void> Pipeline::PrepareNewPool(Exchange& exchange) {
   directory::pb::PoolRecord scratch;
   SYMBOLON_TRY_VOID(ApplySettings(scratch, request));
   SYMBOLON_TRY(const std::string kms_key_arn, KmsKeyArnOf(request.KeyConfiguration));
+  if (!kms_key_arn.empty()) SYMBOLON_TRY_VOID(services_.check_key(*exchange.signer, exchange.pool, kms_key_arn));
   auto made = services_.keys.MakeKeys(exchange.pool, kms_key_arn);
   if (!made) return Err(Translate(made.error()));
   Preparation::NewPool& prepared = exchange.preparation.new_pool.emplace();
@@ -436,8 +440,8 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     call.routes_ = &services_.routes;
     call.replication_status_ = &services_.replication_status;
     call.verifier_ = services_.verifier;
-    if (!exchange.pool.empty() && !exchange.new_pool_keys) {
-      call.role_ = attempt.role;
+    if (attempt.role) call.role_ = attempt.role;
+    if (!exchange.pool.empty() && !exchange.new_pool_keys && !NeedsNoKeys(*exchange.operation)) {
       auto pool = tx.Share<directory::PoolKind>("");
       if (!pool && !tx.failure()) co_return Err(Missing(exchange));
       if (pool) call.pool_ = std::move(pool);
@@ -459,6 +463,10 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     if (!keeps_changes || !tx.has_changes()) co_return answer;
     if (tx.changes_directory() && !exchange.new_pool_keys && !call.is_primary()) {
       co_return RefuseHere(exchange, call.role(), "it would change what only the primary Region may change.");
+    }
+    if (tx.changes_directory() && call.caller_.user && call.caller_.user->user.record->first_seen()) {
+      co_return Fail(ErrorCode::kServiceUnavailableException,
+                     "The user has just signed in for the first time in another Region, and has no record yet.");
     }
 
     // While the primary is changing, or is not sure that it is one, changes wait here, bounded, and are planned again.
@@ -502,7 +510,9 @@ ApiResult<void> Pipeline::CheckSignedIn(Call& call, const Exchange& exchange) {
                                            .client = (*claims)->client,
                                            .scope = (*claims)->scope,
                                            .origin_jti = (*claims)->origin_jti,
-                                           .access_token_jti = (*claims)->jti};
+                                           .access_token_jti = (*claims)->jti,
+                                           .device_key = (*claims)->device_key,
+                                           .authenticated_at = (*claims)->authenticated_at};
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 
+#include "audit/event.h"
 #include "cognito/services.h"
 #include "http/message.h"
 #include "replication/machine.h"
@@ -43,6 +44,31 @@ class Pipeline final : private PoolCatalog {
   boost::asio::awaitable<model::ApiResult<std::string>> PlanAndCommit(Exchange& exchange);
   // The access token's user exists, may sign in and has not signed out.
   model::ApiResult<void> CheckSignedIn(Call& call, const Exchange& exchange);
+
+  // ---- the life of a pool's key (pipeline_keys.cc) ----
+  // What Prepare has to do for these operations, if anything.
+  void PrepareErasure(Exchange& exchange) const;
+  model::ApiResult<std::function<model::ApiResult<void>()>> KeyWork(Exchange& exchange);
+  model::ApiResult<std::function<model::ApiResult<void>()>> ReplicaKeyWork(Exchange& exchange);
+  // For another CMK of Region `region` alone, if `arn` is not what it has.
+  model::ApiResult<void> PrepareRegionKey(Exchange& exchange, const Region& region, const std::string& arn,
+                                          bool is_new);
+  model::ApiResult<void> PrepareKeyChange(Exchange& exchange, const std::optional<std::string>& kms_key_arn);
+  // What was prepared and not taken.
+  boost::asio::awaitable<void> WithdrawKeyChange(Exchange& exchange);
+  // Can be answered while the pool is locked.
+  static bool NeedsNoKeys(const model::OperationFacts& operation);
+  // Those about a pool that may be gone.
+  static bool NeedsNoPool(const model::OperationFacts& operation);
+  // ---- what is audited (pipeline_audit.cc) ----
+  bool IsAudited(const Exchange& exchange) const;
+  // Nothing is done that could not be audited.
+  model::ApiResult<void> CheckAudit(const Exchange& exchange) const;
+  // The result, once it is in the audit trail if it has to be.
+  boost::asio::awaitable<model::ApiResult<std::string>> Audit(const Exchange& exchange, const std::string& request_id,
+                                                              model::ApiResult<std::string> result);
+  audit::Event EventOf(const Exchange& exchange, const std::string& request_id,
+                       const model::ApiResult<std::string>& result) const;
 
   // ---- what is another Region's to do (pipeline_forwarding.cc) ----
   // Notes who is the primary, for Redirect, and answers the refusal of a Region that passes nothing on.

@@ -20,6 +20,8 @@ struct Pipeline::Exchange {
   std::optional<wire::Request> request;
   std::size_t unknown_members = 0;
   Caller caller;
+  // Of a request that was signed.
+  std::optional<policy::Caller> signer;
   // The access token that came with the request, of which `request` holds the text.
   std::optional<auth::AccessTokenVerifier::Presented> token;
   // Empty for operations that concern no single pool.
@@ -59,6 +61,9 @@ struct Pipeline::Attempt {
   std::shared_ptr<const replication::pb::RoleRecord> role;
   std::optional<Call> call;
 };
+
+// What clients hear when a pool's keys cannot be had.
+model::ApiError Translate(const keys::KeyServiceError& error);
 
 // Clients try again after this.
 inline tl::unexpected<model::ApiError> PrimaryChanges() {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "cognito/mfa_settings.h"
+#include "keys/arn.h"
 #include "model/cognito_tables.h"
 #include "wire/serialise.h"
 
@@ -79,7 +80,6 @@ bool IsEmpty(const LambdaConfigType& config) { return wire::Serialise(shapes::kL
 template <class Request>
 ApiResult<void> RefuseUnavailable(const Request& request) {
   if (request.LambdaConfig && !IsEmpty(*request.LambdaConfig)) return NotAvailable("LambdaConfig");
-  if (request.DeviceConfiguration) return NotAvailable("DeviceConfiguration");
   if (request.SmsConfiguration) return NotAvailable("SmsConfiguration");
   if (request.SmsAuthenticationMessage) return NotAvailable("SmsAuthenticationMessage");
   if (request.EmailConfiguration) {
@@ -178,6 +178,15 @@ ApiResult<void> ApplyRecovery(pb::PoolRecord& pool, const AccountRecoverySetting
   return {};
 }
 
+// Any member switches tracking on; none, which is not what leaving all of it out is, switches it off.
+void ApplyDevices(pb::PoolRecord& pool, const DeviceConfigurationType& configuration) {
+  pool.clear_device_tracking();
+  if (!configuration.ChallengeRequiredOnNewDevice && !configuration.DeviceOnlyRememberedOnUserPrompt) return;
+  pb::DeviceTracking& stored = *pool.mutable_device_tracking();
+  stored.set_replaces_second_factor(configuration.ChallengeRequiredOnNewDevice.value_or(false));
+  stored.set_only_on_prompt(configuration.DeviceOnlyRememberedOnUserPrompt.value_or(false));
+}
+
 // What both CreateUserPool and UpdateUserPool can set.
 template <class Request>
 ApiResult<void> ApplyCommon(pb::PoolRecord& pool, const Request& request) {
@@ -212,6 +221,7 @@ ApiResult<void> ApplyCommon(pb::PoolRecord& pool, const Request& request) {
     SYMBOLON_TRY_VOID(ApplyAdminCreate(pool, *request.AdminCreateUserConfig, policy_given));
   }
   if (request.AccountRecoverySetting) SYMBOLON_TRY_VOID(ApplyRecovery(pool, *request.AccountRecoverySetting));
+  if (request.DeviceConfiguration) ApplyDevices(pool, *request.DeviceConfiguration);
   if (request.UserPoolTier) pool.set_tier(std::string(ToString(*request.UserPoolTier)));
   if (request.IssuerConfiguration && request.IssuerConfiguration->Type) {
     pool.set_issuer(*request.IssuerConfiguration->Type == IssuerType::kUpdated ? pb::ISSUER_UPDATED
@@ -429,6 +439,16 @@ ApiResult<std::string> KmsKeyArnOf(const std::optional<KeyConfigurationType>& co
   return *configuration->KmsKeyArn;
 }
 
+ApiResult<std::string> OwnKeyArnOf(const std::optional<KeyConfigurationType>& configuration, const Region& region) {
+  if (!configuration) return "";
+  SYMBOLON_TRY(std::string arn, KmsKeyArnOf(configuration));
+  if (arn.empty()) return Invalid("The key of a replica is a customer managed key.");
+  const auto parsed = keys::ParseKeyArn(arn);
+  if (!parsed) return Invalid("KmsKeyArn is not the ARN of a KMS key.");
+  if (parsed->region != region) return Invalid("The KMS key of a replica is one of the replica's Region.");
+  return arn;
+}
+
 UserPoolType DescribePool(const pb::PoolRecord& pool) {
   UserPoolType shown;
   shown.Name = pool.name();
@@ -470,6 +490,11 @@ UserPoolType DescribePool(const pb::PoolRecord& pool) {
     }
   }
   shown.MfaConfiguration = MfaModeOf(pool);
+  if (pool.has_device_tracking()) {
+    shown.DeviceConfiguration =
+        DeviceConfigurationType{.ChallengeRequiredOnNewDevice = pool.device_tracking().replaces_second_factor(),
+                                .DeviceOnlyRememberedOnUserPrompt = pool.device_tracking().only_on_prompt()};
+  }
   shown.EmailConfiguration.emplace().EmailSendingAccount = EmailSendingAccountType::kCognitoDefault;
   auto& admin_create = shown.AdminCreateUserConfig.emplace();
   admin_create.AllowAdminCreateUserOnly = pool.admin_create_only();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.h"
 #include "directory/records.pb.h"
 #include "model/api_error.h"
 #include "model/cognito_shapes.h"
@@ -24,6 +25,9 @@ model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,
 
 // The ARN of the customer managed key that the request names; empty: the service's own key.
 model::ApiResult<std::string> KmsKeyArnOf(const std::optional<model::cognito::KeyConfigurationType>& configuration);
+// Of a replica: the CMK that it is to have in Region `region`; empty: nothing is asked.
+model::ApiResult<std::string> OwnKeyArnOf(const std::optional<model::cognito::KeyConfigurationType>& configuration,
+                                          const Region& region);
 
 // What DescribeUserPool shows, without Id, Domain, UserPoolTags and EstimatedNumberOfUsers.
 model::cognito::UserPoolType DescribePool(const directory::pb::PoolRecord& pool);

@@ -35,8 +35,26 @@ std::string RecordTypeName(std::uint16_t type) {
       return "membership, by user";
     case RecordType::kMembershipOfGroup:
       return "membership, by group";
+    case RecordType::kDevice:
+      return "device";
     case RecordType::kRegionalSeed:
       return "first settings of a replica";
+    case RecordType::kReencryption:
+      return "progress of re-encryption";
+    case RecordType::kShreddingOrder:
+      return "order to shred the pool";
+    case RecordType::kErasure:
+      return "erasure of a user";
+    case RecordType::kIdentityProvider:
+      return "identity provider";
+    case RecordType::kIdpIdentifier:
+      return "identifier of an identity provider";
+    case RecordType::kProviderKeys:
+      return "keys of an identity provider";
+    case RecordType::kFormerIdentity:
+      return "deleted user of an identity provider";
+    case RecordType::kRegionKey:
+      return "key of a Region";
     default:
       return "type " + std::to_string(type);
   }

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "audit/trail.h"
 #include "auth/access_tokens.h"
 #include "auth/token_signer.h"
 #include "base/clock.h"
@@ -15,11 +17,16 @@
 #include "directory/env.h"
 #include "directory/record_cache.h"
 #include "directory/routes.h"
+#include "erasure/erasures.h"
 #include "http/blocking.h"
 #include "http/sigv4.h"
+#include "key_life/key_changes.h"
+#include "key_life/reencryption.h"
+#include "key_life/shredding.h"
 #include "keys/key_service.h"
 #include "model/api_error.h"
 #include "model/operations.h"
+#include "policy/identity.h"
 #include "replication/durable_commits.h"
 #include "replication/forwarding.h"
 #include "replication/position_gate.h"
@@ -55,9 +62,24 @@ struct PromotionRequest {
 using Promote = std::function<void(const PromotionRequest& request,
                                    std::function<void(model::ApiResult<replication::Promoted>)> done)>;
 
-// Runs an operation of the key service (symbolon_kms_api). May block.
-using KeyServiceCall =
-    std::function<model::ApiResult<std::string>(const model::OperationFacts& operation, const wire::Request& request)>;
+// Runs an operation of the key service (symbolon_kms_api), if `caller` may. May block.
+using KeyServiceCall = std::function<model::ApiResult<std::string>(
+    const policy::Caller& caller, const model::OperationFacts& operation, const wire::Request& request)>;
+
+// Whether a pool of this Region may have a customer managed key at the wish of `caller`. Error:
+// InvalidParameterException, which names the permission that is missing. May block.
+using KeyCheck =
+    std::function<model::ApiResult<void>(const policy::Caller& caller, const PoolId& pool, const std::string& key_arn)>;
+
+// The life of pools' keys; the node owns what is referred to.
+struct KeyLife {
+  const key_life::Services& services;
+  key_life::KeyChanges& changes;
+  const key_life::Reencryption& reencryption;
+  const key_life::Shredding& shredding;
+  // The pace of a re-encryption for which the caller names none.
+  std::uint64_t reencryption_rate = 0;
+};
 
 struct Services {
   storage::Store& store;
@@ -66,6 +88,7 @@ struct Services {
   directory::RecordCache& records;
   const directory::RegionSettings& region;
   http::SigV4Verifier& signatures;
+  const policy::Identities& identities;
   auth::AccessTokenVerifier& access_tokens;
   auth::TokenSigner& signer;
   crypto::RsaReservoir& rsa_keys;
@@ -74,6 +97,7 @@ struct Services {
   Random& random;
   Observer& observer;
   KeyServiceCall call_key_service;
+  KeyCheck check_key;
   ReplicationStatusOf replication_status;
   // By which every change is committed.
   replication::DurableCommits& commits;
@@ -88,6 +112,12 @@ struct Services {
   // Whether what only the primary may do is passed on to it instead of being refused.
   bool forward_writes = false;
   replication::Verifier* verifier = nullptr;
+  // Without it keys stay as they were made.
+  std::optional<KeyLife> key_life = {};
+  // Without it users cannot be erased.
+  const erasure::Erasures* erasures = nullptr;
+  // Where calls are audited that have to be; nullptr: they are not, in a test.
+  audit::Trail* audit = nullptr;
 };
 
 }  // namespace symbolon::cognito

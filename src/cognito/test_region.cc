@@ -7,6 +7,9 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "cognito/authorisation.h"
+#include "key_life/member.h"
+#include "model/operations.h"
 #include "replication/roles.h"
 
 namespace symbolon::cognito {
@@ -46,6 +49,9 @@ class KeyLink final : public keys::local::KeyReplicationTransport {
   keys::local::LocalKeyResult<void> ImportReplica(const Region&, const keys::local::ReplicaKey& key) override {
     return there_.AcceptReplica(key);
   }
+  keys::local::LocalKeyResult<void> AnnounceDeletion(const Region&, const std::string&) override {
+    return Err(keys::local::LocalKeyError{keys::local::LocalKeyErrorCode::kUnavailable, "not in these tests"});
+  }
 
  private:
   keys::local::LocalKeyProvider& there_;
@@ -53,12 +59,16 @@ class KeyLink final : public keys::local::KeyReplicationTransport {
 
 }  // namespace
 
-class ApiRegion::OneKey final : public http::AccessKeys {
+// One access key, of the account's root, or of the user who is set.
+class ApiRegion::Users final : public http::AccessKeys, public policy::Identities {
  public:
-  std::optional<Secret> Find(std::string_view access_key_id) const override {
+  std::optional<http::AccessKey> Find(std::string_view access_key_id) const override {
     if (access_key_id != kAccessKey) return std::nullopt;
-    return Secret::CopyOf(kSecretKey);
+    return http::AccessKey{.secret = Secret::CopyOf(kSecretKey), .owner = identity.principal.name};
   }
+  std::optional<policy::Identity> FindIdentity(std::string_view) const override { return identity; }
+
+  policy::Identity identity{.principal = policy::Principal::Root(kAccount), .policies = {}};
 };
 
 class ApiRegion::Observed final : public Observer {
@@ -80,8 +90,8 @@ ApiRegion::ApiRegion(std::string_view name, Clock& clock, bool forward_writes)
       forward_writes_(forward_writes),
       settings_(SettingsOf(name)),
       store_(name, clock),
-      access_keys_(std::make_unique<OneKey>()),
-      signatures_({kRegions[0], kRegions[1]}, *access_keys_, clock),
+      users_(std::make_shared<Users>()),
+      signatures_({kRegions[0], kRegions[1]}, *users_, clock),
       rsa_keys_(kSpareRsaKeys, SpareRsaKey),
       observer_(std::make_unique<Observed>(*this)),
       signer_{.access_key_id = kAccessKey,
@@ -103,6 +113,33 @@ ApiRegion::ApiRegion(std::string_view name, Clock& clock, bool forward_writes)
   SYMBOLON_CHECK(routes);
   routes_ = *std::move(routes);
   records_.Follow(store_.store());
+  key_notices_ = store_.store().Subscribe(
+      [this](const storage::Notice& notice) { keyring_->FollowStore(*store_.store().MakeSnapshot(), notice.pool); });
+  key_life_.emplace(key_life::Services{
+      .store = store_.store(),
+      .keys = *keyring_,
+      .commits = commits_,
+      .clock = clock,
+      .random = store_.random(),
+      .here = settings_.region,
+      .ask = [this](const Region& region, Bytes request) -> replication::ControlResult<Bytes> {
+        if (ask_about_keys) return ask_about_keys(region, std::move(request));
+        return Err(replication::ControlError{replication::ControlErrorCode::kUnavailable, "nobody answers"});
+      },
+      .gate = &write_gate_,
+      .check_key = [this](const std::string&, const PoolId&, const std::string&) { return refusal_of_keys; }});
+  key_changes_.emplace(*key_life_, key_life::KeyChanges::Options{.confirm_limit = {}});
+  shredding_.emplace(*key_life_, crypto::Ed25519Key::Generate(), nullptr,
+                     key_life::Shredding::Options{.regions = {settings_.region}});
+  key_life_->shredding = &*shredding_;
+  key_life::Services of_erasures = *key_life_;
+  of_erasures.ask = [this](const Region& region, Bytes request) {
+    return ask_about_erasures(region, std::move(request));
+  };
+  const auto key = crypto::Ed25519Key::Generate();
+  erasures_here_.emplace(of_erasures, nullptr, key);
+  erasures_.emplace(std::move(of_erasures), *erasures_here_, key, nullptr, erasure::Erasures::Options());
+  reencryption_.emplace(*key_life_, key_life::Reencryption::Options(), key_life::Reencryption::LagOf());
   write_gate_.Open();
   pipeline_.emplace(services());
 }
@@ -114,6 +151,7 @@ Services ApiRegion::services() {
           .records = records_,
           .region = settings_,
           .signatures = signatures_,
+          .identities = *users_,
           .access_tokens = access_tokens_,
           .signer = token_signer_,
           .rsa_keys = rsa_keys_,
@@ -121,8 +159,9 @@ Services ApiRegion::services() {
           .clock = clock_,
           .random = store_.random(),
           .observer = *observer_,
-          .call_key_service = [this](const auto& operation,
-                                     const auto& request) { return call_key_service(operation, request); },
+          .call_key_service = [this](const auto& caller, const auto& operation,
+                                     const auto& request) { return call_key_service(caller, operation, request); },
+          .check_key = [this](const auto&, const auto&, const auto&) { return key_refusal; },
           .replication_status = {},
           .commits = commits_,
           .positions = &positions_,
@@ -133,7 +172,17 @@ Services ApiRegion::services() {
           .forward = [this](const PoolId& pool, const Region& primary, Bytes request,
                             auto done) { forward(pool, primary, std::move(request), std::move(done)); },
           .forward_writes = forward_writes_,
-          .verifier = verifier_};
+          .verifier = verifier_,
+          .key_life = KeyLife{.services = *key_life_,
+                              .changes = *key_changes_,
+                              .reencryption = *reencryption_,
+                              .shredding = *shredding_,
+                              .reencryption_rate = 0},
+          .erasures = &*erasures_};
+}
+
+replication::ControlResult<Bytes> ApiRegion::AnswerAboutKeys(const Region& from, const Bytes& request) {
+  return key_life::AnswerKeyRequest(*key_life_, from, request);
 }
 
 void ApiRegion::SetVerifier(replication::Verifier& verifier) {
@@ -187,6 +236,29 @@ ApiRegion::Answer ApiRegion::CallWith(std::string_view operation, std::string_vi
 
 ApiRegion::Answer ApiRegion::Call(std::string_view operation, const json::value& request) {
   return CallWith(operation, json::serialize(request));
+}
+
+ApiRegion::Answer ApiRegion::CallAs(const std::string& user, const std::vector<std::string>& policies,
+                                    std::string_view operation, const json::value& request) {
+  static const policy::Vocabulary words = [] {
+    std::map<std::string, std::vector<std::string>> actions;
+    for (const auto service : {model::Service::kCognito, model::Service::kKms, model::Service::kOwn}) {
+      for (const model::OperationFacts& facts : model::OperationsOf(service)) {
+        const std::string action = ActionOf(facts);
+        actions[action.substr(0, action.find(':'))].emplace_back(facts.name);
+      }
+    }
+    return policy::Vocabulary(std::move(actions));
+  }();
+  users_->identity.principal = policy::Principal::User(kAccount, user);
+  for (const std::string& text : policies) {
+    auto document = policy::Document::Parse(text, policy::DocumentKind::kIdentity, words);
+    SYMBOLON_CHECK(document);
+    users_->identity.policies.push_back(std::make_shared<const policy::Document>(*std::move(document)));
+  }
+  Answer answer = Call(operation, request);
+  users_->identity = {.principal = policy::Principal::Root(kAccount), .policies = {}};
+  return answer;
 }
 
 ApiRegion::Answer ApiRegion::CallUnsigned(std::string_view operation, const json::value& request) {

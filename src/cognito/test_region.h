@@ -48,6 +48,9 @@ class ApiRegion {
   // For requests that these do not make.
   http::Request Request(std::string_view operation, std::string_view body) const;
   void Sign(http::Request& request) const { signer_.Sign(request, clock_.Now()); }
+  // By a user with these identity policies instead of an administrator.
+  Answer CallAs(const std::string& user, const std::vector<std::string>& policies, std::string_view operation,
+                const boost::json::value& request);
   Answer Send(http::Request request) { return SendTogether({std::move(request)}).front(); }
   // As the node would take it from another Region.
   replication::ControlResult<http::Response> TakeForwarded(const Region& from, const PoolId& pool,
@@ -81,11 +84,24 @@ class ApiRegion {
   std::map<std::string, std::string, std::less<>> outcomes;
   std::size_t last_unknown_members = 0;
   ForwardRequest forward;
+  // What this Region asks others about pools' keys, and what it answers them.
+  key_life::AskRegion ask_about_keys;
+  replication::ControlResult<Bytes> AnswerAboutKeys(const Region& from, const Bytes& request);
+  key_life::Reencryption& reencryption() { return *reencryption_; }
+  key_life::Shredding& shredding() { return *shredding_; }
+  // What this Region asks others about erasures, and its part in them.
+  key_life::AskRegion ask_about_erasures;
+  erasure::RegionErasures& erasures_here() { return *erasures_here_; }
+  erasure::Erasures& erasures() { return *erasures_; }
+  key_life::KeyChanges& key_changes() { return *key_changes_; }
   std::vector<replication::ForwardOutcome> forwarded;
   KeyServiceCall call_key_service;
+  // What is said of a customer managed key that a pool shall have; the same to other Regions ("" allows it).
+  model::ApiResult<void> key_refusal;
+  std::string refusal_of_keys;
 
  private:
-  class OneKey;
+  class Users;
   class Observed;
 
   Clock& clock_;
@@ -102,7 +118,7 @@ class ApiRegion {
   std::optional<keys::Keyring> keyring_;
   std::unique_ptr<directory::Routes> routes_;
   directory::RecordCache records_;
-  std::unique_ptr<http::AccessKeys> access_keys_;
+  std::shared_ptr<Users> users_;
   http::SigV4Verifier signatures_;
   auth::AccessTokenVerifier access_tokens_;
   auth::TokenSigner token_signer_;
@@ -110,6 +126,13 @@ class ApiRegion {
   http::BlockingPool blocking_{2, 64};
   std::unique_ptr<Observer> observer_;
   http::TestSigner signer_;
+  std::unique_ptr<storage::Subscription> key_notices_;
+  std::optional<key_life::Services> key_life_;
+  std::optional<key_life::KeyChanges> key_changes_;
+  std::optional<key_life::Reencryption> reencryption_;
+  std::optional<key_life::Shredding> shredding_;
+  std::optional<erasure::RegionErasures> erasures_here_;
+  std::optional<erasure::Erasures> erasures_;
   std::optional<Pipeline> pipeline_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "auth/external_users.h"
 #include "auth/password.h"
 #include "cognito/code_delivery.h"
 
@@ -126,6 +127,18 @@ ApiResult<User> FindExistingUser(Call& call, const std::string& name) {
   auto user = directory::FindUser(call.tx(), call.pool(), name);
   if (!user) return Fail(ErrorCode::kUserNotFoundException, "User does not exist.");
   return *std::move(user);
+}
+
+ApiResult<User> FindKnownUser(Call& call, const std::string& name) {
+  auto user = auth::FindKnownUser(call.tx(), call.pool(), name);
+  if (!user) return Fail(ErrorCode::kUserNotFoundException, "User does not exist.");
+  return *std::move(user);
+}
+
+ApiResult<void> RequireOwnCredentials(const pb::UserRecord& user) {
+  if (!user.has_external()) return {};
+  return Invalid(fmt::format("The user signs in at the identity provider {}, and has no credentials here.",
+                             user.external().provider()));
 }
 
 ApiResult<User> MakeUser(Call& call, const pb::ClientRecord* client, const std::string& name,

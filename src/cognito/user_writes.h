@@ -21,6 +21,12 @@ model::ApiError ToApiError(const auth::AttributeError& error);
 // UserNotFoundException "User does not exist.".
 model::ApiResult<directory::User> FindExistingUser(Call& call, const std::string& name);
 
+// The same, or somebody of whom only a fact speaks (auth/external_users.h): to be read, or for facts.
+model::ApiResult<directory::User> FindKnownUser(Call& call, const std::string& name);
+// Somebody who has, or may have, a password and factors of their own. Error: InvalidParameter for a user of an identity
+// provider.
+model::ApiResult<void> RequireOwnCredentials(const directory::pb::UserRecord& user);
+
 // A new, enabled user without a password (UNCONFIRMED, or FORCE_CHANGE_PASSWORD of an administrator), named by what the
 // caller calls them: in a pool whose users sign in with an address, `name` is the address and the user's own name is a
 // UUID. Not stored yet. `client` is nullptr for an administrator. Errors: InvalidParameter, NotAuthorized.

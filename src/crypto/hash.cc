@@ -1,8 +1,6 @@
 #include "crypto/hash.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/params.h>
 
 #include "crypto/openssl.h"
 
@@ -30,21 +28,6 @@ Bytes FinishSha256(EVP_MD_CTX* context) {
   return digest;
 }
 
-// An HMAC context that knows its digest and has no key yet.
-OwnedMacContext NewHmac() {
-  OwnedMacContext context(EVP_MAC_CTX_new(internal::HmacAlgorithm()));
-  SYMBOLON_CHECK(context != nullptr);
-  char digest[] = "SHA256";
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                                   OSSL_PARAM_construct_end()};
-  SYMBOLON_CHECK(EVP_MAC_CTX_set_params(context.get(), parameters) == 1);
-  return context;
-}
-
-void SetKey(EVP_MAC_CTX* context, BytesView key) {
-  SYMBOLON_CHECK(EVP_MAC_init(context, Octets(key), key.size(), nullptr) == 1);
-}
-
 Bytes UpdateAndFinish(EVP_MAC_CTX* context, std::span<const BytesView> parts) {
   for (BytesView part : parts) SYMBOLON_CHECK(EVP_MAC_update(context, Octets(part), part.size()) == 1);
   Bytes mac(kSha256Bytes, '\0');
@@ -54,10 +37,10 @@ Bytes UpdateAndFinish(EVP_MAC_CTX* context, std::span<const BytesView> parts) {
 }
 
 Bytes HmacOnce(BytesView key, std::span<const BytesView> parts) {
-  thread_local const OwnedMacContext context = NewHmac();
-  SetKey(context.get(), key);
+  thread_local const OwnedMacContext context = internal::NewHmac("SHA256");
+  internal::SetHmacKey(context.get(), key);
   Bytes mac = UpdateAndFinish(context.get(), parts);
-  SetKey(context.get(), {});  // Leave no key behind.
+  internal::SetHmacKey(context.get(), {});  // Leave no key behind.
   return mac;
 }
 
@@ -95,11 +78,11 @@ Bytes HmacSha256(BytesView key, BytesView data) { return HmacOnce(key, {&data, 1
 Bytes HmacSha256(BytesView key, std::initializer_list<BytesView> parts) { return HmacOnce(key, parts); }
 
 struct HmacKey::State {
-  OwnedMacContext keyed = NewHmac();  // Copied from, never computed with.
+  OwnedMacContext keyed = internal::NewHmac("SHA256");  // Copied from, never computed with.
   internal::ContextPool<OwnedMacContext> idle;
 };
 
-HmacKey::HmacKey(BytesView key) : state_(std::make_unique<State>()) { SetKey(state_->keyed.get(), key); }
+HmacKey::HmacKey(BytesView key) : state_(std::make_unique<State>()) { internal::SetHmacKey(state_->keyed.get(), key); }
 HmacKey::HmacKey(HmacKey&&) noexcept = default;
 HmacKey& HmacKey::operator=(HmacKey&&) noexcept = default;
 HmacKey::~HmacKey() = default;

@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "base/bytes.h"
@@ -36,9 +37,13 @@ using OwnedNumberContext = std::unique_ptr<BN_CTX, FreeWith<BN_CTX_free>>;
 
 // Live until the process ends.
 const EVP_MD* Sha256Algorithm();
-EVP_MAC* HmacAlgorithm();
 const EVP_CIPHER* Aes256GcmAlgorithm();
 const EVP_CIPHER* Aes256EcbAlgorithm();
+
+// An HMAC that knows its digest ("SHA256") and has no key yet.
+OwnedMacContext NewHmac(std::string_view digest);
+// Begins a new computation.
+void SetHmacKey(EVP_MAC_CTX* context, BytesView key);
 
 inline const unsigned char* Octets(BytesView bytes) {
   // Some functions take a null pointer as "none", even with length 0.

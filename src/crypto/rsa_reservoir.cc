@@ -1,15 +1,34 @@
 #include "crypto/rsa_reservoir.h"
 
+#include <sys/resource.h>
+
+#include <utility>
+
 namespace symbolon::crypto {
+namespace {
+
+// So many are made as fast as they can be: one pool's. The others have time.
+constexpr int kMadeAtOnce = 2;
+constexpr int kNiceness = 10;
+
+}  // namespace
 
 RsaReservoir::RsaReservoir(std::size_t capacity, Generate generate)
-    : capacity_(capacity), generate_(std::move(generate)), thread_([this] { Fill(); }) {}
+    : capacity_(capacity),
+      generate_(std::move(generate)),
+      filling_([this] { FillUp(); }),
+      serving_([this] { ServeWaiting(); }) {}
 
 RsaReservoir::~RsaReservoir() { Shutdown(); }
 
 std::optional<SigningKey> RsaReservoir::Take(std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  filled_.wait_until(lock, deadline, [&] { return stopping_ || !keys_.empty(); });
+  if (keys_.empty()) {
+    ++waiting_;
+    awaited_.notify_one();
+    filled_.wait_until(lock, deadline, [&] { return stopping_ || !keys_.empty(); });
+    --waiting_;
+  }
   return TakeFirst();
 }
 
@@ -31,22 +50,38 @@ void RsaReservoir::Shutdown() {
   }
   filled_.notify_all();
   drained_.notify_all();
+  awaited_.notify_all();
   std::lock_guard lock(join_mutex_);
-  if (thread_.joinable()) thread_.join();
+  for (std::thread* thread : {&filling_, &serving_}) {
+    if (thread->joinable()) thread->join();
+  }
 }
 
-void RsaReservoir::Fill() {
+void RsaReservoir::FillUp() {
   std::unique_lock lock(mutex_);
-  while (true) {
+  int made = 0;
+  do {
+    // Of this thread alone. If it is refused, spares are made as fast as everything else.
+    if (made++ == kMadeAtOnce) (void)setpriority(PRIO_PROCESS, 0, kNiceness);
     drained_.wait(lock, [&] { return stopping_ || keys_.size() < capacity_; });
-    if (stopping_) return;
-    lock.unlock();
-    SigningKey key = generate_();
-    lock.lock();
-    if (stopping_) return;
-    keys_.push_back(std::move(key));
-    filled_.notify_one();
-  }
+  } while (!stopping_ && MakeOne(lock));
+}
+
+void RsaReservoir::ServeWaiting() {
+  std::unique_lock lock(mutex_);
+  do {
+    awaited_.wait(lock, [&] { return stopping_ || waiting_ > keys_.size(); });
+  } while (!stopping_ && MakeOne(lock));
+}
+
+bool RsaReservoir::MakeOne(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  SigningKey key = generate_();
+  lock.lock();
+  if (stopping_) return false;
+  keys_.push_back(std::move(key));
+  filled_.notify_one();
+  return true;
 }
 
 std::optional<SigningKey> RsaReservoir::TakeFirst() {

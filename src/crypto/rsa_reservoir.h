@@ -13,11 +13,14 @@
 
 namespace symbolon::crypto {
 
-// Keeps up to `capacity` keys by one thread of its own, which stands still while the reservoir is full. Thread-safe.
+// Keeps up to `capacity` keys by a thread of its own, which stands still while the reservoir is full and, but for the
+// first two keys, leaves the processor to others: at a start there is better use for it than spares. For who waits for
+// a key another thread makes one without such regard. Thread-safe.
 class RsaReservoir {
  public:
   using Generate = std::function<SigningKey()>;
 
+  // `generate`: called by both threads.
   explicit RsaReservoir(
       std::size_t capacity, Generate generate = [] { return SigningKey::Generate(SignatureAlgorithm::kRs256); });
   RsaReservoir(const RsaReservoir&) = delete;
@@ -31,23 +34,27 @@ class RsaReservoir {
   std::optional<SigningKey> TryTake();
   // Keys at hand.
   std::size_t size() const;
-  // Wakes who waits and ends the thread; blocks until the key in the making is done. Idempotent.
+  // Wakes who waits and ends the threads; blocks until the keys in the making are done. Idempotent.
   void Shutdown();
 
  private:
-  void Fill();
+  void FillUp();
+  void ServeWaiting();
+  // With `lock` of mutex_ held before and after. False: stopping.
+  bool MakeOne(std::unique_lock<std::mutex>& lock);
   std::optional<SigningKey> TakeFirst();  // With mutex_ held.
 
   const std::size_t capacity_;
   const Generate generate_;
 
   mutable std::mutex mutex_;
-  std::condition_variable filled_, drained_;
+  std::condition_variable filled_, drained_, awaited_;
   std::deque<SigningKey> keys_;  // Guarded by mutex_, as is what follows.
+  std::size_t waiting_ = 0;
   bool stopping_ = false;
 
   std::mutex join_mutex_;
-  std::thread thread_;  // Guarded by join_mutex_ after construction.
+  std::thread filling_, serving_;  // Guarded by join_mutex_ after construction.
 };
 
 }  // namespace symbolon::crypto

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
+#include <mutex>
 #include <semaphore>
+#include <thread>
 
 namespace symbolon::crypto {
 namespace {
@@ -40,11 +43,26 @@ TEST(RsaReservoirTest, EmptyReservoirAnswersAtTheDeadline) {
   EXPECT_TRUE(reservoir.Take(kNever));
 }
 
+TEST(RsaReservoirTest, WhoWaitsIsServedWhileTheSpareIsStillInTheMaking) {
+  std::promise<void> go;
+  auto gone = go.get_future().share();
+  std::atomic<int> begun = 0;
+  RsaReservoir reservoir(1, [&] {
+    if (begun.fetch_add(1) == 0) gone.wait();
+    return QuickKey();
+  });
+  while (begun == 0) std::this_thread::yield();
+  EXPECT_TRUE(reservoir.Take(kNever));
+  EXPECT_TRUE(reservoir.Take(kNever));
+  go.set_value();
+}
+
 TEST(RsaReservoirTest, ShutdownWakesWhoWaits) {
   std::promise<void> making, go;
   auto gone = go.get_future().share();
+  std::once_flag told;
   RsaReservoir reservoir(1, [&] {
-    making.set_value();
+    std::call_once(told, [&] { making.set_value(); });
     gone.wait();
     return QuickKey();
   });

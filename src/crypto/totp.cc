@@ -1,8 +1,5 @@
 #include "crypto/totp.h"
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
-
 #include <algorithm>
 #include <array>
 
@@ -13,32 +10,17 @@ namespace symbolon::crypto {
 namespace {
 
 using internal::Octets;
-using internal::OwnedMacContext;
 
 constexpr std::size_t kSha1Bytes = 20;
 
-OwnedMacContext NewHmacSha1() {
-  OwnedMacContext context(EVP_MAC_CTX_new(internal::HmacAlgorithm()));
-  SYMBOLON_CHECK(context != nullptr);
-  char digest[] = "SHA1";
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                                   OSSL_PARAM_construct_end()};
-  SYMBOLON_CHECK(EVP_MAC_CTX_set_params(context.get(), parameters) == 1);
-  return context;
-}
-
-void SetKey(EVP_MAC_CTX* context, BytesView key) {
-  SYMBOLON_CHECK(EVP_MAC_init(context, Octets(key), key.size(), nullptr) == 1);
-}
-
 std::array<unsigned char, kSha1Bytes> HmacSha1(BytesView key, BytesView data) {
-  thread_local const OwnedMacContext context = NewHmacSha1();
-  SetKey(context.get(), key);
+  thread_local const internal::OwnedMacContext context = internal::NewHmac("SHA1");
+  internal::SetHmacKey(context.get(), key);
   std::array<unsigned char, kSha1Bytes> mac{};
   std::size_t size = 0;
   SYMBOLON_CHECK(EVP_MAC_update(context.get(), Octets(data), data.size()) == 1 &&
                  EVP_MAC_final(context.get(), mac.data(), &size, mac.size()) == 1 && size == mac.size());
-  SetKey(context.get(), {});  // Leave no key behind.
+  internal::SetHmacKey(context.get(), {});  // Leave no key behind.
   return mac;
 }
 

@@ -22,6 +22,8 @@ class NamedPlaceKeys final : public keys::PoolKeys {
  public:
   explicit NamedPlaceKeys(PoolId pool) : pool_(std::move(pool)) {}
   const PoolId& pool() const override { return pool_; }
+  BytesView sealing_generation() const override { return {}; }
+  bool Holds(BytesView) const override { return true; }
   Bytes Seal(const storage::Key& key, BytesView plaintext, Random&) const override {
     return PlaceOf(key) + Bytes(plaintext);
   }

@@ -8,7 +8,8 @@
 
 namespace symbolon::directory {
 
-// Numbers are part of the stored format. 1 (role record) and 2 (wrapped keys) belong to replication and keys.
+// Numbers are part of the stored format. 1 (role record) belongs to replication; 2 (wrapped keys), 30 and 110 (a Region's
+// own CMK, and its own wrapped keys: keys/regional_keys.h) to keys.
 enum class RecordType : std::uint16_t {
   kRole = 1,
   kWrappedKeys = 2,
@@ -27,12 +28,24 @@ enum class RecordType : std::uint16_t {
   kMembershipOfUser = 13,
   kMembershipOfGroup = 14,
   kRegionalSeed = 15,
+  kReencryption = 16,
+  // In clear: certificate::FormatOrder. Its pool is deleted.
+  kShreddingOrder = 17,
+  kErasure = 18,
+  kRegionKey = 30,
+  kDevice = 40,
+  kIdentityProvider = 50,
+  kIdpIdentifier = 51,
+  kProviderKeys = 52,
+  kFormerIdentity = 53,
 
   // kRegional
   kOutbox = 100,
   kRegionalSettings = 102,
+  kRegionalKeys = 110,
   // kRegional, of no pool
   kDomainClaim = 101,
+  kShreddingRecord = 103,
 };
 
 // A record kind: its message, type and space, whether it is stored in clear, and whether it belongs to no pool.
@@ -50,6 +63,13 @@ struct RecordKind {
 // id: empty
 using PoolKind = RecordKind<pb::PoolRecord, RecordType::kPool, true>;
 using PublicKind = RecordKind<pb::PublicRecord, RecordType::kPublic, false>;
+// id: empty
+using ReencryptionKind = RecordKind<pb::ReencryptionRecord, RecordType::kReencryption, false>;
+// id: the pool, a slash, and the order's id
+using ShreddingKind =
+    RecordKind<pb::ShreddingRecord, RecordType::kShreddingRecord, false, storage::Space::kRegional, true>;
+// id: of the erasure, 16 random octets
+using ErasureKind = RecordKind<pb::ErasureRecord, RecordType::kErasure, false>;
 // id: the domain
 using DomainKind = RecordKind<pb::DomainRecord, RecordType::kDomain, false>;
 // id: the kid
@@ -58,6 +78,13 @@ using SigningKeyKind = RecordKind<pb::SigningKeyRecord, RecordType::kSigningKey,
 using ClientKind = RecordKind<pb::ClientRecord, RecordType::kClient, true>;
 // id: ResourceServerKeyOf(identifier) (groups.h)
 using ResourceServerKind = RecordKind<pb::ResourceServerRecord, RecordType::kResourceServer, true>;
+// id: IdentityProviderKeyOf(name) (identity_providers.h)
+using IdentityProviderKind = RecordKind<pb::IdentityProviderRecord, RecordType::kIdentityProvider, true>;
+using ProviderKeysKind = RecordKind<pb::ProviderKeysRecord, RecordType::kProviderKeys, true>;
+// id: IdpIdentifierKeyOf(identifier)
+using IdpIdentifierKind = RecordKind<pb::IdpIdentifierRecord, RecordType::kIdpIdentifier, true>;
+// id: the user key
+using FormerIdentityKind = RecordKind<pb::FormerIdentityRecord, RecordType::kFormerIdentity, true>;
 // id: the user key (users.h)
 using UserKind = RecordKind<pb::UserRecord, RecordType::kUser, true>;
 // id: the user key that a user of this name would have
@@ -70,6 +97,8 @@ using GroupKind = RecordKind<pb::GroupRecord, RecordType::kGroup, true>;
 using MembershipOfUserKind = RecordKind<pb::MembershipRecord, RecordType::kMembershipOfUser, true>;
 // id: group key ‖ user key
 using MembershipOfGroupKind = RecordKind<pb::MembershipRecord, RecordType::kMembershipOfGroup, true>;
+// id: DeviceIdOf(user key, device key) (devices.h), which begins with the user key
+using DeviceKind = RecordKind<pb::DeviceRecord, RecordType::kDevice, true>;
 // id: the Region
 using RegionalSeedKind = RecordKind<pb::RegionalSettings, RecordType::kRegionalSeed, true>;
 // id: empty

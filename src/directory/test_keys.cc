@@ -36,7 +36,7 @@ std::shared_ptr<const keys::PoolKeys> TestKeysOf(const Region& here, const PoolI
   TestKeyProvider provider;
   SeededRandom random(std::hash<PoolId>()(pool));
   const std::string arn = "arn:aws:cognito-idp:eu-central-1:000000000000:userpool/" + pool.value();
-  const auto wrapped = keys::WrapNewPoolKeys(provider, kCmk, arn, random);
+  const auto wrapped = keys::WrapNewPoolKeys(provider, kCmk, arn, Timestamp(), random);
   SYMBOLON_CHECK(wrapped);
   auto opened = keys::OpenPoolKeys(provider, here, pool, *wrapped);
   SYMBOLON_CHECK(opened);

@@ -85,6 +85,20 @@ void Transaction::PutClear(RecordType type, BytesView id, Bytes value) {
   PutPlain(ClearKey(type, id), std::move(value), false);
 }
 
+void Transaction::DeleteClear(RecordType type, BytesView id) { Erase(ClearKey(type, id)); }
+
+std::optional<Bytes> Transaction::GetClearRegional(RecordType type, BytesView id) {
+  storage::Key key = ClearKey(type, id);
+  key.space = storage::Space::kRegional;
+  return GetPlain(key, false);
+}
+
+void Transaction::PutClearRegional(RecordType type, BytesView id, Bytes value) {
+  storage::Key key = ClearKey(type, id);
+  key.space = storage::Space::kRegional;
+  PutPlain(std::move(key), std::move(value), false);
+}
+
 std::optional<storage::pb::FactValue> Transaction::GetFact(std::uint16_t type, BytesView subject) {
   const storage::Key key{.space = storage::Space::kFact, .pool = pool_, .type = type, .id = Bytes(subject)};
   std::optional<storage::pb::FactValue> value;

@@ -57,6 +57,8 @@ class Transaction {
   void SetKeys(std::shared_ptr<const keys::PoolKeys> keys) { keys_ = std::move(keys); }
 
   const PoolId& pool() const { return pool_; }
+  // False: sealed records cannot be read, as those of a locked pool.
+  bool has_keys() const { return keys_ != nullptr; }
   const keys::PoolKeys& keys() const { return *keys_; }
   Random& random() { return random_; }
   const storage::Snapshot& snapshot() const { return *snapshot_; }
@@ -130,7 +132,11 @@ class Transaction {
   // The octets as stored, for records whose format belongs to another module (role record, wrapped keys). In clear.
   std::optional<Bytes> GetClear(RecordType type, BytesView id);
   void PutClear(RecordType type, BytesView id, Bytes value);
-  // The same, parsed by `parse` (octets to optional message), and shared as by Share. nullptr: absent.
+  // The same of this Region's own records.
+  std::optional<Bytes> GetClearRegional(RecordType type, BytesView id);
+  void PutClearRegional(RecordType type, BytesView id, Bytes value);
+  void DeleteClear(RecordType type, BytesView id);
+  // As GetClear, parsed by `parse` (octets to optional message), and shared as by Share. nullptr: absent.
   template <class Parse>
   auto ShareClear(RecordType type, BytesView id, Parse&& parse) {
     using Message = typename std::invoke_result_t<Parse, BytesView>::value_type;

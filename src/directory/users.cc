@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "directory/devices.h"
 #include "directory/groups.h"
 #include "directory/normalise.h"
 
@@ -46,6 +47,8 @@ std::vector<Name> ActiveNames(const Transaction& tx, const pb::PoolRecord& pool,
     if (id != user.key) names.push_back({.id = std::move(id), .attribute = attribute});
   };
   add("sub", user.record.sub());
+  // What an identity provider says of somebody gives them no name by which they are found here.
+  if (user.record.has_external()) return names;
   for (const auto& [attribute, value] : user.record.attributes()) {
     const bool is_sign_in_name = Contains(pool.username_attributes(), attribute);
     const bool is_alias = Contains(pool.alias_attributes(), attribute) &&
@@ -179,6 +182,8 @@ std::optional<User> FindUser(Transaction& tx, const pb::PoolRecord& pool, std::s
 Result<void, NameConflict> InsertUser(Transaction& tx, const pb::PoolRecord& pool, const User& user,
                                       OnAliasConflict on_conflict) {
   if (tx.Get<UserKind>(user.key) || tx.Get<UniqueIndexKind>(user.key)) return Err(NameConflict{"username"});
+  // A node that knew no devices may have deleted an earlier user of the name, and left theirs.
+  DeleteDevicesOf(tx, user.key);
   SYMBOLON_TRY_VOID(ReplaceIndexes(tx, pool, nullptr, &user, on_conflict));
   tx.Put<UserKind>(user.key, user.record);
   return {};
@@ -194,6 +199,12 @@ Result<void, NameConflict> UpdateUser(Transaction& tx, const pb::PoolRecord& poo
 
 void DeleteUser(Transaction& tx, const pb::PoolRecord& pool, const User& user) {
   RemoveFromAllGroups(tx, user.key);
+  DeleteDevicesOf(tx, user.key);
+  if (user.record.has_external()) {
+    pb::FormerIdentityRecord former;
+    former.set_deletions(user.record.external().deletions() + 1);
+    tx.Put<FormerIdentityKind>(user.key, former);
+  }
   (void)ReplaceIndexes(tx, pool, &user, nullptr, OnAliasConflict::kRefuse);  // only drops entries
   tx.Delete<UserKind>(user.key);
 }

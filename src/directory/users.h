@@ -4,6 +4,7 @@
 // entries; an entry exists exactly while the name is active:
 //   - the sub, always;
 //   - pools with UsernameAttributes: the e-mail address or phone number that is the sign-in name, at once;
+//   - of users of identity providers nothing else: whoever has such a provider cannot take somebody's name by it;
 //   - pools with AliasAttributes: e-mail address and phone number while verified, preferred_username always.
 // User names, aliases and subs are one space of names, in which each leads to one user at the most: nobody can take a
 // name by which somebody else is found, as an attribute of whatever kind. An entry's id is the key that a user of that
@@ -66,7 +67,7 @@ Result<void, NameConflict> InsertUser(Transaction& tx, const pb::PoolRecord& poo
 // `before` is the record as read in this transaction.
 Result<void, NameConflict> UpdateUser(Transaction& tx, const pb::PoolRecord& pool, const pb::UserRecord& before,
                                       const User& after, OnAliasConflict on_conflict);
-// With its index entries and group memberships.
+// With its index entries, group memberships and devices.
 void DeleteUser(Transaction& tx, const pb::PoolRecord& pool, const User& user);
 
 // Whether ListUsers can find by equality of this attribute ("status" and "sub" included).

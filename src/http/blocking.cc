@@ -1,5 +1,7 @@
 #include "http/blocking.h"
 
+#include "base/dead_stack.h"
+
 namespace symbolon::http {
 
 BlockingPool::BlockingPool(std::size_t thread_count, std::size_t queue_limit) : queue_limit_(queue_limit) {
@@ -37,6 +39,7 @@ void BlockingPool::Run() {
     lock.unlock();
     job();
     job = nullptr;
+    WipeDeadStack();
     lock.lock();
   }
 }

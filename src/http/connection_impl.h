@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "base/secret.h"
 #include "http/connection.h"
 #include "http/request_parser.h"
 #include "http/response_head.h"
@@ -91,7 +92,11 @@ class Connection final : private WatchedConnection {
   }
 
   std::string_view input() const { return std::string_view(buffer_).substr(begin_, end_ - begin_); }
-  void Consume(std::size_t count) { begin_ += count; }
+  // Passwords are in requests: nothing of one stays while its connection waits for the next.
+  void Consume(std::size_t count) {
+    Wipe(buffer_.data() + begin_, count);
+    begin_ += count;
+  }
 
   // True if the connection goes on.
   boost::asio::awaitable<bool> ServeRequest() {
@@ -111,6 +116,7 @@ class Connection final : private WatchedConnection {
     const std::string method = request.method;
     request.peer_address = peer_text_;
     request.is_loopback = peer_.is_loopback();
+    request.is_tls = !std::is_same_v<Stream, boost::asio::ip::tcp::socket>;
     request.received = worker().clock().Now();
     ResponseFraming framing{.is_http_1_1 = parser.is_http_1_1(), .keep_alive = parser.keep_alive()};
     Response response;
@@ -189,6 +195,7 @@ class Connection final : private WatchedConnection {
     if (end_ == buffer_.size() && begin_ > 0) {
       std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
       end_ -= begin_;
+      Wipe(buffer_.data() + end_, begin_);
       begin_ = 0;
     }
     if (end_ == buffer_.size()) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <exception>
 
+#include "base/dead_stack.h"
 #include "base/log.h"
 
 namespace symbolon::http {
@@ -40,8 +42,9 @@ bool CoroutineThreads::TrySpawn(Start start) {
   // Also a coroutine that is unwound, because whoever should resume it dropped it, has ended.
   auto under_way = std::unique_ptr<CoroutineThreads, Ended>(this);
   boost::asio::co_spawn(thread->io, std::move(start),
-                        [under_way = std::move(under_way)](const std::exception_ptr& thrown) {
+                        [thread, under_way = std::move(under_way)](const std::exception_ptr& thrown) {
                           if (thrown) LogException(thrown);
+                          boost::asio::post(thread->io, WipeDeadStack);
                         });
   return true;
 }

@@ -50,6 +50,8 @@ struct Request {
   // The other end of the connection, without its port: "127.0.0.1".
   std::string peer_address;
   bool is_loopback = false;
+  // Whether the connection is protected by TLS.
+  bool is_tls = false;
   // When the header was complete.
   Timestamp received{};
 

@@ -41,6 +41,8 @@ Result<std::unique_ptr<boost::asio::ssl::context>, ServerError> MakeTlsContext(c
   error_code error;
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   context->set_options(boost::asio::ssl::context::no_compression | SSL_OP_NO_RENEGOTIATION, error);
+  // A connection that waits for its next request holds nothing of the last one.
+  SSL_CTX_set_options(context->native_handle(), SSL_OP_CLEANSE_PLAINTEXT);
   if (!error) context->use_certificate_chain_file(options.certificate_file, error);
   if (error) return Err(ServerError{fmt::format("{}: {}", options.certificate_file, error.message())});
   context->use_private_key_file(options.key_file, boost::asio::ssl::context::pem, error);

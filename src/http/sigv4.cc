@@ -275,8 +275,8 @@ Result<SigV4Caller, SigV4Error> SigV4Verifier::VerifyAt(const Request& request,
   SYMBOLON_TRY_VOID(authorization.CheckSignedHeaders(request.headers, signing_time.header));
 
   // 3. By whom?
-  const std::optional<Secret> secret = access_keys_.Find(authorization.caller.access_key_id);
-  if (!secret || request.headers.Count("x-amz-security-token") > 0) {
+  std::optional<AccessKey> access_key = access_keys_.Find(authorization.caller.access_key_id);
+  if (!access_key || request.headers.Count("x-amz-security-token") > 0) {
     return Fail(SigV4Code::kUnknownKey, "The security token included in the request is invalid.");
   }
 
@@ -286,10 +286,11 @@ Result<SigV4Caller, SigV4Error> SigV4Verifier::VerifyAt(const Request& request,
   const SigV4Caller& caller = authorization.caller;
   const std::string to_sign = fmt::format("{}\n{}\n{}/{}/{}/{}\n{}", kAlgorithm, signed_at, authorization.date,
                                           caller.region, caller.service, kTerminator, HexEncode(request_hash));
-  const auto key = signing_keys_.Get(*secret, authorization.date, caller);
+  const auto key = signing_keys_.Get(access_key->secret, authorization.date, caller);
   if (!crypto::EqualSecrets(key->Sha256(to_sign), authorization.signature)) {
     return Fail(SigV4Code::kInvalidSignature, kMismatch);
   }
+  authorization.caller.owner = std::move(access_key->owner);
   return std::move(authorization.caller);
 }
 

@@ -18,12 +18,18 @@
 
 namespace symbolon::http {
 
+struct AccessKey {
+  Secret secret;
+  // Whose it is; empty for the account's root.
+  std::string owner = {};
+};
+
 // Who may sign. Thread-safe.
 class AccessKeys {
  public:
   virtual ~AccessKeys() = default;
-  // The secret access key; nullopt for an id that is not known (any more).
-  virtual std::optional<Secret> Find(std::string_view access_key_id) const = 0;
+  // nullopt for an id that is not known (any more).
+  virtual std::optional<AccessKey> Find(std::string_view access_key_id) const = 0;
 };
 
 enum class SigV4Code {
@@ -46,6 +52,8 @@ struct SigV4Caller {
   // Of the scope.
   std::string region;
   std::string service;
+  // AccessKey::owner.
+  std::string owner = {};
   bool operator==(const SigV4Caller&) const = default;
 };
 

@@ -22,9 +22,9 @@ constexpr std::array<std::string_view, 2> kServices = {"cognito-idp", "symbolon"
 
 class FixedAccessKeys final : public AccessKeys {
  public:
-  std::optional<Secret> Find(std::string_view id) const override {
-    if (id == "AKIDEXAMPLE") return Secret::CopyOf(secret);
-    return std::nullopt;
+  std::optional<AccessKey> Find(std::string_view id) const override {
+    if (id != "AKIDEXAMPLE") return std::nullopt;
+    return AccessKey{.secret = Secret::CopyOf(secret), .owner = "ann"};
   }
   std::string secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 };
@@ -87,7 +87,7 @@ TEST_F(SigV4Test, VectorsOfAwsTestSuiteAndBotocore_AreAccepted) {
     const std::array<std::string_view, 1> services = {service};
     const auto caller = verifier_.Verify(request, services);
     ASSERT_TRUE(caller) << name << ": " << caller.error().message;
-    EXPECT_EQ(*caller, (SigV4Caller{"AKIDEXAMPLE", "us-east-1", service})) << name;
+    EXPECT_EQ(*caller, (SigV4Caller{"AKIDEXAMPLE", "us-east-1", service, "ann"})) << name;
   }
 }
 
@@ -98,7 +98,7 @@ TEST_F(SigV4Test, SdkRequest_IsAcceptedForAnyRegionAndServiceOfTheSet) {
       signer_.service = service;
       const auto caller = verifier_.Verify(Signed(), kServices);
       ASSERT_TRUE(caller) << caller.error().message;
-      EXPECT_EQ(*caller, (SigV4Caller{"AKIDEXAMPLE", std::string(region), std::string(service)}));
+      EXPECT_EQ(*caller, (SigV4Caller{"AKIDEXAMPLE", std::string(region), std::string(service), "ann"}));
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "base/dead_stack.h"
 #include "http/response_head.h"
 
 namespace symbolon::http {
@@ -107,6 +108,7 @@ void Worker::ScheduleTick() {
     if (stopped_) return;
     Tick();
     ScheduleTick();
+    WipeDeadStack();
   });
 }
 

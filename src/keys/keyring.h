@@ -1,25 +1,34 @@
 // The opened keys of all pools of one Region, and the promise that they go when their CMK is withdrawn.
 //
-// Every CMK in use is asked for a real Decrypt every `recheck_interval`. One that is disabled, deleted or denied locks
-// its pools at once: their keys are wiped, as soon as the requests that hold them have ended. One that cannot be asked
-// locks them when its last good answer is older than `confirmation_max`, also if Tick() is not called any more. So the
-// bound on the use of a withdrawn key is `confirmation_max`, and in the usual case `recheck_interval` and the time of
-// one Decrypt. A locked pool opens again by itself at the first good answer.
+// Every CMK in use is asked for a real Decrypt every `recheck_interval`. One that is disabled, deleted, denied or
+// removed with its device locks its pools at once: their keys are wiped, as soon as the requests that hold them have
+// ended. One that cannot be asked is ridden out for `unreachable_grace` after its last good answer, and then locks
+// them. Pools whose CMK nobody asks about any more (Tick() is not called) are not served either, after three intervals
+// and one call's time-out. A locked pool opens again by itself at the first good answer.
+//
+// A new record of wrapped keys takes the place of the former without a moment of failure: what was offered and
+// confirmed is at hand already; a record that the keys in use cover is opened beside them; only one that came
+// unannounced is waited for. Requests under way end with the keys that they began with.
 #pragma once
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/clock.h"
 #include "keys/key_service.h"
 #include "keys/provider.h"
+#include "keys/regional_keys.h"
 
 namespace symbolon::keys {
 
 // The type of the record with a pool's wrapped keys, in storage::Space::kDirectory, with an empty id.
 inline constexpr std::uint16_t kWrappedKeysRecordType = 2;
+// Whether the keys with which Region `here` opens a pool may change with this record.
+bool ConcernsKeys(const storage::Key& key, const Region& here);
 
 // Thread-safe.
 class Keyring final : public KeyService {
@@ -30,11 +39,17 @@ class Keyring final : public KeyService {
     // The CMK of pools that have none of their own.
     std::string service_owned_key_arn;
     std::chrono::nanoseconds recheck_interval = std::chrono::seconds(2);
-    // 0: three times `recheck_interval`.
-    std::chrono::nanoseconds confirmation_max{};
+    // How long a CMK that cannot be asked counts as its last good answer said.
+    std::chrono::nanoseconds unreachable_grace = std::chrono::seconds(10);
+    // What a call of the provider takes at the most.
+    std::chrono::nanoseconds call_limit = std::chrono::seconds(2);
+    // Of whom it is asked whether keys may still be used; nullptr: of the provider itself. Outlives the keyring.
+    KeyProvider* probes = nullptr;
     // Told when a pool is locked (drop what was decrypted with its keys) or opened again; not told of the first
     // opening. Called without locks held, on the thread that found out.
     std::function<void(const PoolId& pool, bool locked)> on_change = {};
+    // Told when keys gave way to others (drop what was decrypted with them). The same holds.
+    std::function<void(const PoolId& pool)> on_replaced = {};
   };
 
   // All of them outlive the keyring.
@@ -46,30 +61,75 @@ class Keyring final : public KeyService {
   KeyServiceResult<NewKeys> MakeKeys(const PoolId& pool, const std::string& kms_key_arn) override;
   KeyServiceResult<std::vector<Region>> RegionsOfKey(const std::string& kms_key_arn) override;
 
-  // Asks the CMKs that are due; to be called more often than every `recheck_interval`. Blocks as the provider does.
+  KeyServiceResult<PoolKeyStatus> StatusOf(const storage::Snapshot& snapshot, const PoolId& pool) override;
+  KeyServiceResult<Offer> OfferKeys(const storage::Snapshot& snapshot, const PoolId& pool,
+                                    const std::optional<std::string>& kms_key_arn) override;
+  KeyServiceResult<Bytes> ConfirmOffer(const storage::Snapshot& snapshot, const PoolId& pool) override;
+  bool FormerKeysInUse(const PoolId& pool) override;
+
+  KeyServiceResult<bool> LacksKeys(const storage::Snapshot& snapshot, const PoolId& pool) override;
+  Bytes ReceivingKey() override { return receiving_key_.PublicKey(); }
+  KeyServiceResult<Bytes> SealKeysFor(const storage::Snapshot& snapshot, const PoolId& pool, const Region& receiver,
+                                      BytesView receiving_key) override;
+  KeyServiceResult<Bytes> TakeKeys(const storage::Snapshot& snapshot, const PoolId& pool, const Region& sender,
+                                   BytesView sealed) override;
+  KeyServiceResult<Bytes> WrapUnder(const storage::Snapshot& snapshot, const PoolId& pool,
+                                    const std::string& kms_key_arn) override;
+  KeyServiceResult<void> CheckKey(const std::string& kms_key_arn) override;
+  KeyServiceResult<Bytes> NoteChecks(const storage::Snapshot& snapshot, const PoolId& pool) override;
+
+  // Asks the CMKs that are due, side by side, and opens records that came; to be called more often than every
+  // `recheck_interval`. Blocks as the provider does.
   void Tick();
   // Asks this CMK now: the provider's word that something changed. Blocks as the provider does.
   void Recheck(const std::string& key_arn);
-  // Forgets a pool, which was deleted or has new wrapped keys: the next KeysOf reads them.
-  void Invalidate(const PoolId& pool);
+  // The pool's records as they are in the store from now on. Never blocks.
+  void FollowStore(const storage::Snapshot& snapshot, const PoolId& pool);
+  // The record of wrapped keys as this Region opens it from now on; nullopt: there is none. Never blocks.
+  void Follow(const PoolId& pool, std::optional<Bytes> wrapped);
+  // How many of the pools that were met are locked, by reason.
+  std::map<KeyErrorCode, std::size_t> LockedPools() const;
+  // Forgets a pool: the next KeysOf reads its record.
+  void Invalidate(const PoolId& pool) { Follow(pool, std::nullopt); }
 
  private:
   struct Cmk;
   struct Entry;
   struct State;
 
-  KeyServiceResult<std::shared_ptr<const PoolKeys>> OpenFirst(const storage::Snapshot& snapshot, const PoolId& pool);
+  KeyServiceResult<RegionState> StateIn(const storage::Snapshot& snapshot, const PoolId& pool) const;
+  // As this Region opens it.
+  KeyServiceResult<Bytes> RecordOf(const storage::Snapshot& snapshot, const PoolId& pool) const;
+  // nullopt: nothing is lacking.
+  std::optional<PoolKeyStatus> StatusOfLacking(const storage::Snapshot& snapshot, const PoolId& pool) const;
+  KeyServiceResult<std::shared_ptr<const PoolKeys>> OpenRecord(const PoolId& pool, Bytes wrapped);
+  // Of a key that a caller named, or the service's own.
+  KeyServiceResult<std::string> UsableKey(const std::string& kms_key_arn);
   std::shared_ptr<Cmk> CmkOf(const std::string& arn);
-  void Ask(const std::shared_ptr<Cmk>& cmk);
-  void Lock(const Cmk& cmk, const KeyError& reason);
-  void Reopen(const std::shared_ptr<Cmk>& cmk);
+  bool IsConfirmed(const Cmk& cmk) const;
+  void Replace(Entry& entry, std::shared_ptr<const PoolKeys> keys) const;
+  struct PoolRecord {
+    PoolId pool;
+    Bytes wrapped;
+  };
+  // With one pool's keys, or with those of each.
+  void Ask(const std::shared_ptr<Cmk>& cmk, bool for_each_pool);
+  void AskForEach(const std::shared_ptr<Cmk>& cmk, const std::vector<PoolRecord>& open, std::int64_t asked_at);
+  // `only`: nullptr for all of its pools.
+  void Lock(Cmk& cmk, const KeyError& reason, const std::set<PoolId>* only = nullptr);
+  // `asked_at`: a key that opens was confirmed then.
+  void Reopen(const std::shared_ptr<Cmk>& cmk, std::int64_t asked_at);
+  void OpenWaitingRecords();
   void Tell(const std::vector<PoolId>& pools, bool locked) const;
 
   KeyProvider& provider_;
   const Options options_;
+  KeyProvider& probes_;
   Clock& clock_;
   Random& random_;
-  const std::chrono::nanoseconds confirmation_max_;
+  const std::chrono::nanoseconds unasked_max_;
+  // Keys of other Regions' sending open with it. Drawn anew at each start: what is under way then is sent again.
+  const crypto::HybridPrivateKey receiving_key_ = crypto::HybridPrivateKey::Generate();
   const std::unique_ptr<State> state_;
 };
 

@@ -4,9 +4,11 @@
 
 #include <atomic>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "keys/local/test_support.h"
+#include "keys/wrapped_pool_keys.h"
 
 namespace symbolon::keys {
 namespace {
@@ -31,6 +33,10 @@ class MeteredProvider final : public KeyProvider {
     ++decrypts;
     if (before_decrypt) before_decrypt();
     if (fails_with) return Err(KeyError{*fails_with, "cut"});
+    const std::string& user_pool = context.at("aws:cognito-idp:userpool-arn");
+    for (const PoolId& pool : denied) {
+      if (user_pool.ends_with("/" + pool.value())) return Err(KeyError{KeyErrorCode::kAccessDenied, "by the policy"});
+    }
     return inner_.Decrypt(arn, context, ciphertext);
   }
   KeyResult<KeyDescription> DescribeKey(std::string_view arn) override {
@@ -39,6 +45,8 @@ class MeteredProvider final : public KeyProvider {
   }
 
   std::optional<KeyErrorCode> fails_with;
+  // As a key policy may have it, which looks at the encryption context.
+  std::set<PoolId> denied;
   std::function<void()> before_decrypt;
   std::atomic<int> decrypts = 0;
 
@@ -52,7 +60,7 @@ class WrappedKeysSnapshot final : public storage::Snapshot {
   std::map<PoolId, Bytes> wrapped;
 
   storage::StoreResult<std::optional<Bytes>> Get(const storage::Key& key) const override {
-    EXPECT_EQ(key.type, kWrappedKeysRecordType);
+    if (key.type != kWrappedKeysRecordType) return std::nullopt;
     EXPECT_EQ(key.space, storage::Space::kDirectory);
     const auto found = wrapped.find(key.pool);
     if (found == wrapped.end()) return std::nullopt;
@@ -85,6 +93,12 @@ class KeyringTest : public testing::Test {
     return pool;
   }
   bool IsOpen(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).has_value(); }
+  // The pool's record changes, as a commit would change it.
+  void Store(const PoolId& pool, const Bytes& record) {
+    snapshot_.wrapped[pool] = record;
+    keyring_.Follow(pool, record);
+  }
+  std::shared_ptr<const PoolKeys> KeysOf(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).value(); }
   KeyServiceErrorCode ErrorOf(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).error().code; }
 
   local::TestClock clock_;
@@ -94,11 +108,14 @@ class KeyringTest : public testing::Test {
   const std::string cmk_ = kms_->CreateKey(true, "").value().arn;
   WrappedKeysSnapshot snapshot_;
   std::vector<std::pair<PoolId, bool>> told_;
+  std::vector<PoolId> replaced_;
   Keyring keyring_{provider_,
                    {.region = kHere,
                     .account = local::kTestAccount,
                     .service_owned_key_arn = kms_->EnsureServiceOwnedKey().value(),
-                    .on_change = [this](const PoolId& pool, bool locked) { told_.emplace_back(pool, locked); }},
+                    .unreachable_grace = 6s,
+                    .on_change = [this](const PoolId& pool, bool locked) { told_.emplace_back(pool, locked); },
+                    .on_replaced = [this](const PoolId& pool) { replaced_.push_back(pool); }},
                    clock_,
                    crypto::SystemRandom()};
 };
@@ -189,9 +206,10 @@ TEST_F(KeyringTest, RecheckLocksAtOnce) {
   keyring_.Recheck("arn:aws:kms:eu-central-1:000000000000:key/unused");
 }
 
-TEST_F(KeyringTest, DeniedAndDeletedKeysLockToo) {
+TEST_F(KeyringTest, DeniedDeletedAndRemovedKeysLockToo) {
   const PoolId pool = NewPool(cmk_);
-  for (const auto code : {KeyErrorCode::kAccessDenied, KeyErrorCode::kNotFound, KeyErrorCode::kPendingDeletion}) {
+  for (const auto code :
+       {KeyErrorCode::kAccessDenied, KeyErrorCode::kNotFound, KeyErrorCode::kPendingDeletion, KeyErrorCode::kRemoved}) {
     ASSERT_TRUE(IsOpen(pool));
     provider_.fails_with = code;
     clock_.Advance(2s);
@@ -201,6 +219,18 @@ TEST_F(KeyringTest, DeniedAndDeletedKeysLockToo) {
     clock_.Advance(2s);
     keyring_.Tick();
   }
+}
+
+TEST_F(KeyringTest, RemovedTokenIsLockedAndNotLost) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(pool));
+  provider_.fails_with = KeyErrorCode::kRemoved;
+  clock_.Advance(2s);
+  keyring_.Tick();
+  const auto status = keyring_.StatusOf(snapshot_, pool);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->state, PoolKeyStatus::State::kLocked);
+  EXPECT_EQ(status->reason, "The HSM token with the KMS key of the user pool is removed.");
 }
 
 TEST_F(KeyringTest, UnreachableProviderLocksWhenTheLastAnswerIsTooOld) {
@@ -213,8 +243,6 @@ TEST_F(KeyringTest, UnreachableProviderLocksWhenTheLastAnswerIsTooOld) {
     keyring_.Tick();
     EXPECT_TRUE(IsOpen(pool)) << i;
   }
-  clock_.Advance(1ns);
-  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kUnavailable);
   clock_.Advance(2s);
   keyring_.Tick();
   EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kUnavailable);
@@ -228,7 +256,7 @@ TEST_F(KeyringTest, UnreachableProviderLocksWhenTheLastAnswerIsTooOld) {
 TEST_F(KeyringTest, KeysGoStaleWhenNobodyTicks) {
   const PoolId pool = NewPool(cmk_);
   ASSERT_TRUE(IsOpen(pool));
-  clock_.Advance(6s + 1ns);
+  clock_.Advance(8s + 1ns);
   EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kUnavailable);
   keyring_.Tick();
   EXPECT_TRUE(IsOpen(pool));
@@ -266,6 +294,22 @@ TEST_F(KeyringTest, WithdrawalDuringTheFirstOpeningWins) {
   EXPECT_EQ(ErrorOf(opened), KeyServiceErrorCode::kWithdrawn);
 }
 
+TEST_F(KeyringTest, KeyThatAnotherTookThePlaceOf_LocksUntilItIsBack) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(pool));
+  provider_.fails_with = KeyErrorCode::kInvalidCiphertext;
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_FALSE(IsOpen(pool));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_FALSE(IsOpen(pool));
+  provider_.fails_with.reset();
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(pool));
+}
+
 TEST_F(KeyringTest, DamagedPoolDoesNotLockItsNeighbours) {
   const PoolId good = NewPool(cmk_), bad = NewPool(cmk_);
   snapshot_.wrapped[bad].back() ^= 1;
@@ -287,6 +331,203 @@ TEST_F(KeyringTest, InvalidatedPoolIsReadAgain) {
   snapshot_.wrapped.clear();
   keyring_.Invalidate(pool);
   EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kNoKeys);
+}
+
+TEST_F(KeyringTest, UnreachableProviderIsRiddenOutForTheGraceAndNoLonger) {
+  Keyring patient(provider_,
+                  {.region = kHere,
+                   .account = local::kTestAccount,
+                   .service_owned_key_arn = kms_->EnsureServiceOwnedKey().value(),
+                   .unreachable_grace = 60s},
+                  clock_, crypto::SystemRandom());
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(patient.KeysOf(snapshot_, pool));
+  provider_.fails_with = KeyErrorCode::kUnavailable;
+  for (int i = 0; i < 30; ++i) {
+    clock_.Advance(2s);
+    patient.Tick();
+    EXPECT_TRUE(patient.KeysOf(snapshot_, pool)) << i;
+  }
+  clock_.Advance(2s);
+  patient.Tick();
+  EXPECT_EQ(patient.KeysOf(snapshot_, pool).error().code, KeyServiceErrorCode::kUnavailable);
+  // Whoever does not ask at all does not serve until the grace ends.
+  provider_.fails_with.reset();
+  clock_.Advance(2s);
+  patient.Tick();
+  ASSERT_TRUE(patient.KeysOf(snapshot_, pool));
+  clock_.Advance(8s + 1ns);
+  EXPECT_FALSE(patient.KeysOf(snapshot_, pool));
+}
+
+TEST_F(KeyringTest, StatusSaysWhetherAPoolIsOpenLockedOrLost) {
+  using State = PoolKeyStatus::State;
+  const PoolId pool = NewPool(cmk_);
+  EXPECT_EQ(keyring_.StatusOf(snapshot_, pool)->state, State::kOpen);
+  EXPECT_EQ(keyring_.StatusOf(snapshot_, pool)->cmk_arn, cmk_);
+  for (const auto& [code, state] :
+       {std::pair(KeyErrorCode::kDisabled, State::kLocked), std::pair(KeyErrorCode::kPendingDeletion, State::kLocked),
+        std::pair(KeyErrorCode::kNotFound, State::kLost)}) {
+    provider_.fails_with = code;
+    clock_.Advance(2s);
+    keyring_.Tick();
+    const auto status = keyring_.StatusOf(snapshot_, pool);
+    EXPECT_EQ(status->state, state);
+    EXPECT_FALSE(status->reason.empty());
+    EXPECT_EQ(status->since, clock_.Now() - (code == KeyErrorCode::kDisabled   ? 0s
+                                             : code == KeyErrorCode::kNotFound ? 4s
+                                                                               : 2s));
+  }
+  EXPECT_EQ(keyring_.StatusOf(snapshot_, PoolId("eu-central-1_none")).error().code, KeyServiceErrorCode::kNoKeys);
+}
+
+// ---- changes of a pool's record ----
+
+TEST_F(KeyringTest, ConfirmedOfferServesFromTheMomentItIsTaken) {
+  const PoolId pool = NewPool(cmk_);
+  const auto before = KeysOf(pool);
+  const std::string other = kms_->CreateKey(true, "").value().arn;
+  Store(pool, keyring_.OfferKeys(snapshot_, pool, other).value().record);
+  ASSERT_TRUE(IsOpen(pool));
+  ASSERT_TRUE(keyring_.ConfirmOffer(snapshot_, pool));
+  const auto between = KeysOf(pool);
+  EXPECT_EQ(between->sealing_generation(), before->sealing_generation());
+  EXPECT_TRUE(replaced_.empty());
+
+  // Without a question to the provider, and long after the confirmation.
+  clock_.Advance(2s);
+  keyring_.Tick();
+  provider_.before_decrypt = [] { FAIL() << "the new keys are at hand"; };
+  Store(pool, TakeOffer(snapshot_.wrapped[pool]).value());
+  const auto after = KeysOf(pool);
+  EXPECT_NE(after->sealing_generation(), before->sealing_generation());
+  EXPECT_TRUE(between->Holds(after->sealing_generation()));
+  EXPECT_EQ(replaced_, std::vector{pool});
+  provider_.before_decrypt = nullptr;
+  EXPECT_EQ(keyring_.StatusOf(snapshot_, pool)->cmk_arn, other);
+
+  // From now on the other key decides.
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(pool));
+  ASSERT_TRUE(kms_->DisableKey(other));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_FALSE(IsOpen(pool));
+}
+
+TEST_F(KeyringTest, FormerKeysAreInUseUntilTheLastRequestLetsGo) {
+  const PoolId pool = NewPool(cmk_);
+  auto held = KeysOf(pool);
+  Store(pool, keyring_.OfferKeys(snapshot_, pool, std::nullopt).value().record);
+  ASSERT_TRUE(keyring_.ConfirmOffer(snapshot_, pool));
+  Store(pool, TakeOffer(snapshot_.wrapped[pool]).value());
+  EXPECT_TRUE(held->retired());
+  EXPECT_TRUE(keyring_.FormerKeysInUse(pool));
+  held.reset();
+  EXPECT_FALSE(keyring_.FormerKeysInUse(pool));
+}
+
+TEST_F(KeyringTest, RecordThatCameUnannouncedIsOpenedByTheNextRequest) {
+  const PoolId pool = NewPool(cmk_);
+  const auto before = KeysOf(pool);
+  Store(pool, TakeOffer(keyring_.OfferKeys(snapshot_, pool, std::nullopt).value().record).value());
+  const auto after = KeysOf(pool);
+  EXPECT_NE(after->sealing_generation(), before->sealing_generation());
+  EXPECT_TRUE(before->retired());
+}
+
+TEST_F(KeyringTest, RecordThatTheKeysCoverIsOpenedBesideThem) {
+  const PoolId pool = NewPool(cmk_);
+  const Bytes first(KeysOf(pool)->sealing_generation());
+  Store(pool, TakeOffer(keyring_.OfferKeys(snapshot_, pool, std::nullopt).value().record).value());
+  const auto both = KeysOf(pool);
+  provider_.fails_with = KeyErrorCode::kUnavailable;
+  Store(pool, DropGenerations(snapshot_.wrapped[pool], {first}).value());
+  keyring_.Tick();
+  EXPECT_EQ(KeysOf(pool), both);
+  EXPECT_TRUE(keyring_.FormerKeysInUse(pool));
+  provider_.fails_with.reset();
+  keyring_.Tick();
+  EXPECT_FALSE(KeysOf(pool)->Holds(first));
+  EXPECT_TRUE(both->Holds(first));
+}
+
+TEST_F(KeyringTest, OfferedKeyThatIsWithdrawnBeforeItIsTakenIsNotKept) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(pool));
+  const std::string other = kms_->CreateKey(true, "").value().arn;
+  Store(pool, keyring_.OfferKeys(snapshot_, pool, other).value().record);
+  ASSERT_TRUE(keyring_.ConfirmOffer(snapshot_, pool));
+  ASSERT_TRUE(kms_->DisableKey(other));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(pool));
+  EXPECT_EQ(keyring_.ConfirmOffer(snapshot_, pool).error().message, "The KMS key of the user pool is disabled.");
+  Store(pool, TakeOffer(snapshot_.wrapped[pool]).value());
+  EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kWithdrawn);
+}
+
+TEST_F(KeyringTest, LockedPoolOpensUnderTheKeyOfARecordThatCameMeanwhile) {
+  const PoolId pool = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(pool));
+  const std::string other = kms_->CreateKey(true, "").value().arn;
+  const Bytes next = TakeOffer(keyring_.OfferKeys(snapshot_, pool, other).value().record).value();
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  keyring_.Recheck(cmk_);
+  Store(pool, next);
+  EXPECT_FALSE(IsOpen(pool));
+  clock_.Advance(2s);
+  keyring_.Tick();
+  EXPECT_TRUE(IsOpen(pool));
+}
+
+TEST_F(KeyringTest, KeysThatCannotTakeOverAreNotOffered) {
+  const PoolId pool = NewPool(cmk_);
+  const auto code = [&](const std::string& arn) { return keyring_.OfferKeys(snapshot_, pool, arn).error().code; };
+  EXPECT_EQ(code("nonsense"), KeyServiceErrorCode::kUnusableKey);
+  EXPECT_EQ(code(kms_->EnsureServiceOwnedKey().value()), KeyServiceErrorCode::kUnusableKey);
+  const std::string disabled = kms_->CreateKey(false, "").value().arn;
+  ASSERT_TRUE(kms_->DisableKey(disabled));
+  EXPECT_EQ(code(disabled), KeyServiceErrorCode::kUnusableKey);
+  EXPECT_TRUE(keyring_.OfferKeys(snapshot_, pool, ""));
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  keyring_.Recheck(cmk_);
+  EXPECT_EQ(code(""), KeyServiceErrorCode::kWithdrawn);
+}
+
+TEST_F(KeyringTest, PolicyThatNamesPools_LocksTheOthersUnderTheSameKeyOnly) {
+  const PoolId allowed = NewPool(cmk_);
+  const PoolId denied = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(allowed) && IsOpen(denied));
+  provider_.denied = {denied};
+  keyring_.Recheck(cmk_);
+  EXPECT_TRUE(IsOpen(allowed));
+  EXPECT_EQ(ErrorOf(denied), KeyServiceErrorCode::kWithdrawn);
+  EXPECT_EQ(told_, (std::vector<std::pair<PoolId, bool>>{{denied, true}}));
+  provider_.denied = {allowed};
+  keyring_.Recheck(cmk_);
+  EXPECT_FALSE(IsOpen(allowed));
+  EXPECT_TRUE(IsOpen(denied));
+  EXPECT_EQ(told_, (std::vector<std::pair<PoolId, bool>>{{denied, true}, {allowed, true}, {denied, false}}));
+  provider_.denied = {};
+  keyring_.Recheck(cmk_);
+  EXPECT_TRUE(IsOpen(allowed));
+  EXPECT_TRUE(IsOpen(denied));
+}
+
+TEST_F(KeyringTest, PolicyChangedWithoutAWord_IsFoundOutWhenThePoolsTurnComes) {
+  const std::vector<PoolId> pools = {NewPool(cmk_), NewPool(cmk_), NewPool(cmk_)};
+  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
+  provider_.denied = {pools[1]};
+  for (std::size_t tick = 0; tick < pools.size(); ++tick) {
+    clock_.Advance(2s);
+    keyring_.Tick();
+  }
+  EXPECT_TRUE(IsOpen(pools[0]));
+  EXPECT_FALSE(IsOpen(pools[1]));
+  EXPECT_TRUE(IsOpen(pools[2]));
 }
 
 TEST_F(KeyringTest, ManyThreadsWhileTheKeyComesAndGoes) {

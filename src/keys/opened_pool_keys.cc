@@ -9,7 +9,7 @@ constexpr std::string_view kRecordDomain = "symbolon record 1";
 constexpr std::string_view kTokenDomain = "symbolon token 1";
 constexpr std::string_view kTokenKeyDomain = "symbolon token key 1";
 // From 1, without gaps.
-constexpr std::uint8_t kPurposes = static_cast<std::uint8_t>(TokenPurpose::kPageToken);
+constexpr std::uint8_t kPurposes = static_cast<std::uint8_t>(TokenPurpose::kFederationState);
 
 void AppendSized(Bytes& out, BytesView part) {
   SYMBOLON_CHECK(part.size() <= 0xffff);
@@ -67,7 +67,7 @@ Bytes OpenedPoolKeys::Seal(const storage::Key& key, BytesView plaintext, Random&
   Bytes sealed;
   sealed.reserve(sealing_header_.size() + plaintext.size() + crypto::kXaesOverheadBytes);
   sealed += sealing_header_;
-  const auto& data_key = data_keys_.find(BytesView(sealing_header_).substr(1, kGenerationBytes))->second;
+  const auto& data_key = data_keys_.find(sealing_generation())->second;
   data_key.AppendSealed(sealed, random, RecordData(sealing_header_, pool_, key), plaintext);
   return sealed;
 }
@@ -129,3 +129,12 @@ Bytes OpenedPoolKeys::Derive(std::string_view label, BytesView value) const {
 }
 
 }  // namespace symbolon::keys::internal
+
+namespace symbolon::keys {
+
+std::optional<BytesView> GenerationOf(BytesView sealed) {
+  if (sealed.size() <= internal::kRegionLengthOffset || sealed[0] != internal::kFormat) return std::nullopt;
+  return sealed.substr(1, internal::kGenerationBytes);
+}
+
+}  // namespace symbolon::keys

@@ -25,6 +25,8 @@ class OpenedPoolKeys final : public PoolKeys {
   OpenedPoolKeys(PoolId pool, const Region& here, const Material& material);
 
   const PoolId& pool() const override { return pool_; }
+  BytesView sealing_generation() const override { return BytesView(sealing_header_).substr(1, kGenerationBytes); }
+  bool Holds(BytesView generation) const override { return data_keys_.contains(generation); }
   Bytes Seal(const storage::Key& key, BytesView plaintext, Random& random) const override;
   OpenResult<Bytes> Open(const storage::Key& key, BytesView sealed) const override;
   Bytes SealToken(TokenPurpose purpose, std::string_view audience, BytesView plaintext, Random& random) const override;

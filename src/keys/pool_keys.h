@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,10 @@ struct OpenError {
 template <class T>
 using OpenResult = Result<T, OpenError>;
 
+// The data-key generation that a sealed record names; nullopt: it is no sealed record. A protobuf message, which is
+// what records stored in clear are, never looks like one.
+std::optional<BytesView> GenerationOf(BytesView sealed);
+
 // What a sealed token is for; each purpose has a key of its own, so that none is accepted for another.
 enum class TokenPurpose : std::uint8_t {
   kSession = 1,
@@ -37,6 +42,8 @@ enum class TokenPurpose : std::uint8_t {
   kRefreshToken = 3,
   kAuthorizationCode = 4,
   kPageToken = 5,
+  // What we send along with a browser to an identity provider, and get back.
+  kFederationState = 6,
 };
 
 // Thread-safe, and immutable but for its retirement; the key octets are wiped when the last holder lets go. Holders
@@ -46,6 +53,9 @@ class PoolKeys {
   virtual ~PoolKeys() = default;
 
   virtual const PoolId& pool() const = 0;
+  // The data-key generation that seals; and whether records of this one open.
+  virtual BytesView sealing_generation() const = 0;
+  virtual bool Holds(BytesView generation) const = 0;
 
   // A record, bound to its logical key (space, pool, type, id). Never equal twice.
   virtual Bytes Seal(const storage::Key& key, BytesView plaintext, Random& random) const = 0;

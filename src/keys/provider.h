@@ -17,10 +17,11 @@ namespace symbolon::keys {
 
 enum class KeyErrorCode {
   kNotFound,  // No such key, or not of this Region or account.
-  kDisabled,  // Until somebody enables it again.
+  kDisabled,  // Or without its imported material: until somebody gives it back.
   kPendingDeletion,
   kAccessDenied,
   kUnavailable,        // The service does not answer; nothing is known about the key.
+  kRemoved,            // The device that holds the key is not there: the word of what would reach it, not its silence.
   kInvalidCiphertext,  // Altered, made under another key, or with another encryption context.
 };
 
@@ -36,7 +37,14 @@ using KeyResult = Result<T, KeyError>;
 // What a ciphertext is bound to, and what the key service's audit shows. Not secret.
 using EncryptionContext = std::map<std::string, std::string>;
 
-enum class KeyState { kEnabled, kDisabled, kPendingDeletion };
+enum class KeyState {
+  kEnabled,
+  kDisabled,
+  kPendingImport,  // Imported material is missing.
+  kPendingDeletion,
+  kPendingReplicaDeletion,  // A multi-Region primary, whose replicas go first.
+  kUpdating,                // The primary Region is changing; the key may be used.
+};
 
 struct KeyDescription {
   std::string arn;
@@ -58,14 +66,16 @@ class KeyProvider {
  public:
   virtual ~KeyProvider() = default;
 
-  // As it stands in wrapped keys: "local", …
+  // As it stands in wrapped keys: "local", "pkcs11", …
   virtual std::string_view name() const = 0;
+  // Who serves this key; another than this one where several are behind it (key_providers.h).
+  virtual KeyProvider& Serving(std::string_view key_arn);
 
   // A new random 256-bit key, wrapped; the key itself is shown by Decrypt only.
   virtual KeyResult<Bytes> GenerateDataKeyWithoutPlaintext(std::string_view key_arn,
                                                            const EncryptionContext& context) = 0;
-  // `plaintext`: at most kPlaintextBytesMax. The ciphertext of a multi-Region key opens in every Region that has the
-  // key.
+  // `plaintext`: 1 to kPlaintextBytesMax octets, as AWS KMS has it. The ciphertext of a multi-Region key opens in every
+  // Region that has the key.
   virtual KeyResult<Bytes> Encrypt(std::string_view key_arn, const EncryptionContext& context, BytesView plaintext) = 0;
   virtual KeyResult<Secret> Decrypt(std::string_view key_arn, const EncryptionContext& context,
                                     BytesView ciphertext) = 0;
@@ -75,5 +85,7 @@ class KeyProvider {
   static constexpr std::size_t kDataKeyBytes = 32;
   static constexpr std::size_t kPlaintextBytesMax = 4096;
 };
+
+inline KeyProvider& KeyProvider::Serving(std::string_view) { return *this; }
 
 }  // namespace symbolon::keys

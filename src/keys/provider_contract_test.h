@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <thread>
+#include <vector>
 
 #include "keys/provider.h"
 
@@ -23,11 +25,33 @@ class KeyProviderHarness {
   virtual void Enable(const std::string& key_arn) = 0;
   // Ends the provider and starts one over what it left behind.
   virtual void Restart() = 0;
+  // For providers that can be out of reach: makes it so, and ends it (and whatever holds back calls for a while after).
+  virtual bool CanBeCutOff() const { return false; }
+  virtual void CutOff() {}
+  virtual void Reconnect() {}
+  // For providers whose keys are in something that can be taken away: does so, and puts it back (and ends whatever
+  // holds back calls for a while after).
+  virtual bool CanBeTakenOut() const { return false; }
+  virtual void TakeOut() {}
+  virtual void PutBack() {}
+  // For providers whose keys can wait for their deletion.
+  virtual bool CanScheduleDeletion() const { return false; }
+  virtual void ScheduleDeletion(const std::string&) {}
 };
 
 class KeyProviderContractTest : public testing::TestWithParam<std::function<std::unique_ptr<KeyProviderHarness>()>> {
  protected:
   KeyProvider& provider() { return harness_->provider(); }
+
+  // Whoever asks, and however often.
+  void ExpectAllFail(KeyErrorCode code, const Bytes& ciphertext) {
+    for (int call = 0; call < 3; ++call) {
+      EXPECT_EQ(provider().Decrypt(arn_, context_, ciphertext).error().code, code);
+      EXPECT_EQ(provider().Encrypt(arn_, context_, "x").error().code, code);
+      EXPECT_EQ(provider().GenerateDataKeyWithoutPlaintext(arn_, context_).error().code, code);
+      EXPECT_EQ(provider().DescribeKey(arn_).error().code, code);
+    }
+  }
 
   const std::unique_ptr<KeyProviderHarness> harness_ = GetParam()();
   const std::string arn_ = harness_->MakeKey();
@@ -35,7 +59,7 @@ class KeyProviderContractTest : public testing::TestWithParam<std::function<std:
 };
 
 TEST_P(KeyProviderContractTest, EncryptedOctetsDecrypt) {
-  for (const Bytes& plaintext : {Bytes(), Bytes("plaintext"), Bytes(KeyProvider::kPlaintextBytesMax, 'x')}) {
+  for (const Bytes& plaintext : {Bytes(1, '\0'), Bytes("plaintext"), Bytes(KeyProvider::kPlaintextBytesMax, 'x')}) {
     const auto ciphertext = provider().Encrypt(arn_, context_, plaintext);
     ASSERT_TRUE(ciphertext);
     const auto decrypted = provider().Decrypt(arn_, context_, *ciphertext);
@@ -109,6 +133,16 @@ TEST_P(KeyProviderContractTest, DisabledKeyRefusesAllUntilEnabled) {
   EXPECT_EQ(provider().DescribeKey(arn_)->state, KeyState::kEnabled);
 }
 
+TEST_P(KeyProviderContractTest, KeyThatWaitsForItsDeletionRefusesAll) {
+  if (!harness_->CanScheduleDeletion()) GTEST_SKIP() << "keys are deleted at once";
+  const Bytes ciphertext = provider().Encrypt(arn_, context_, "plaintext").value();
+  harness_->ScheduleDeletion(arn_);
+  EXPECT_EQ(provider().Encrypt(arn_, context_, "x").error().code, KeyErrorCode::kPendingDeletion);
+  EXPECT_EQ(provider().Decrypt(arn_, context_, ciphertext).error().code, KeyErrorCode::kPendingDeletion);
+  EXPECT_EQ(provider().GenerateDataKeyWithoutPlaintext(arn_, context_).error().code, KeyErrorCode::kPendingDeletion);
+  EXPECT_EQ(provider().DescribeKey(arn_)->state, KeyState::kPendingDeletion);
+}
+
 TEST_P(KeyProviderContractTest, KeysAndTheirStateOutliveARestart) {
   const std::string disabled = harness_->MakeKey();
   const Bytes ciphertext = provider().Encrypt(arn_, context_, "plaintext").value();
@@ -116,6 +150,96 @@ TEST_P(KeyProviderContractTest, KeysAndTheirStateOutliveARestart) {
   harness_->Restart();
   EXPECT_EQ(provider().Decrypt(arn_, context_, ciphertext)->view(), "plaintext");
   EXPECT_EQ(provider().DescribeKey(disabled)->state, KeyState::kDisabled);
+}
+
+TEST_P(KeyProviderContractTest, ContextsOfAllKindsBind) {
+  const std::vector<EncryptionContext> contexts = {
+      {},
+      {{"a", ""}},
+      {{"a", "b"}, {"c", "d"}},
+      {{"a", "d"}, {"c", "b"}},
+      {{"a", "bc"}, {"c", "d"}},
+      {{"ab", "c"}, {"c", "d"}},
+      {{"A", "b"}, {"c", "d"}},
+      {{"a", "b"}, {"c", "d "}},
+      {{"b", "a"}, {"d", "c"}},
+      {{"n\xc3\xa4me \"=,\\", "v\xc3\xa4lue\n\t"}},
+      {{"a", std::string(4096, 'x')}},
+      {{"a", std::string(4095, 'x') + "y"}},
+  };
+  for (std::size_t i = 0; i < contexts.size(); ++i) {
+    const auto ciphertext = provider().Encrypt(arn_, contexts[i], "plaintext");
+    ASSERT_TRUE(ciphertext) << i;
+    for (std::size_t j = 0; j < contexts.size(); ++j) {
+      const auto decrypted = provider().Decrypt(arn_, contexts[j], *ciphertext);
+      ASSERT_EQ(decrypted.has_value(), i == j) << i << " " << j;
+      if (!decrypted) EXPECT_EQ(decrypted.error().code, KeyErrorCode::kInvalidCiphertext);
+    }
+  }
+}
+
+TEST_P(KeyProviderContractTest, CiphertextsThatNoneCanBeAreInvalid) {
+  Bytes longer = provider().Encrypt(arn_, context_, Bytes(KeyProvider::kPlaintextBytesMax, 'x')).value();
+  EXPECT_EQ(provider().Decrypt(arn_, context_, longer + "x").error().code, KeyErrorCode::kInvalidCiphertext);
+  longer.resize(1 << 20, 'x');
+  for (const Bytes& ciphertext : {Bytes(), Bytes("x"), Bytes(64, '\0'), longer, Bytes(1 << 20, '\xff')}) {
+    EXPECT_EQ(provider().Decrypt(arn_, context_, ciphertext).error().code, KeyErrorCode::kInvalidCiphertext);
+  }
+}
+
+TEST_P(KeyProviderContractTest, CallsOfManyThreadsDoNotMix) {
+  const std::string second = harness_->MakeKey();
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 8; ++thread) {
+    threads.emplace_back([&, thread] {
+      const std::string& arn = thread % 2 == 0 ? arn_ : second;
+      const EncryptionContext context = {{"thread", std::to_string(thread)}};
+      for (int i = 0; i < 20; ++i) {
+        const Bytes plaintext = std::to_string(thread) + "/" + std::to_string(i);
+        const auto ciphertext = provider().Encrypt(arn, context, plaintext);
+        ASSERT_TRUE(ciphertext) << ciphertext.error().detail;
+        const auto decrypted = provider().Decrypt(arn, context, *ciphertext);
+        ASSERT_TRUE(decrypted) << decrypted.error().detail;
+        EXPECT_EQ(decrypted->view(), plaintext);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_P(KeyProviderContractTest, OneKeysStateLeavesOthersAlone) {
+  const std::string second = harness_->MakeKey();
+  const Bytes ciphertext = provider().Encrypt(second, context_, "plaintext").value();
+  harness_->Disable(arn_);
+  EXPECT_EQ(provider().Decrypt(second, context_, ciphertext)->view(), "plaintext");
+}
+
+TEST_P(KeyProviderContractTest, CutOffIsUnavailableAndThenAsBefore) {
+  if (!harness_->CanBeCutOff()) GTEST_SKIP() << "is where we are";
+  const Bytes ciphertext = provider().Encrypt(arn_, context_, "plaintext").value();
+  for (int i = 0; i < 2; ++i) {
+    harness_->CutOff();
+    ExpectAllFail(KeyErrorCode::kUnavailable, ciphertext);
+    harness_->Reconnect();
+    const auto decrypted = provider().Decrypt(arn_, context_, ciphertext);
+    ASSERT_TRUE(decrypted) << decrypted.error().detail;
+    EXPECT_EQ(decrypted->view(), "plaintext");
+    EXPECT_TRUE(provider().Encrypt(arn_, context_, "x"));
+  }
+}
+
+TEST_P(KeyProviderContractTest, TakenOutIsSaidForCertainAndThenAsBefore) {
+  if (!harness_->CanBeTakenOut()) GTEST_SKIP() << "cannot be taken out";
+  const Bytes ciphertext = provider().Encrypt(arn_, context_, "plaintext").value();
+  for (int i = 0; i < 2; ++i) {
+    harness_->TakeOut();
+    ExpectAllFail(KeyErrorCode::kRemoved, ciphertext);
+    harness_->PutBack();
+    const auto decrypted = provider().Decrypt(arn_, context_, ciphertext);
+    ASSERT_TRUE(decrypted) << decrypted.error().detail;
+    EXPECT_EQ(decrypted->view(), "plaintext");
+    EXPECT_TRUE(provider().Encrypt(arn_, context_, "x"));
+  }
 }
 
 TEST_P(KeyProviderContractTest, DescriptionNamesTheKey) {

@@ -7,18 +7,20 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
-#include <fstream>
+#include <cstdlib>
 #include <functional>
-#include <iterator>
+#include <limits>
 
+#include "keys/arn.h"
+#include "keys/pkcs11/pkcs11_key_provider.h"
 #include "node/config_reader.h"
+#include "node/users.h"
 
 namespace symbolon::node {
 namespace {
 
-constexpr std::size_t kConfigLimitBytes = 1024 * 1024;
-constexpr std::size_t kSecretLimitBytes = 1024;
 constexpr std::size_t kKeyPrefixLimitBytes = 200;
+constexpr std::size_t kTokenLabelLimitBytes = 32;
 constexpr std::string_view kKeyPrefixAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/";
 
 bool AllOf(std::string_view text, std::string_view alphabet) {
@@ -59,6 +61,16 @@ std::optional<boost::asio::ip::address> AddressOf(const Endpoint& endpoint) {
 bool IsLoopback(const Endpoint& endpoint) {
   const auto address = AddressOf(endpoint);
   return address && address->is_loopback();
+}
+
+bool IsAccount(std::string_view text) { return text.size() == 12 && AllOf(text, kDigits); }
+
+bool IsOnThisMachine(std::string_view url) {
+  const auto parsed = boost::urls::parse_uri(url);
+  if (!parsed) return false;
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(parsed->host_address(), error);
+  return error ? parsed->host() == "localhost" : address.is_loopback();
 }
 
 // Where to listen. A port 0 asks for a free one.
@@ -116,9 +128,7 @@ class ConfigParser {
   void ReadFile(TableReader& root) {
     config_.region = ReadRegionName(root, "region");
     config_.account = root.RequiredText("account");
-    if (!config_.account.empty() && (config_.account.size() != 12 || !AllOf(config_.account, kDigits))) {
-      root.Refuse("account", "must be 12 digits");
-    }
+    if (!config_.account.empty() && !IsAccount(config_.account)) root.Refuse("account", "must be 12 digits");
     root.Table("storage", [&](TableReader& table) {
       using Engine = StorageConfig::Engine;
       config_.storage.engine =
@@ -133,11 +143,25 @@ class ConfigParser {
     ReadListeners(root);
     ReadTopology(root);
     ReadKeys(root);
+    root.Table("audit", [&](TableReader& table) {
+      AuditConfig& audit = config_.audit;
+      if (const auto directory = table.Text("directory")) audit.directory = folder_ / *directory;
+      audit.file_mib_max = static_cast<std::uint64_t>(table.Number("file_mib_max", 64, 1, 1024));
+      audit.checkpoint_lines = static_cast<std::uint64_t>(table.Number("checkpoint_lines", 1'000, 1, 1'000'000));
+      audit.checkpoint_interval = std::chrono::seconds(table.Number("checkpoint_seconds", 60, 1, 3'600));
+      audit.probe_summary_interval = std::chrono::seconds(table.Number("probe_summary_seconds", 60, 0, 86'400));
+    });
     root.Table("delivery", [&](TableReader& table) {
       config_.outbox = table.Flag("outbox", false);
       if (config_.outbox && !IsLoopback(config_.operations)) {
         table.Refuse("outbox", "shows everybody's codes, so operations.listen must be a loopback address");
       }
+    });
+    root.Table("federation", [&](TableReader& table) {
+      FederationConfig& federation = config_.federation;
+      if (table.Has("ca_file")) federation.ca_file = ReadFilePath(table, "ca_file", folder_);
+      federation.loopback_providers = table.Flag("loopback_providers", false);
+      federation.timeout = std::chrono::milliseconds(table.Number("timeout_ms", 5'000, 100, 30'000));
     });
     root.Table("http", [&](TableReader& table) { ReadHttp(table); });
     root.Table("log", [&](TableReader& table) {
@@ -279,43 +303,120 @@ class ConfigParser {
         if (!root_key_file.empty()) config_.keys.root_key_file = folder_ / root_key_file;
         config_.keys.recheck_interval =
             std::chrono::milliseconds(table.Number("recheck_interval_ms", 2000, 100, 60'000));
+        table.Table("pkcs11", [&](TableReader& pkcs11) { ReadHsm(pkcs11, config_.keys.hsm.emplace()); });
+        table.Table("aws_kms", [&](TableReader& kms) { ReadAwsKms(kms, config_.keys.aws_kms.emplace()); });
+        ReadRootKeyProtection(table, config_.keys);
+        config_.keys.unreachable_grace = std::chrono::seconds(table.Number("unreachable_grace_s", 10, 0, 86'400));
+        config_.keys.rotate_data_keys = std::chrono::days(table.Number("rotate_data_keys_days", 90, 0, 3'650));
+        config_.keys.reencrypt_records_per_second =
+            static_cast<std::uint64_t>(table.Number("reencrypt_records_per_second", 2000, 0, 10'000'000));
+        if (table.Has("forgotten_regions")) {
+          for (std::string& name : table.Texts("forgotten_regions")) {
+            config_.keys.forgotten_regions.emplace_back(std::move(name));
+            if (Contains(config_.regions, config_.keys.forgotten_regions.back(), &RegionConfig::name)) {
+              table.Refuse("forgotten_regions",
+                           fmt::format("\"{}\" is one of regions", config_.keys.forgotten_regions.back().value()));
+            }
+          }
+        }
       });
     }
-    root.Tables("access_keys", [&](TableReader& table) {
-      AccessKeyConfig key;
-      key.id = table.RequiredText("id");
-      if (key.id.size() > 128 || !AllOf(key.id, kAlphanumeric)) {
-        table.Refuse("id", "must be up to 128 letters and digits");
-      }
-      if (Contains(config_.access_keys, key.id, &AccessKeyConfig::id)) {
-        table.Refuse("id", fmt::format("\"{}\" stands here twice", key.id));
-      }
-      key.secret = ReadSecret(table);
-      config_.access_keys.push_back(std::move(key));
+    std::vector<std::string> ids;
+    root.Tables("access_keys",
+                [&](TableReader& table) { config_.access_keys.push_back(ReadAccessKey(table, folder_, ids)); });
+    root.Table("iam", [&](TableReader& table) {
+      config_.users_file = ReadFilePath(table, "users_file", folder_);
+      if (!config_.users_file.empty()) CheckUsers(table, ids);
     });
   }
 
-  Secret ReadSecret(TableReader& table) {
-    std::optional<Secret> secret = table.TakeSecret("secret");
-    const bool in_file = table.Has("secret_file");
-    const std::filesystem::path file = in_file ? ReadFilePath(table, "secret_file") : std::filesystem::path();
-    if (table.Has("secret") == in_file) {
-      table.Refuse("secret", "must be given, or secret_file instead of it");
-      return {};
+  void ReadHsm(TableReader& table, HsmConfig& hsm) {
+    hsm.module = ReadFilePath(table, "module", folder_);
+    hsm.token_label = table.Text("token_label");
+    if (hsm.token_label && hsm.token_label->size() > kTokenLabelLimitBytes) {
+      table.Refuse("token_label", fmt::format("must be up to {} octets", kTokenLabelLimitBytes));
     }
-    if (!in_file) return secret ? *std::move(secret) : Secret();
-    std::ifstream stream(file, std::ios::binary);
-    Bytes content(kSecretLimitBytes + 1, '\0');
-    stream.read(content.data(), static_cast<std::streamsize>(content.size()));
-    const auto size = static_cast<std::size_t>(stream.gcount());
-    std::string_view trimmed = std::string_view(content).substr(0, size);
-    while (trimmed.ends_with('\n') || trimmed.ends_with('\r')) trimmed.remove_suffix(1);
-    if (size > kSecretLimitBytes || trimmed.empty()) {
-      table.Refuse("secret_file", fmt::format("must hold 1 to {} octets", kSecretLimitBytes));
+    if (table.Has("slot")) {
+      hsm.slot = static_cast<unsigned long>(table.Number("slot", 0, 0, std::numeric_limits<std::int64_t>::max()));
     }
-    Secret from_file = Secret::CopyOf(trimmed);
-    Wipe(content.data(), content.size());
-    return from_file;
+    if (table.Has("token_label") == table.Has("slot")) {
+      table.Refuse("token_label", "must be given, or slot instead of it");
+    }
+    hsm.pin = ReadSecretSource(table, "pin");
+    if (!hsm.pin.given()) table.Refuse("pin_file", "must be given, or pin_env instead of it");
+    hsm.timeout = std::chrono::milliseconds(table.Number("timeout_ms", 2000, 100, 30'000));
+    hsm.sessions = static_cast<std::size_t>(table.Number("sessions", 4, 1, 64));
+  }
+
+  void ReadAwsKms(TableReader& table, AwsKmsConfig& kms) {
+    kms.endpoint = ReadBaseUrl(table, "endpoint");
+    if (kms.endpoint.starts_with("http://") && !IsOnThisMachine(kms.endpoint)) {
+      table.Refuse("endpoint", "must be https, unless it is on this machine (127.0.0.1, [::1] or localhost)");
+    }
+    kms.region = table.Has("region") ? ReadRegionName(table, "region") : config_.region;
+    if (table.Require("accounts")) kms.accounts = table.Texts("accounts");
+    for (const std::string& account : kms.accounts) {
+      if (!IsAccount(account)) {
+        table.Refuse("accounts", "must be account numbers of 12 digits, as in [\"000000000000\"]");
+      } else if (account == config_.account && kms.region == config_.region) {
+        table.Refuse("accounts", fmt::format("{} is this node's own account, whose keys in {} are local ones", account,
+                                             config_.region.value()));
+      }
+    }
+    kms.access_key_id = table.RequiredText("access_key_id");
+    kms.secret_access_key = ReadSecret(table, "secret_access_key", folder_);
+    if (table.Has("ca_file")) kms.ca_file = ReadFilePath(table, "ca_file", folder_);
+    kms.timeout = std::chrono::milliseconds(table.Number("timeout_ms", 2000, 100, 30'000));
+  }
+
+  // `key`_file or `key`_env, not both. Nothing is read.
+  SecretSource ReadSecretSource(TableReader& table, const std::string& key) {
+    const std::string file_key = key + "_file", variable_key = key + "_env";
+    SecretSource source;
+    if (table.Has(file_key)) source.file = ReadFilePath(table, file_key, folder_);
+    source.variable = table.Text(variable_key).value_or("");
+    if (table.Has(file_key) && table.Has(variable_key)) {
+      table.Refuse(file_key, fmt::format("must be given, or {} instead of it", variable_key));
+    }
+    if (!source.variable.empty() && ::getenv(source.variable.c_str()) == nullptr) {
+      table.Refuse(variable_key, fmt::format("there is no environment variable {}", source.variable));
+    }
+    return source;
+  }
+
+  void ReadRootKeyProtection(TableReader& table, KeysConfig& keys) {
+    keys.root_passphrase = ReadSecretSource(table, "root_passphrase");
+    if (table.Has("root_passphrase_fd")) {
+      if (keys.root_passphrase.given()) table.Refuse("root_passphrase_fd", "is one place too many for the passphrase");
+      keys.root_passphrase = {.descriptor = static_cast<int>(table.Number("root_passphrase_fd", 0, 0, 1'000'000))};
+    }
+    keys.root_key_cmk = table.Text("root_key_cmk").value_or("");
+    if (keys.root_key_cmk.empty()) return;
+    if (keys.root_passphrase.given()) table.Refuse("root_key_cmk", "is of no use beside a passphrase");
+    const auto arn = keys::ParseKeyArn(keys.root_key_cmk);
+    const bool in_hsm = arn && keys.hsm && arn->key_id.starts_with(keys::pkcs11::kKeyIdPrefix);
+    const bool in_kms = arn && keys.aws_kms && arn->region == keys.aws_kms->region &&
+                        Contains(keys.aws_kms->accounts, arn->account, std::identity());
+    if (!in_hsm && !in_kms) {
+      table.Refuse("root_key_cmk", "must be the ARN of a key that [keys.pkcs11] or [keys.aws_kms] serves");
+    }
+  }
+
+  void CheckUsers(TableReader& table, const std::vector<std::string>& root_ids) const {
+    const auto users = LoadUsers(config_.users_file);
+    if (!users) {
+      for (const auto& [line, reason] : users.error()) {
+        table.Refuse("users_file", fmt::format("{}:{}: {}", config_.users_file.string(), line, reason));
+      }
+      return;
+    }
+    for (const UserConfig& user : users->users) {
+      for (const AccessKeyConfig& key : user.access_keys) {
+        if (!Contains(root_ids, key.id, std::identity())) continue;
+        table.Refuse("users_file",
+                     fmt::format("\"{}\" of user \"{}\" is one of [[access_keys]], too", key.id, user.name));
+      }
+    }
   }
 
   void ReadHttp(TableReader& table) {
@@ -335,18 +436,10 @@ class ConfigParser {
 
   TlsFiles ReadTls(TableReader& table, bool with_ca) {
     TlsFiles files;
-    if (with_ca) files.ca = ReadFilePath(table, "ca");
-    files.certificate = ReadFilePath(table, "certificate");
-    files.key = ReadFilePath(table, "key");
+    if (with_ca) files.ca = ReadFilePath(table, "ca", folder_);
+    files.certificate = ReadFilePath(table, "certificate", folder_);
+    files.key = ReadFilePath(table, "key", folder_);
     return files;
-  }
-
-  std::filesystem::path ReadFilePath(TableReader& table, std::string_view key) {
-    const std::string text = table.RequiredText(key);
-    if (text.empty()) return {};
-    std::filesystem::path path = folder_ / text;
-    if (!std::ifstream(path)) table.Refuse(key, fmt::format("cannot read {}", path.string()));
-    return path;
   }
 
   const std::filesystem::path folder_;
@@ -367,12 +460,7 @@ Result<Config, ConfigProblems> ParseConfig(std::string_view toml, const std::fil
 }
 
 Result<Config, ConfigProblems> LoadConfig(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) return Err(ConfigProblems{{1, "cannot be read"}});
-  Bytes text(kConfigLimitBytes + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (text.size() > kConfigLimitBytes) return Err(ConfigProblems{{1, "is larger than 1 MiB"}});
+  SYMBOLON_TRY(Bytes text, ReadConfigFile(file));
   auto config = ParseConfig(text, std::filesystem::absolute(file).parent_path());
   Wipe(text.data(), text.size());
   return config;

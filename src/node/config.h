@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "node/secret_source.h"
 
 namespace symbolon::node {
 
@@ -91,11 +92,73 @@ struct AccessKeyConfig {
   Secret secret;
 };
 
+// CMKs in a hardware security module.
+struct HsmConfig {
+  // The PKCS #11 library of its maker.
+  std::filesystem::path module;
+  // Exactly one of them.
+  std::optional<std::string> token_label;
+  std::optional<unsigned long> slot;
+  // A file or a variable.
+  SecretSource pin;
+  std::chrono::milliseconds timeout{2000};
+  std::size_t sessions = 4;
+};
+
+// CMKs in a service with the AWS KMS API.
+struct AwsKmsConfig {
+  // Scheme, host and perhaps port; https, or http on this machine.
+  std::string endpoint;
+  // Of the keys' ARNs, and of signatures.
+  Region region;
+  std::vector<std::string> accounts;
+  std::string access_key_id;
+  Secret secret_access_key;
+  // PEM of those who may sign the endpoint's certificate; empty: the system's.
+  std::filesystem::path ca_file;
+  std::chrono::milliseconds timeout{2000};
+};
+
 struct KeysConfig {
-  // 32 octets in hexadecimal; drawn at the first start if it is not there.
+  // Drawn at the first start if it is not there.
   std::filesystem::path root_key_file;
+  // One of them at most: what protects the root key in its file.
+  SecretSource root_passphrase;
+  // The ARN of a CMK that one of the providers below serves.
+  std::string root_key_cmk;
   // How often it is found out whether the CMKs may still be used.
   std::chrono::milliseconds recheck_interval{2000};
+  std::optional<HsmConfig> hsm;
+  std::optional<AwsKmsConfig> aws_kms;
+  // How long a CMK whose provider cannot be reached counts as usable; 0: not at all.
+  std::chrono::seconds unreachable_grace{10};
+  // How old a pool's data key gets before it has a new one; 0: as old as it likes.
+  std::chrono::days rotate_data_keys{90};
+  // The pace of re-encryption unless the caller names one; 0: as fast as it goes.
+  std::uint64_t reencrypt_records_per_second = 2000;
+  // Gone for good: multi-Region keys have no replicas there any more. None of `regions`.
+  std::vector<Region> forgotten_regions;
+};
+
+struct AuditConfig {
+  // Empty: "audit" in data_dir.
+  std::filesystem::path directory;
+  // A new file is begun beyond it.
+  std::uint64_t file_mib_max = 64;
+  // The trail is signed after so many lines and so much time.
+  std::uint64_t checkpoint_lines = 1'000;
+  std::chrono::seconds checkpoint_interval{60};
+  // Successful questions whether keys may still be used share a line for so long; 0: each has its own.
+  std::chrono::seconds probe_summary_interval{60};
+};
+
+// Identity providers of pools.
+struct FederationConfig {
+  // PEM of those who may sign their certificates; empty: the system's.
+  std::filesystem::path ca_file;
+  // Providers on this machine may be used, also by http. For tests.
+  bool loopback_providers = false;
+  std::chrono::milliseconds timeout{5'000};
 };
 
 struct StorageConfig {
@@ -129,8 +192,13 @@ struct Config {
   // nullopt when there is only one Region.
   std::optional<ReplicationConfig> replication;
   std::vector<RegionConfig> regions;
+  // Of the account's root.
   std::vector<AccessKeyConfig> access_keys;
+  // Users with access keys and policies (node/users.h); empty: there are none.
+  std::filesystem::path users_file;
   KeysConfig keys;
+  AuditConfig audit;
+  FederationConfig federation;
   StorageConfig storage;
   HttpConfig http;
   // Whether codes can be read at /outbox of the operations port. For a lab.

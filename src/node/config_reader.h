@@ -1,4 +1,4 @@
-// Reads a TOML table member by member and remembers what was wrong with it. Private to config.cc.
+// Reads a TOML table member by member and remembers what was wrong with it. Private to config.cc and users.cc.
 #pragma once
 
 #include <toml++/toml.h>
@@ -165,5 +165,18 @@ class TableReader {
   ConfigProblems& problems_;
   std::set<std::string, std::less<>> known_;
 };
+
+// At most 1 MiB.
+Result<Bytes, ConfigProblems> ReadConfigFile(const std::filesystem::path& file);
+
+// A file that can be read, under a path meant from `folder`. Empty, and reported, otherwise.
+std::filesystem::path ReadFilePath(TableReader& table, std::string_view key, const std::filesystem::path& folder);
+
+// The text `key`, or what lies in the file `key`_file or in the environment variable `key`_env. Empty, and reported,
+// unless one of them is given.
+Secret ReadSecret(TableReader& table, const std::string& key, const std::filesystem::path& folder);
+
+// `id`, and a ReadSecret "secret". `ids`: those read before, to which this one is added.
+AccessKeyConfig ReadAccessKey(TableReader& table, const std::filesystem::path& folder, std::vector<std::string>& ids);
 
 }  // namespace symbolon::node

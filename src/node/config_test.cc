@@ -95,6 +95,13 @@ replication = "eu.example.com:9412"
 name = "us-east-1"
 public_url = "http://127.0.0.1:9420"
 replication = "127.0.0.1:9422"
+
+[audit]
+directory = "trail"
+file_mib_max = 10
+checkpoint_lines = 7
+checkpoint_seconds = 8
+probe_summary_seconds = 9
 )";
 
   std::filesystem::path folder_;
@@ -115,6 +122,11 @@ TEST_F(ConfigTest, EverySetting_IsRead) {
   EXPECT_EQ(config->replication->tls.ca, folder_ / "ca.pem");
   EXPECT_EQ(config->keys.root_key_file, folder_ / "root.key");
   EXPECT_EQ(config->keys.recheck_interval, std::chrono::seconds(1));
+  EXPECT_EQ(config->audit.directory, folder_ / "trail");
+  EXPECT_EQ(config->audit.file_mib_max, 10u);
+  EXPECT_EQ(config->audit.checkpoint_lines, 7u);
+  EXPECT_EQ(config->audit.checkpoint_interval, std::chrono::seconds(8));
+  EXPECT_EQ(config->audit.probe_summary_interval, std::chrono::seconds(9));
   EXPECT_EQ(config->storage.engine, StorageConfig::Engine::kRocksDb);
   EXPECT_TRUE(config->outbox);
   EXPECT_EQ(config->http.threads, 3u);
@@ -153,6 +165,26 @@ TEST_F(ConfigTest, ChangesArePassedOnWhenThatIsAskedForOnly) {
   ASSERT_TRUE(config) << config.error().front().reason;
   EXPECT_TRUE(config->replication->forward_writes);
   EXPECT_EQ(config->replication->forward_timeout, std::chrono::milliseconds(500));
+}
+
+TEST_F(ConfigTest, LifeOfKeys) {
+  auto config = ParseConfig(kGood, folder_);
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->keys.unreachable_grace, std::chrono::seconds(10));
+  EXPECT_EQ(config->keys.rotate_data_keys, std::chrono::days(90));
+  EXPECT_EQ(config->keys.reencrypt_records_per_second, 2'000u);
+  std::string text = kGood;
+  text.insert(text.find("recheck_interval_ms"),
+              "unreachable_grace_s = 0\nrotate_data_keys_days = 30\nreencrypt_records_per_second = 500\n"
+              "forgotten_regions = [\"ap-south-1\"]\n");
+  config = ParseConfig(text, folder_);
+  ASSERT_TRUE(config) << config.error().front().reason;
+  EXPECT_EQ(config->keys.unreachable_grace, std::chrono::seconds(0));
+  EXPECT_EQ(config->keys.rotate_data_keys, std::chrono::days(30));
+  EXPECT_EQ(config->keys.reencrypt_records_per_second, 500u);
+  EXPECT_EQ(config->keys.forgotten_regions, std::vector<Region>{Region("ap-south-1")});
+  EXPECT_THAT(ProblemsWith("recheck_interval_ms", "forgotten_regions = [\"us-east-1\"]\nrecheck_interval_ms"),
+              ElementsAre(HasSubstr("forgotten_regions: \"us-east-1\" is one of regions")));
 }
 
 TEST_F(ConfigTest, OneRegionInMemory_NeedsNoReplicationAndNoFolder) {
@@ -238,9 +270,9 @@ TEST_F(ConfigTest, EachWrongSetting_IsRefusedByNameAndLine) {
   EXPECT_THAT(ProblemsWith("\"warning\"", "\"loud\""),
               ElementsAre("33: log.level: must be one of \"debug\", \"info\", \"warning\", \"error\""));
   EXPECT_THAT(ProblemsWith("secret = \"in-line\"", ""),
-              ElementsAre("35: access_keys.secret: must be given, or secret_file instead of it"));
+              ElementsAre("35: access_keys.secret: must be given, or secret_file or secret_env instead of it"));
   EXPECT_THAT(ProblemsWith("secret = \"in-line\"", "secret = \"a\"\nsecret_file = \"secret.txt\""),
-              ElementsAre("37: access_keys.secret: must be given, or secret_file instead of it"));
+              ElementsAre("37: access_keys.secret: must be given, or secret_file or secret_env instead of it"));
   EXPECT_THAT(ProblemsWith("\"OTHER\"", "\"SYMBOLONLAB\""),
               ElementsAre("40: access_keys.id: \"SYMBOLONLAB\" stands here twice"));
   EXPECT_THAT(ProblemsWith("\"us-east-1\"", "\"eu-central-1\""),
@@ -295,6 +327,113 @@ TEST_F(ConfigTest, Authority_IsWholeOrRefused) {
   EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\"]\nautomatic_promotion = true\n"
                                "automatic_promotion_after_seconds = 9"),
               ElementsAre(HasSubstr("from 10 to 3600")));
+}
+
+TEST_F(ConfigTest, Hsm_IsRead) {
+  const std::string hsm =
+      "[keys.pkcs11]\nmodule = \"ca.pem\"\ntoken_label = \"bank\"\npin_file = \"secret.txt\"\ntimeout_ms = 500\n"
+      "sessions = 2\n";
+  const auto config = ParseConfig(kGood + hsm, folder_);
+  ASSERT_TRUE(config) << config.error().front().reason;
+  EXPECT_EQ(config->keys.hsm->module, folder_ / "ca.pem");
+  EXPECT_EQ(config->keys.hsm->token_label, "bank");
+  EXPECT_EQ(config->keys.hsm->pin.file, folder_ / "secret.txt");
+  EXPECT_EQ(config->keys.hsm->timeout, std::chrono::milliseconds(500));
+  EXPECT_EQ(config->keys.hsm->sessions, 2u);
+  EXPECT_FALSE(ParseConfig(kGood, folder_)->keys.hsm);
+}
+
+TEST_F(ConfigTest, HsmThatCannotBe_IsRefused) {
+  const auto problems_with = [&](const std::string& settings) {
+    return ProblemsWith("[delivery]", "[keys.pkcs11]\n" + settings + "\n[delivery]");
+  };
+  const std::string module = "module = \"ca.pem\"\n", label = "token_label = \"bank\"\n",
+                    pin = "pin_file = \"secret.txt\"\n";
+  EXPECT_TRUE(problems_with(module + "slot = 7\n" + pin).empty());
+  EXPECT_TRUE(problems_with(module + label + "pin_env = \"PATH\"").empty());
+  EXPECT_THAT(problems_with(label + pin), ElementsAre(HasSubstr("keys.pkcs11.module: is missing")));
+  EXPECT_THAT(problems_with("module = \"no.so\"\n" + label + pin), ElementsAre(HasSubstr("cannot read")));
+  EXPECT_THAT(problems_with(module + pin), ElementsAre(HasSubstr("token_label: must be given, or slot")));
+  EXPECT_THAT(problems_with(module + label + "slot = 7\n" + pin), ElementsAre(HasSubstr("or slot instead of it")));
+  EXPECT_THAT(problems_with(module + "slot = -1\n" + pin), ElementsAre(HasSubstr("slot: must be a whole number")));
+  EXPECT_THAT(problems_with(module + label), ElementsAre(HasSubstr("pin_file: must be given, or pin_env")));
+  EXPECT_THAT(problems_with(module + label + pin + "pin_env = \"PATH\""),
+              ElementsAre(HasSubstr("pin_env instead of it")));
+  EXPECT_THAT(problems_with(module + label + "pin_env = \"NO_SUCH_VARIABLE\""),
+              ElementsAre(HasSubstr("there is no environment variable NO_SUCH_VARIABLE")));
+  EXPECT_THAT(problems_with(module + label + pin + "pin = \"1234\""), ElementsAre(HasSubstr("is not a setting")));
+}
+
+TEST_F(ConfigTest, AwsKms_IsRead) {
+  const auto config = ParseConfig(std::string(kGood) + R"([keys.aws_kms]
+endpoint = "https://kms.eu-central-1.amazonaws.com"
+accounts = ["111122223333", "444455556666"]
+access_key_id = "AKID"
+secret_access_key_file = "secret.txt"
+ca_file = "ca.pem"
+timeout_ms = 900
+)",
+                                  folder_);
+  ASSERT_TRUE(config) << config.error().front().reason;
+  const AwsKmsConfig& kms = *config->keys.aws_kms;
+  EXPECT_EQ(kms.endpoint, "https://kms.eu-central-1.amazonaws.com");
+  EXPECT_EQ(kms.region, Region("eu-central-1"));
+  EXPECT_THAT(kms.accounts, ElementsAre("111122223333", "444455556666"));
+  EXPECT_EQ(kms.access_key_id, "AKID");
+  EXPECT_EQ(kms.secret_access_key.view(), "from-file");
+  EXPECT_EQ(kms.ca_file, folder_ / "ca.pem");
+  EXPECT_EQ(kms.timeout, std::chrono::milliseconds(900));
+}
+
+TEST_F(ConfigTest, AwsKmsThatCannotBe_IsRefused) {
+  const auto problems_with = [&](const std::string& endpoint, const std::string& accounts, const std::string& secret) {
+    return ProblemsWith("[delivery]", "[keys.aws_kms]\nendpoint = \"" + endpoint + "\"\naccounts = [" + accounts +
+                                          "]\naccess_key_id = \"A\"\n" + secret + "\n[delivery]");
+  };
+  const std::string endpoint = "https://kms.example.com", account = "\"111122223333\"",
+                    secret = "secret_access_key = \"x\"";
+  EXPECT_TRUE(problems_with(endpoint, account, secret).empty());
+  EXPECT_TRUE(problems_with("http://127.0.0.1:9410", account, "secret_access_key_env = \"PATH\"").empty());
+  EXPECT_TRUE(problems_with("http://localhost:9410", account, secret).empty());
+  EXPECT_TRUE(problems_with("http://[::1]:9410", account, secret).empty());
+  EXPECT_TRUE(problems_with(endpoint, "\"000000000000\"", "region = \"us-east-1\"\n" + secret).empty());
+  EXPECT_THAT(problems_with("http://kms.example.com", account, secret), ElementsAre(HasSubstr("must be https")));
+  EXPECT_THAT(problems_with("http://localhost.example.com", account, secret), ElementsAre(HasSubstr("must be https")));
+  EXPECT_THAT(problems_with("https://kms.example.com/path", account, secret), ElementsAre(HasSubstr("endpoint")));
+  EXPECT_THAT(problems_with(endpoint, "", secret), ElementsAre(HasSubstr("accounts")));
+  EXPECT_THAT(problems_with(endpoint, "\"1\"", secret), ElementsAre(HasSubstr("12 digits")));
+  EXPECT_THAT(problems_with(endpoint, "\"000000000000\"", secret), ElementsAre(HasSubstr("this node's own account")));
+  EXPECT_THAT(problems_with(endpoint, account, ""), ElementsAre(HasSubstr("secret_access_key: must be given")));
+  EXPECT_THAT(problems_with(endpoint, account, "secret_access_key_env = \"NO_SUCH_VARIABLE\""),
+              ElementsAre(HasSubstr("there is no environment variable NO_SUCH_VARIABLE")));
+}
+
+TEST_F(ConfigTest, RootKeyProtection_IsReadOrRefused) {
+  const auto with = [&](const std::string& settings) {
+    std::string text = kGood;
+    text.replace(text.find("recheck_interval_ms"), 0, settings + "\n");
+    return ParseConfig(text, folder_);
+  };
+  const auto problems_with = [&](const std::string& settings) {
+    return ProblemsWith("recheck_interval_ms", settings + "\nrecheck_interval_ms");
+  };
+  EXPECT_FALSE(ParseConfig(kGood, folder_)->keys.root_passphrase.given());
+  EXPECT_EQ(with("root_passphrase_file = \"secret.txt\"")->keys.root_passphrase.file, folder_ / "secret.txt");
+  EXPECT_EQ(with("root_passphrase_env = \"PATH\"")->keys.root_passphrase.variable, "PATH");
+  EXPECT_EQ(with("root_passphrase_fd = 3")->keys.root_passphrase.descriptor, 3);
+  EXPECT_THAT(problems_with("root_passphrase_file = \"secret.txt\"\nroot_passphrase_env = \"PATH\""),
+              ElementsAre(HasSubstr("root_passphrase_env instead of it")));
+  EXPECT_THAT(problems_with("root_passphrase_file = \"secret.txt\"\nroot_passphrase_fd = 3"),
+              ElementsAre(HasSubstr("one place too many")));
+  EXPECT_THAT(problems_with("root_passphrase_file = \"none\""), ElementsAre(HasSubstr("cannot read")));
+
+  const std::string hsm = "[keys.pkcs11]\nmodule = \"ca.pem\"\ntoken_label = \"bank\"\npin_file = \"secret.txt\"\n";
+  const std::string arn = "arn:aws:kms:eu-central-1:000000000000:key/hsm-root";
+  std::string text = kGood + hsm;
+  text.replace(text.find("recheck_interval_ms"), 0, "root_key_cmk = \"" + arn + "\"\n");
+  EXPECT_EQ(ParseConfig(text, folder_)->keys.root_key_cmk, arn);
+  EXPECT_THAT(problems_with("root_key_cmk = \"" + arn + "\""), ElementsAre(HasSubstr("[keys.pkcs11] or")));
+  EXPECT_THAT(problems_with("root_key_cmk = \"hsm-root\""), ElementsAre(HasSubstr("must be the ARN")));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/dead_stack.h"
+
 namespace symbolon::node {
 
 Housekeeping::Housekeeping(std::vector<Task> tasks)
@@ -24,6 +26,7 @@ void Housekeeping::Run(const std::stop_token& stop) {
     }
     if (stop.stop_requested()) return;
     tasks_[next].run();
+    WipeDeadStack();
     due[next] = Clock::now() + tasks_[next].interval;
   }
 }

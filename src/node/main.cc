@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -27,10 +28,11 @@ int Run(Config config) {
   if (auto prepared = PrepareProcess(config.http.connection_limit + kOwnFileDescriptors); !prepared) {
     return Complain(prepared.error());
   }
-  HoldTerminationSignals();
+  HoldSignals();
   auto node = Node::Start(std::move(config), SystemClock(), crypto::SystemRandom());
   if (!node) return Complain(node.error().message);
-  const int signal = AwaitTerminationSignal();
+  int signal = AwaitSignal();
+  for (; signal == SIGHUP; signal = AwaitSignal()) (*node)->ReloadUsers();
   log::Info("signal {}: stopping; another one ends the process at once", signal);
   (*node)->Stop();
   log::Info("stopped");
@@ -48,6 +50,15 @@ int Main(int argc, char** argv) {
   app.add_flag("--check", only_check, "Say what is wrong with the settings, and do not start");
   app.add_flag("--restored", restored,
                "data_dir was restored from a backup: make its store another one, and do not start (docs/promotion.md)");
+  bool protect_root_key = false;
+  std::string former_passphrase_file;
+  auto* const protect = app.add_flag("--protect-root-key", protect_root_key,
+                                     "Write the root key file anew, protected as the settings say, and do not start "
+                                     "(docs/providers.md)");
+  app.add_option("--former-passphrase-file", former_passphrase_file,
+                 "With --protect-root-key: the passphrase that protects it now, if it is another one")
+      ->needs(protect)
+      ->type_name("FILE");
   app.set_version_flag("--version", SYMBOLON_VERSION);
   CLI11_PARSE(app, argc, argv);
 
@@ -60,6 +71,10 @@ int Main(int argc, char** argv) {
   if (restored) {
     const auto marked = MarkRestored(*config, crypto::SystemRandom());
     return marked ? 0 : Complain(marked.error().message);
+  }
+  if (protect_root_key) {
+    const auto done = ProtectRootKey(*config, former_passphrase_file, SystemClock(), crypto::SystemRandom());
+    return done ? 0 : Complain(done.error().message);
   }
   return Run(*std::move(config));
 }

@@ -12,50 +12,17 @@
 #include <utility>
 
 #include "base/result.h"
+#include "node/key_metrics.h"
+#include "node/metric_family.h"
 #include "node/process_readings.h"
 
 namespace symbolon::node {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
-using prometheus::MetricType;
-using Labels = std::vector<ClientMetric::Label>;
 
 const prometheus::Histogram::BucketBoundaries kSeconds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                           0.1,    0.25,  0.5,    1,     2.5,  5};
-
-// A family whose values are read when somebody looks.
-class ReadFamily {
- public:
-  ReadFamily(std::string name, std::string help, MetricType type) {
-    family_.name = std::move(name);
-    family_.help = std::move(help);
-    family_.type = type;
-  }
-  ReadFamily& Add(double value, Labels labels = {}) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    if (family_.type == MetricType::Counter) {
-      metric.counter.value = value;
-    } else {
-      metric.gauge.value = value;
-    }
-    family_.metric.push_back(std::move(metric));
-    return *this;
-  }
-  MetricFamily Take() { return std::move(family_); }
-
- private:
-  MetricFamily family_;
-};
-
-ReadFamily Counter(std::string name, std::string help) {
-  return {std::move(name), std::move(help), MetricType::Counter};
-}
-ReadFamily Gauge(std::string name, std::string help) { return {std::move(name), std::move(help), MetricType::Gauge}; }
-
-double Seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
 
@@ -75,6 +42,14 @@ class Metrics::Impl {
                              .Name("symbolon_unknown_members_total")
                              .Help("Members of requests that the model does not know; they are ignored")
                              .Register(registry_)),
+        key_calls_(prometheus::BuildCounter()
+                       .Name("symbolon_key_calls_total")
+                       .Help("Calls that this node made of key services for its pools, by outcome")
+                       .Register(registry_)),
+        key_call_durations_(prometheus::BuildHistogram()
+                                .Name("symbolon_key_call_duration_seconds")
+                                .Help("How long those calls took")
+                                .Register(registry_)),
         commits_(prometheus::BuildCounter()
                      .Name("symbolon_commits_total")
                      .Help("Durable commits of the store")
@@ -100,6 +75,16 @@ class Metrics::Impl {
 
   void CountCommit() { commits_.Increment(); }
   void CountForwarded(replication::ForwardOutcome outcome) { forwarded_.at(outcome)->Increment(); }
+
+  void CountKeyCall(std::string_view provider, std::string_view operation, std::string_view outcome,
+                    std::chrono::nanoseconds duration) {
+    const std::string provider_name(provider);
+    const std::string operation_name(operation);
+    key_calls_.Add({{"provider", provider_name}, {"operation", operation_name}, {"outcome", std::string(outcome)}})
+        .Increment();
+    key_call_durations_.Add({{"provider", provider_name}, {"operation", operation_name}}, kSeconds)
+        .Observe(Seconds(duration));
+  }
 
   void AddSource(Source source) { sources_.push_back(std::move(source)); }
   void SetHttpCounters(const http::ServerCounters& counters) { http_ = &counters; }
@@ -150,6 +135,14 @@ class Metrics::Impl {
                            .Add(1, {{"region", region_}, {"version", SYMBOLON_VERSION}})
                            .Take());
     families.push_back(Gauge("symbolon_ready", "1 when /health/ready answers 200").Add(readings.ready ? 1 : 0).Take());
+    families.push_back(Counter("symbolon_iam_reloads_total", "How often users and policies were read again, by outcome")
+                           .Add(static_cast<double>(readings.users.reloads), {{"outcome", "ok"}})
+                           .Add(static_cast<double>(readings.users.failures), {{"outcome", "failed"}})
+                           .Take());
+    families.push_back(
+        Gauge("symbolon_iam_stale", "1 while the users and policies on the disk are wrong and older ones in force")
+            .Add(readings.users.stale ? 1 : 0)
+            .Take());
     families.push_back(Counter("symbolon_signatures_total", "Token signatures made")
                            .Add(static_cast<double>(readings.signatures))
                            .Take());
@@ -172,11 +165,30 @@ class Metrics::Impl {
     families.push_back(kept_bytes.Take());
     AddReplicas(readings, families);
     AddRoles(readings, families);
+    AddSignatures(readings, families);
     AddVerifications(readings, families);
     AddAuthority(readings, families);
     AddCopies(readings, families);
     AddDurability(readings, families);
     AddPeers(readings, families);
+    AddAudit(readings.audit, families);
+    AddKeys(readings.keys, families);
+  }
+
+  static void AddAudit(const Readings::Audit& audit, std::vector<MetricFamily>& families) {
+    families.push_back(Counter("symbolon_audit_lines_total", "Lines of the audit trail written and durable")
+                           .Add(static_cast<double>(audit.lines))
+                           .Take());
+    families.push_back(Counter("symbolon_audit_write_failures_total", "Writes of the audit trail that failed")
+                           .Add(static_cast<double>(audit.write_failures))
+                           .Take());
+    families.push_back(
+        Counter("symbolon_audit_refused_total", "Uses of keys refused because the audit trail takes no lines")
+            .Add(static_cast<double>(audit.refusals))
+            .Take());
+    families.push_back(Gauge("symbolon_audit_failing", "1 while the audit trail takes no lines, so that no key is used")
+                           .Add(audit.failing ? 1 : 0)
+                           .Take());
   }
 
   static void AddReplicas(const Readings& readings, std::vector<MetricFamily>& families) {
@@ -214,6 +226,28 @@ class Metrics::Impl {
     families.push_back(Counter("symbolon_replication_suffixes_set_aside_total",
                                "How often this Region kept in a file what the surviving history does not have")
                            .Add(static_cast<double>(readings.replication.suffixes_set_aside))
+                           .Take());
+  }
+
+  static void AddSignatures(const Readings& readings, std::vector<MetricFamily>& families) {
+    ReadFamily sequence =
+        Gauge("symbolon_replication_signed_sequence",
+              "Sequence up to which the pool's primary signed what this Region, which follows it, has");
+    for (const auto& position : readings.signed_positions) {
+      sequence.Add(static_cast<double>(position.sequence), {{"pool", position.pool.value()}});
+    }
+    families.push_back(sequence.Take());
+    families.push_back(Counter("symbolon_replication_signatures_refused_total",
+                               "What this Region refused because it was not signed as it had to be")
+                           .Add(static_cast<double>(readings.replication.signatures_refused))
+                           .Take());
+    families.push_back(Counter("symbolon_replication_rollbacks_found_total",
+                               "Times that a primary, this Region or another, was found not to have what it signed")
+                           .Add(static_cast<double>(readings.replication.rollbacks_found))
+                           .Take());
+    families.push_back(Counter("symbolon_replication_log_keys_replaced_total",
+                               "Log keys of other Regions that this one replaced, because they showed another store")
+                           .Add(static_cast<double>(readings.replication.log_keys_replaced))
                            .Take());
   }
 
@@ -348,6 +382,8 @@ class Metrics::Impl {
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& durations_;
   prometheus::Family<prometheus::Counter>& unknown_members_;
+  prometheus::Family<prometheus::Counter>& key_calls_;
+  prometheus::Family<prometheus::Histogram>& key_call_durations_;
   prometheus::Counter& commits_;
   std::map<replication::ForwardOutcome, prometheus::Counter*> forwarded_;
 
@@ -368,6 +404,10 @@ void Metrics::CountRequest(std::string_view operation, std::string_view outcome,
 }
 void Metrics::CountCommit() { impl_->CountCommit(); }
 void Metrics::CountForwarded(replication::ForwardOutcome outcome) { impl_->CountForwarded(outcome); }
+void Metrics::CountKeyCall(std::string_view provider, std::string_view operation, std::string_view outcome,
+                           std::chrono::nanoseconds duration) {
+  impl_->CountKeyCall(provider, operation, outcome, duration);
+}
 void Metrics::AddSource(Source source) { impl_->AddSource(std::move(source)); }
 void Metrics::SetHttpCounters(const http::ServerCounters& counters) { impl_->SetHttpCounters(counters); }
 std::string Metrics::Text() const { return impl_->Text(); }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "http/server.h"
+#include "node/users.h"
 #include "replication/forwarding.h"
 #include "replication/status.h"
 
@@ -23,6 +25,9 @@ namespace symbolon::node {
 // number is bounded.
 class Metrics {
  public:
+  // Of so many pools at the most.
+  static constexpr std::size_t kPoolsMax = 1'000;
+
   explicit Metrics(const Region& region);
   ~Metrics();
   Metrics(const Metrics&) = delete;
@@ -36,6 +41,10 @@ class Metrics {
 
   // A request that was passed on to its pool's primary, or was to be.
   void CountForwarded(replication::ForwardOutcome outcome);
+
+  // A call of a key service for a pool. `outcome`: "ok" or a NameOf (key_metrics.h).
+  void CountKeyCall(std::string_view provider, std::string_view operation, std::string_view outcome,
+                    std::chrono::nanoseconds duration);
 
   // What is read when somebody looks.
   struct Readings {
@@ -95,6 +104,12 @@ class Metrics {
       bool admits_writes;
     };
     std::vector<Admission> admissions;
+    // Of the pools that this Region follows, if their primary signs.
+    struct Signed {
+      PoolId pool;
+      std::uint64_t sequence;
+    };
+    std::vector<Signed> signed_positions;
     // The last whole comparison of a pool's copies that ran here.
     struct Verification {
       PoolId pool;
@@ -106,6 +121,39 @@ class Metrics {
     replication::ReplicationCounters replication;
     // nullopt: the operator alone decides who is primary.
     std::optional<replication::AuthorityStatus> authority;
+    struct Audit {
+      std::uint64_t lines = 0;
+      std::uint64_t write_failures = 0;
+      std::uint64_t refusals = 0;
+      bool failing = false;
+    };
+    Audit audit;
+    // Of customer managed keys (key_metrics.h).
+    struct Keys {
+      // Of the pools that this node has met; by NameOf the reason.
+      std::map<std::string, std::uint64_t> locked;
+      std::uint64_t lost = 0;
+      struct DataKey {
+        PoolId pool;
+        std::chrono::nanoseconds age;
+      };
+      std::vector<DataKey> data_keys;
+      // Under way.
+      struct Reencryption {
+        PoolId pool;
+        std::uint64_t records_done = 0;
+        std::uint64_t records_expected = 0;
+        double records_per_second = 0;
+        // For something that problems tell of; known at the primary only.
+        bool waits = false;
+      };
+      std::vector<Reencryption> reencryptions;
+      // Multi-Region keys with their primary here that a Region has not confirmed as they are, by Region.
+      std::map<std::string, std::uint64_t> untold;
+    };
+    Keys keys;
+    // Of iam.users_file, since the start.
+    Users::Counters users;
     // Token signatures since the start.
     std::uint64_t signatures = 0;
     bool ready = false;

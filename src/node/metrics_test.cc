@@ -18,10 +18,12 @@ using ::testing::Not;
 void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
   metrics.CountRequest("SignUp", "ok", std::chrono::milliseconds(3), 2);
   metrics.CountCommit();
+  metrics.CountKeyCall("pkcs11", "Decrypt", "removed", std::chrono::milliseconds(3));
   metrics.SetHttpCounters(counters);
   metrics.AddSource([](Metrics::Readings& readings) {
     readings.ready = true;
     readings.signatures += 2;
+    readings.users = {.reloads = 7, .failures = 1, .stale = true};
     readings.log_positions.push_back({PoolId("eu-central-1_A"), 2, 17, 9, 4096});
     readings.replicas.push_back({.pool = PoolId("eu-central-1_A"),
                                  .region = Region("us-east-1"),
@@ -36,10 +38,22 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
                                .bytes = 300,
                                .byte_count = 900,
                                .remaining = std::chrono::seconds(4)});
+    readings.keys = {.locked = {{"disabled", 2}, {"removed", 0}},
+                     .lost = 1,
+                     .data_keys = {},
+                     .reencryptions = {},
+                     .untold = {{"us-east-1", 4}}};
+    readings.keys.data_keys.push_back({PoolId("eu-central-1_A"), std::chrono::hours(1)});
+    readings.keys.reencryptions.push_back({.pool = PoolId("eu-central-1_A"),
+                                           .records_done = 7,
+                                           .records_expected = 70,
+                                           .records_per_second = 3.5,
+                                           .waits = true});
     readings.reaches.push_back({.pool = PoolId("eu-central-1_A"), .out_of_reach = true});
     readings.durability_writes.fell_back = 6;
     readings.peers.push_back({.region = Region("us-east-1"), .connected = true, .last_contact = FromSeconds(1'000)});
     readings.admissions.push_back({PoolId("eu-central-1_A"), true});
+    readings.signed_positions.push_back({PoolId("eu-central-1_B"), 16});
     readings.verifications.push_back({.pool = PoolId("eu-central-1_A"), .ended = FromSeconds(2'000), .differences = 3});
     readings.authority = replication::AuthorityStatus{.live = true,
                                                       .remaining = std::chrono::milliseconds(7'500),
@@ -84,6 +98,9 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_unknown_members_total{operation=\"SignUp\"} 2\n",
            "symbolon_signatures_total 2\n",
            "symbolon_commits_total 1\n",
+           "symbolon_iam_reloads_total{outcome=\"ok\"} 7\n",
+           "symbolon_iam_reloads_total{outcome=\"failed\"} 1\n",
+           "symbolon_iam_stale 1\n",
            "symbolon_ready 1\n",
            "symbolon_log_epoch{pool=\"eu-central-1_A\"} 2\n",
            "symbolon_log_sequence{pool=\"eu-central-1_A\"} 17\n",
@@ -96,6 +113,17 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_replication_copy_records{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 3\n",
            "symbolon_replication_copy_bytes_expected{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 900\n",
            "symbolon_replication_copy_remaining_seconds{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 4\n",
+           "symbolon_key_calls_total{operation=\"Decrypt\",outcome=\"removed\",provider=\"pkcs11\"} 1\n",
+           "symbolon_key_call_duration_seconds_count{operation=\"Decrypt\",provider=\"pkcs11\"} 1\n",
+           "symbolon_pools_locked{reason=\"disabled\"} 2\n",
+           "symbolon_pools_locked{reason=\"removed\"} 0\n",
+           "symbolon_pools_lost 1\n",
+           "symbolon_kms_keys_untold{region=\"us-east-1\"} 4\n",
+           "symbolon_data_key_age_seconds{pool=\"eu-central-1_A\"} 3600\n",
+           "symbolon_reencryption_records_done{pool=\"eu-central-1_A\"} 7\n",
+           "symbolon_reencryption_records_expected{pool=\"eu-central-1_A\"} 70\n",
+           "symbolon_reencryption_records_per_second{pool=\"eu-central-1_A\"} 3.5\n",
+           "symbolon_reencryption_waiting{pool=\"eu-central-1_A\"} 1\n",
            "symbolon_authority_lease_remaining_seconds 7.5\n",
            "symbolon_authority_renewals_total{outcome=\"failed\"} 2\n",
            "symbolon_durability_out_of_reach{pool=\"eu-central-1_A\"} 1\n",

@@ -6,8 +6,10 @@
 #include <optional>
 #include <utility>
 
+#include "base/durable_file.h"
 #include "base/log.h"
 #include "http/server.h"
+#include "node/folders.h"
 #include "node/health.h"
 #include "node/metrics.h"
 #include "node/operations.h"
@@ -21,7 +23,6 @@ namespace symbolon::node {
 namespace {
 
 // A scrape reads the head of each pool: so many at most, in the order of their ids.
-constexpr std::size_t kMeasuredPoolsMax = 1'000;
 
 Result<std::unique_ptr<storage::Engine>, NodeError> OpenEngine(const Config& config) {
   if (config.storage.engine == StorageConfig::Engine::kMemory) return storage::MakeMemoryEngine();
@@ -83,13 +84,16 @@ class Node::Parts {
     server_.Start();
     log::Info("{}: API on {}, operations on {}", config_.region.value(), ToString({config_.api.listen.host, api_port_}),
               ToString({config_.operations.host, operations_port_}));
-    if (config_.access_keys.empty()) log::Warning("no [[access_keys]]: nobody can make administrative calls");
+    if (config_.access_keys.empty() && config_.users_file.empty()) {
+      log::Warning("no [[access_keys]]: nobody can make administrative calls");
+    }
     if (config_.storage.engine == StorageConfig::Engine::kMemory) {
       log::Warning("storage.engine is \"memory\": everything is forgotten when the process ends");
     }
     return {};
   }
 
+  void ReloadUsers() { service_->ReloadUsers(); }
   void Stop() { server_.Stop(config_.http.drain_timeout); }
 
   std::uint16_t api_port() const { return api_port_; }
@@ -133,6 +137,7 @@ class Node::Parts {
       if (store_->accepts_writes()) return std::nullopt;
       return "refuses writes after one whose outcome is not known; restart the node";
     });
+    health_.AddCheck("audit", [this] { return service_->AuditTrouble(); });
     commits_ = store_->Subscribe([this](const storage::Notice&) { metrics_.CountCommit(); });
     metrics_.SetHttpCounters(server_.counters());
     metrics_.AddSource([this](Metrics::Readings& readings) { Read(readings); });
@@ -141,7 +146,7 @@ class Node::Parts {
   void Read(Metrics::Readings& readings) const {
     readings.ready = health_.Readiness().ready();
     const auto snapshot = store_->MakeSnapshot();
-    const auto pools = snapshot->Pools(std::nullopt, kMeasuredPoolsMax);
+    const auto pools = snapshot->Pools(std::nullopt, Metrics::kPoolsMax);
     if (!pools) return;
     for (const PoolId& pool : *pools) {
       const auto head = snapshot->Head(pool);
@@ -178,6 +183,7 @@ Result<std::unique_ptr<Node>, NodeError> Node::Start(Config config, Clock& clock
 Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Node::~Node() { Stop(); }
 void Node::Stop() { parts_->Stop(); }
+void Node::ReloadUsers() { parts_->ReloadUsers(); }
 std::uint16_t Node::api_port() const { return parts_->api_port(); }
 std::uint16_t Node::operations_port() const { return parts_->operations_port(); }
 
@@ -186,7 +192,10 @@ Result<void, NodeError> MarkRestored(const Config& config, Random& random) {
     return Err(NodeError{"storage.engine keeps nothing that could be restored"});
   }
   SYMBOLON_TRY(const auto engine, OpenEngine(config));
-  return Renew(*engine, random);
+  SYMBOLON_TRY_VOID(Renew(*engine, random));
+  const auto noted = WriteFileDurably(RestoredNoteOf(config), "");
+  if (!noted) return Err(NodeError{"the restore cannot be noted for the audit trail: " + noted.error().detail});
+  return {};
 }
 
 }  // namespace symbolon::node

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,9 @@ class Node {
   // Accepts no more, lets requests under way finish for up to http.drain_timeout_ms, and closes the store. Idempotent.
   void Stop();
 
+  // Reads users and policies again (Service::ReloadUsers).
+  void ReloadUsers();
+
   // The real ones where the configuration said 0.
   std::uint16_t api_port() const;
   std::uint16_t operations_port() const;
@@ -38,6 +42,12 @@ class Node {
 
   std::unique_ptr<Parts> parts_;
 };
+
+// With no node running: writes the root key file anew, protected as the configuration says. It may be without
+// protection now, under a passphrase (that of the file, or, if it names none, the configuration's own), or under a CMK
+// that a provider of the configuration serves. Blocks.
+Result<void, NodeError> ProtectRootKey(const Config& config, const std::filesystem::path& former_passphrase_file,
+                                       Clock& clock, Random& random);
 
 // What has to be done once, with no node running, after data_dir was restored from a backup: makes its store another
 // one than the store that was backed up (storage/incarnation.h).

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
+#include "audit/reader.h"
 #include "base/clock.h"
 #include "base/temporary_directory.h"
 #include "crypto/random.h"
@@ -12,6 +15,7 @@
 namespace symbolon::node {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 class NodeTest : public testing::Test {
@@ -56,6 +60,15 @@ class NodeTest : public testing::Test {
     return std::to_string(response.status) + " " + response.body;
   }
 
+  // In the audit trail.
+  int Restores() {
+    int count = 0;
+    EXPECT_TRUE(audit::ForEachEvent(folder_.path() / "data" / "audit", {}, [&](std::string_view record) {
+      count += record.find(R"("eventName":"RestoreStore")") != std::string_view::npos;
+    }));
+    return count;
+  }
+
   TemporaryDirectory folder_;
 };
 
@@ -80,10 +93,34 @@ TEST_F(NodeTest, RestoredFromABackup_StartsAsAnotherStore) {
   EXPECT_THAT(MarkRestored(config(), crypto::SystemRandom()).error().message, HasSubstr("no store"));
   Start(config())->Stop();
   ASSERT_TRUE(MarkRestored(config(), crypto::SystemRandom()));
+  EXPECT_EQ(Restores(), 0);
+  Start(config())->Stop();
   const auto node = Start(config());
   EXPECT_EQ(Get(node->operations_port(), "/health/ready"), "200 {\"status\":\"ready\"}\n");
+  EXPECT_EQ(Restores(), 1) << "in the audit trail, once";
   EXPECT_FALSE(MarkRestored(config(), crypto::SystemRandom())) << "a node that runs has its store to itself";
   EXPECT_FALSE(MarkRestored(MakeConfig(StorageConfig::Engine::kMemory), crypto::SystemRandom()));
+}
+
+TEST_F(NodeTest, RestoredWithoutAKeyFile_SaysWhatIsMissingAndMakesNothingUp) {
+  Start(MakeConfig())->Stop();
+  const std::filesystem::path keys = folder_.path() / "data" / "keys", root_key = folder_.path() / "root.key";
+  const std::filesystem::path aside = folder_.path() / "aside";
+  const auto why_not = [&](const std::filesystem::path& missing) {
+    std::filesystem::rename(missing, aside);
+    const auto node = Node::Start(MakeConfig(), SystemClock(), crypto::SystemRandom());
+    const bool made = std::filesystem::exists(missing);
+    std::filesystem::rename(aside, missing);
+    return (node ? "it starts" : node.error().message) + (made ? " (made)" : "");
+  };
+  EXPECT_THAT(why_not(root_key), EndsWith("its root key file " + root_key.string() + " is not"));
+  EXPECT_THAT(why_not(keys / "audit.key"), EndsWith("audit.key is gone: there is an audit trail, which it signs"));
+  EXPECT_THAT(why_not(keys / "keys"), HasSubstr("audit.key does not open"));
+  Start(MakeConfig())->Stop();
+  std::filesystem::remove_all(keys);
+  std::filesystem::rename(folder_.path() / "data" / "audit", aside);
+  const auto node = Start(MakeConfig());
+  EXPECT_EQ(Get(node->operations_port(), "/health/ready"), "200 {\"status\":\"ready\"}\n") << "with keys of its own";
 }
 
 TEST_F(NodeTest, SignedCalls_AreServedAndCountedAndOthersRefused) {
@@ -115,6 +152,22 @@ TEST_F(NodeTest, SignedCalls_AreServedAndCountedAndOthersRefused) {
   EXPECT_THAT(metrics, HasSubstr("symbolon_requests_total{operation=\"ListUserPools\",outcome=\"ok\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("outcome=\"InvalidSignatureException\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("symbolon_log_sequence{pool=\"" + pool + "\"} 2\n"));
+}
+
+TEST_F(NodeTest, PoolDeletedWithoutReplication_LeavesTheStore) {
+  Config config = MakeConfig();
+  config.access_keys.push_back({.id = "SYMBOLONLAB", .secret = Secret::CopyOf("symbolon-lab-secret")});
+  const auto node = Start(std::move(config));
+  const std::string created = Call(*node, "CreateUserPool", R"({"PoolName":"first"})");
+  const auto at = created.find("eu-central-1_");
+  ASSERT_NE(at, std::string::npos) << created;
+  const std::string pool = created.substr(at, created.find('"', at) - at);
+  const std::string in_store = "symbolon_log_sequence{pool=\"" + pool + "\"}";
+  ASSERT_THAT(Get(node->operations_port(), "/metrics"), HasSubstr(in_store));
+  ASSERT_THAT(Call(*node, "DeleteUserPool", R"({"UserPoolId":")" + pool + "\"}"), HasSubstr("200 "));
+  while (Get(node->operations_port(), "/metrics").contains(in_store)) std::this_thread::yield();
+  EXPECT_THAT(Call(*node, "DescribeUserPool", R"({"UserPoolId":")" + pool + "\"}"),
+              HasSubstr("ResourceNotFoundException"));
 }
 
 TEST_F(NodeTest, StoreInUse_IsAnErrorThatSaysSo) {

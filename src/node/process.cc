@@ -20,6 +20,12 @@ sigset_t TerminationSignals() {
   return signals;
 }
 
+sigset_t HeldSignals() {
+  sigset_t signals = TerminationSignals();
+  sigaddset(&signals, SIGHUP);
+  return signals;
+}
+
 }  // namespace
 
 Result<void, std::string> PrepareProcess(std::size_t file_descriptors) {
@@ -44,15 +50,17 @@ Result<void, std::string> PrepareProcess(std::size_t file_descriptors) {
   return {};
 }
 
-void HoldTerminationSignals() {
-  const sigset_t signals = TerminationSignals();
+void HoldSignals() {
+  const sigset_t signals = HeldSignals();
   SYMBOLON_CHECK(::pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
 }
 
-int AwaitTerminationSignal() {
+int AwaitSignal() {
+  const sigset_t held = HeldSignals();
   const sigset_t signals = TerminationSignals();
   int signal = 0;
-  SYMBOLON_CHECK(::sigwait(&signals, &signal) == 0);
+  SYMBOLON_CHECK(::sigwait(&held, &signal) == 0);
+  if (signal == SIGHUP) return signal;
   SYMBOLON_CHECK(::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr) == 0);
   return signal;
 }

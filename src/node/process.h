@@ -13,10 +13,11 @@ namespace symbolon::node {
 // the system refuses.
 Result<void, std::string> PrepareProcess(std::size_t file_descriptors);
 
-// Keeps SIGTERM and SIGINT from ending the process, for the calling thread and the threads that it starts from then on.
-void HoldTerminationSignals();
-// Blocks until one comes (after HoldTerminationSignals), and returns its number. From then on a further one ends the
-// process at once.
-int AwaitTerminationSignal();
+// Keeps SIGTERM, SIGINT and SIGHUP from ending the process, for the calling thread and the threads that it starts from
+// then on.
+void HoldSignals();
+// Blocks until one comes (after HoldSignals), and returns its number. After SIGTERM or SIGINT a further one of those
+// two ends the process at once.
+int AwaitSignal();
 
 }  // namespace symbolon::node

@@ -3,39 +3,58 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <iterator>
 
 #include "auth/access_tokens.h"
 #include "auth/token_signer.h"
 #include "base/log.h"
-#include "cognito/replication_shapes.h"
 #include "crypto/rsa_reservoir.h"
-#include "delivery/outbox.h"
 #include "directory/env.h"
 #include "directory/record_cache.h"
 #include "directory/routes.h"
 #include "http/blocking.h"
 #include "http/sigv4.h"
+#include "key_life/key_changes.h"
+#include "key_life/key_supply.h"
+#include "key_life/member.h"
+#include "key_life/reencryption.h"
+#include "key_life/shredding.h"
+#include "keys/access/service_key_provider.h"
+#include "keys/audited_key_provider.h"
+#include "keys/audited_probes.h"
+#include "keys/key_providers.h"
 #include "keys/keyring.h"
 #include "keys/local/local_key_provider.h"
+#include "kms_api/authorisation.h"
 #include "kms_api/call.h"
-#include "model/own_tables.h"
-#include "node/access_keys.h"
 #include "node/api.h"
+#include "node/audit.h"
+#include "node/deleted_pools.h"
 #include "node/domains_page.h"
+#include "node/erasures.h"
+#include "node/federation.h"
+#include "node/folders.h"
 #include "node/forwarded_requests.h"
+#include "node/further_keys.h"
+#include "node/gone_members.h"
 #include "node/housekeeping.h"
 #include "node/key_link.h"
+#include "node/key_metrics.h"
+#include "node/log_key.h"
 #include "node/operations.h"
-#include "oauth/form.h"
+#include "node/outbox_page.h"
+#include "node/replication_view.h"
+#include "node/root_key.h"
+#include "node/store_upkeep.h"
+#include "node/users.h"
 #include "replication/etcd/etcd_registers.h"
 #include "replication/grpc/grpc_transport.h"
 #include "replication/replicator.h"
 #include "replication/suffix_file.h"
 #include "replication/verifier.h"
 #include "replication/verify_sessions.h"
-#include "wire/serialise.h"
 
 namespace symbolon::node {
 namespace {
@@ -44,8 +63,13 @@ namespace {
 constexpr std::size_t kSpareRsaKeys = 8;
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kBlockingQueue = 256;
-constexpr std::size_t kFactsForgottenAtOnce = 1'000;
-constexpr std::size_t kPoolsAtOnce = 100;
+// How often the key service looks what time brings.
+constexpr std::chrono::seconds kKeyInterval{1};
+// How often it is looked whether pools' data keys are due.
+constexpr std::chrono::minutes kKeysTended{10};
+constexpr std::chrono::minutes kAuditHeadInterval{1};
+// How soon what a role record asks of this Region is done.
+constexpr std::chrono::seconds kRolesFollowed{1};
 
 directory::RegionSettings SettingsOf(const Config& config) {
   directory::RegionSettings settings{.region = config.region,
@@ -71,36 +95,11 @@ std::vector<AccessKeyConfig> CloneKeys(const std::vector<AccessKeyConfig>& keys)
   return clones;
 }
 
-model::ApiError TranslatePromotion(const replication::ControlError& error, const Region& to) {
-  using Code = replication::ControlErrorCode;
-  switch (error.code) {
-    case Code::kNotMember:
-      return {model::ErrorCode::kResourceNotFoundException,
-              fmt::format("The user pool has no replica in Region {}.", to.value())};
-    case Code::kWrongState:
-      return {model::ErrorCode::kInvalidParameterException,
-              fmt::format("The replica in Region {} is {}, which does not allow this.", to.value(), error.detail)};
-    case Code::kRefused:
-      return {model::ErrorCode::kOperationNotEnabledException,
-              fmt::format("The primary Region has not changed: {}.", error.detail)};
-    case Code::kNotPrimary:
-    case Code::kUnavailable:
-      return {model::ErrorCode::kServiceUnavailableException,
-              fmt::format("Whether the primary Region has changed is not known yet: {}.", error.detail)};
-  }
-  return {model::ErrorCode::kInternalErrorException, "Something went wrong."};
-}
-
 Result<std::string, NodeError> ReadFile(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
   if (!stream) return Err(NodeError{fmt::format("cannot read {}", file.string())});
   return text;
-}
-
-// What outlives the process, beside the store.
-std::filesystem::path FolderOf(const Config& config, std::string_view name) {
-  return (config.data_dir.empty() ? config.keys.root_key_file.parent_path() : config.data_dir) / name;
 }
 
 class RequestMetrics final : public cognito::Observer {
@@ -127,24 +126,32 @@ class Service::Parts {
         clock_(clock),
         random_(random),
         settings_(SettingsOf(config)),
+        metrics_(metrics),
         observer_(metrics),
-        access_keys_(CloneKeys(config.access_keys)),
-        signatures_(RegionNames(settings_), access_keys_, clock),
         rsa_keys_(kSpareRsaKeys),
         blocking_(kBlockingThreads, kBlockingQueue),
         forwarded_(config.http.threads) {
     metrics.AddSource([this](Metrics::Readings& readings) {
       readings.signatures += signer_.signature_count();
-      ReadReplication(readings);
+      const auto audit = trail_->counters();
+      readings.audit = {audit.lines, audit.write_failures, audit.refusals, audit.failing};
+      if (replication_) replication_->Read(readings);
+      readings.users = users_->counters();
+      ReadKeys(store_, *keyring_, *reencryption_, clock_.Now(), readings.keys);
+      for (const auto& [region, count] : provider_->KeysUntold()) readings.keys.untold[region.value()] = count;
     });
   }
 
   // What requests of other Regions wait for must answer still.
-  ~Parts() { forwarded_.Close(); }
+  ~Parts() {
+    erasures_.StopThreads();
+    forwarded_.Close();
+  }
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;
 
   Result<void, NodeError> Open() {
+    SYMBOLON_TRY_VOID(OpenUsers());
     SYMBOLON_TRY_VOID(OpenKeys());
     auto routes = directory::Routes::Open(store_);
     if (!routes) return Err(NodeError{fmt::format("cannot read the directory: {}", routes.error().detail)});
@@ -154,6 +161,9 @@ class Service::Parts {
     SYMBOLON_TRY_VOID(StartReplication());
     commits_.emplace(store_, replicator_ ? &replicator_->durability_gate() : nullptr,
                      replicator_ ? replicator_->write_lease() : nullptr);
+    StartKeyLife();
+    StartFollowingRoles();
+    StartFederation();
     replication::PositionGate* const positions = replicator_ ? &replicator_->position_gate() : nullptr;
     const auto position_wait = config_.replication ? config_.replication->position_wait : std::chrono::milliseconds(0);
     api_.emplace(
@@ -163,7 +173,8 @@ class Service::Parts {
             .routes = *routes_,
             .records = records_,
             .region = settings_,
-            .signatures = signatures_,
+            .signatures = *signatures_,
+            .identities = *users_,
             .access_tokens = access_tokens_,
             .signer = signer_,
             .rsa_keys = rsa_keys_,
@@ -172,34 +183,50 @@ class Service::Parts {
             .random = random_,
             .observer = observer_,
             .call_key_service =
-                [this](const model::OperationFacts& operation, const wire::Request& request) {
-                  return kms_api::Serve(*key_calls_, operation, request);
+                [this](const policy::Caller& caller, const model::OperationFacts& operation,
+                       const wire::Request& request) {
+                  return kms_api::Serve(*key_calls_, caller, operation, request);
                 },
-            .replication_status =
-                replicator_ ? [this](const PoolId& pool) { return StatusOf(pool); } : cognito::ReplicationStatusOf(),
+            .check_key = [this](const policy::Caller& caller, const PoolId& pool,
+                                const std::string& key_arn) { return CheckKey(caller, pool, key_arn); },
+            .replication_status = replication_ ? [this](const PoolId& pool) { return replication_->StatusOf(pool); }
+                                               : cognito::ReplicationStatusOf(),
             .commits = *commits_,
             .positions = positions,
             .position_wait = position_wait,
-            .promote = replicator_ ? [this](const cognito::PromotionRequest& request,
-                                            auto done) { Promote(request, std::move(done)); }
-                                   : cognito::Promote(),
+            .promote = replication_ ? [this](const cognito::PromotionRequest& request,
+                                             auto done) { replication_->Promote(request, std::move(done)); }
+                                    : cognito::Promote(),
             .write_gate = replicator_ ? &replicator_->write_gate() : nullptr,
             .suffixes = replicator_ ? &suffixes_ : nullptr,
-            .forward = replicator_ ? [this](const PoolId& pool, const Region& primary, Bytes request,
-                                            auto done) { Forward(pool, primary, std::move(request), std::move(done)); }
-                                   : cognito::ForwardRequest(),
+            .forward =
+                replication_
+                    ? [this](const PoolId& pool, const Region& primary, Bytes request,
+                             auto done) { replication_->Forward(pool, primary, std::move(request), std::move(done)); }
+                    : cognito::ForwardRequest(),
             .forward_writes = config_.replication && config_.replication->forward_writes,
-            .verifier = verifier_ ? &*verifier_ : nullptr},
+            .verifier = verifier_ ? &*verifier_ : nullptr,
+            .key_life = cognito::KeyLife{.services = *key_life_,
+                                         .changes = *key_changes_,
+                                         .reencryption = *reencryption_,
+                                         .shredding = *shredding_,
+                                         .reencryption_rate = config_.keys.reencrypt_records_per_second},
+            .erasures = &erasures_.erasures(),
+            .audit = trail_.get()},
         oauth::Endpoints::Services{.store = store_,
                                    .keys = *keyring_,
                                    .routes = *routes_,
                                    .records = records_,
                                    .region = settings_,
                                    .signer = signer_,
+                                   .commits = *commits_,
+                                   .providers = federation_->providers(),
+                                   .provider_threads = federation_->threads(),
                                    .clock = clock_,
                                    .random = random_,
                                    .positions = positions,
-                                   .position_wait = position_wait});
+                                   .position_wait = position_wait,
+                                   .gate = replicator_ ? &replicator_->write_gate() : nullptr});
     forwarded_.Open([this](Region from, PoolId pool, http::Request request) {
       return api_->HandleForwarded(std::move(from), std::move(pool), std::move(request));
     });
@@ -207,17 +234,13 @@ class Service::Parts {
     return {};
   }
 
-  std::string Replication() {
-    std::string json;
-    if (replicator_) {
-      for (replication::ReplicationStatus& status : replicator_->Statuses()) {
-        status.forwards_writes = config_.replication->forward_writes;
-        status.verification = verifier_->Last(status.pool);
-        const auto shown = cognito::DescribeReplicationOf(status, config_.region);
-        json += (json.empty() ? "" : ",") + wire::Serialise(model::own::shapes::kDescribeReplicationResponse, &shown);
-      }
-    }
-    return "{\"Pools\":[" + json + "]}";
+  std::string ReplicationJson() const {
+    return fmt::format(R"({{"Pools":[{}]}})", replication_ ? replication_->StatusesJson() : "");
+  }
+
+  std::optional<std::string> AuditTrouble() const {
+    if (!trail_->counters().failing) return std::nullopt;
+    return "takes no lines, so that no key is used; see the log";
   }
 
   http::Response Domains() const {
@@ -229,55 +252,84 @@ class Service::Parts {
 
   boost::asio::awaitable<http::Response> HandleApi(http::Request request) { return api_->Handle(std::move(request)); }
 
-  http::Response Outbox(const http::Request& request) const {
-    delivery::OutboxFilter filter;
-    auto query = oauth::ParseForm(request.query());
-    if (!query) return JsonPage(R"({"message":"The query is not well-formed."})", 400);
-    for (auto& [name, value] : *query) {
-      if (name == "pool") {
-        filter.pool = PoolId(std::move(value));
-      } else if (name == "username") {
-        filter.username = std::move(value);
-      } else if (name == "after") {
-        filter.after = std::move(value);
-      } else {
-        return JsonPage(R"({"message":"Parameters: pool, username, after."})", 400);
-      }
-    }
-    const auto snapshot = store_.MakeSnapshot();
-    const auto keys_of = [&](const PoolId& pool) { return keyring_->KeysOf(*snapshot, pool).value_or(nullptr); };
-    auto messages = delivery::ReadOutbox(*snapshot, keys_of, filter);
-    if (messages) return JsonPage(*std::move(messages));
-    if (messages.error().code == delivery::OutboxErrorCode::kBadCursor)
-      return JsonPage(R"({"message":"Unknown after."})", 400);
-    log::Error("the outbox cannot be read: {}", messages.error().detail);
-    return JsonPage(R"({"message":"The outbox cannot be read."})", 500);
-  }
+  http::Response Outbox(const http::Request& request) const { return OutboxPage(store_, *keyring_, request); }
+
+  void ReloadUsers() { users_->Reload(); }
 
  private:
+  Result<void, NodeError> OpenUsers() {
+    auto users = Users::Open(config_.account, CloneKeys(config_.access_keys), config_.users_file);
+    if (!users) {
+      return Err(NodeError{fmt::format("{}:{}: {}", config_.users_file.string(), users.error().front().line,
+                                       users.error().front().reason)});
+    }
+    users_ = *std::move(users);
+    signatures_.emplace(RegionNames(settings_), *users_, clock_);
+    return {};
+  }
+
   Result<void, NodeError> OpenKeys() {
-    const std::filesystem::path folder = FolderOf(config_, "keys");
-    auto provider = keys::local::LocalKeyProvider::Open({.directory = folder,
-                                                         .root_key_file = config_.keys.root_key_file,
-                                                         .region = config_.region,
-                                                         .account = config_.account},
-                                                        clock_, random_);
-    if (!provider)
-      return Err(NodeError{fmt::format("cannot open the keys in {}: {}", folder.string(), provider.error().detail)});
+    SYMBOLON_TRY(further_keys_, FurtherKeys::Open(config_, clock_, random_));
+    auto provider = keys::local::LocalKeyProvider::Open(LocalKeyOptions(config_, further_keys_), clock_, random_);
+    if (!provider) {
+      return Err(NodeError{
+          fmt::format("cannot open the keys in {}: {}", FolderOf(config_, "keys").string(), provider.error().detail)});
+    }
     provider_ = *std::move(provider);
     const auto owned = provider_->EnsureServiceOwnedKey();
     if (!owned) return Err(NodeError{fmt::format("cannot make the service's own key: {}", owned.error().detail)});
+    pool_provider_.emplace(*provider_, key_access_, config_.region, clock_);
+    further_keys_.AddTo(key_providers_.emplace(*pool_provider_));
+    const AuditFolders folders{
+        .trail = config_.audit.directory.empty() ? FolderOf(config_, "audit") : config_.audit.directory,
+        .keys = FolderOf(config_, "keys")};
+    SYMBOLON_TRY(AuditTrail audit, OpenAuditTrail(config_, folders, *provider_, *owned, clock_, random_));
+    trail_ = std::move(audit.trail);
+    audit_key_ = std::move(audit.key);
+    if (config_.replication) {
+      SYMBOLON_TRY(log_signer_, OpenLogSigner(config_, *provider_, *owned, *trail_, clock_));
+    }
+    SYMBOLON_TRY_VOID(ForgetRegions(*provider_, {*trail_, clock_}, config_.keys.forgotten_regions));
+    metered_provider_.emplace(*key_providers_, metrics_, clock_);
+    audited_provider_.emplace(*metered_provider_, *trail_, clock_);
+    audited_probes_.emplace(*metered_provider_, *audited_provider_, *trail_, clock_,
+                            config_.audit.probe_summary_interval);
     keyring_.emplace(
-        *provider_,
+        *audited_provider_,
         keys::Keyring::Options{.region = config_.region,
                                .account = config_.account,
                                .service_owned_key_arn = *owned,
                                .recheck_interval = config_.keys.recheck_interval,
-                               .on_change = [this](const PoolId& pool, bool locked) { OnLock(pool, locked); }},
+                               .unreachable_grace = config_.keys.unreachable_grace,
+                               .call_limit = CallLimitOf(config_.keys),
+                               .probes = &*audited_probes_,
+                               .on_change = [this](const PoolId& pool, bool locked) { OnLock(pool, locked); },
+                               .on_replaced = [this](const PoolId& pool) { ForgetDecrypted(pool); }},
         clock_, random_);
-    key_calls_.emplace(*provider_, key_link_, config_.region, config_.account);
+    key_calls_.emplace(*provider_, key_link_, key_access_, config_.region, config_.account);
     provider_->SetChangeListener([this](const std::string& key_arn) { keyring_->Recheck(key_arn); });
     return {};
+  }
+
+  model::ApiResult<void> CheckKey(const policy::Caller& caller, const PoolId& pool, const std::string& key_arn) {
+    const std::string pool_arn =
+        fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", BirthRegion(pool).value(), config_.account, pool.value());
+    const bool is_local = &key_providers_->Serving(key_arn) == &*pool_provider_;
+    auto checked = is_local ? pool_provider_->CheckPool(caller, key_arn, pool_arn)
+                            : pool_provider_->CheckCallerOfForeignKey(caller, key_arn, pool_arn);
+    if (checked) return {};
+    return model::Fail(model::ErrorCode::kInvalidParameterException, std::move(checked.error().detail));
+  }
+
+  // The same for somebody who asked in another Region; of the request only its time is known here.
+  std::string CheckKeyFor(const std::string& owner, const PoolId& pool, const std::string& key_arn) {
+    auto identity = users_->FindIdentity(owner);
+    if (!identity) return fmt::format("the user {} is not known there", owner);
+    policy::Context context;
+    context.SetTime(clock_.Now());
+    context.Add("aws:RequestedRegion", config_.region.value());
+    const auto checked = CheckKey({.identity = *std::move(identity), .context = std::move(context)}, pool, key_arn);
+    return checked ? std::string() : checked.error().message;
   }
 
   // Other Regions, if the configuration names any.
@@ -304,12 +356,15 @@ class Service::Parts {
     verify_sessions_.emplace(store_, clock_);
     verify_thread_.emplace(*verify_sessions_);
     replicator_.emplace(
-        store_, clock_, random_, peers, replication,
+        store_, clock_, random_, *log_signer_, peers, replication,
         std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)), suffixes_,
         [this](const Region& from, const replication::pb::ControlRequest& request) {
           if (request.has_may_lead()) return MayLead(PoolId(request.may_lead()));
+          if (request.has_audit_head()) return TakeAuditHead(*trail_, from, request);
           if (request.has_verify()) return verify_sessions_->Answer(from, request.verify());
-          return AnswerKeyRequest(*provider_, from, request);
+          if (request.has_pool_keys()) return AnswerAboutPoolKeys(from, request.pool_keys());
+          if (request.has_erasure()) return erasures_.Answer(from, request.erasure());
+          return AnswerKeyRequest(*provider_, {*trail_, clock_}, from, request);
         },
         std::move(authority));
     replicator_->ServeForwarded(
@@ -325,6 +380,7 @@ class Service::Parts {
         [this](const Region& peer, const replication::pb::ControlRequest& request) {
           return replicator_->Ask(peer, request);
         });
+    replication_.emplace(config_, *replicator_, *verifier_);
     return {};
   }
 
@@ -356,6 +412,98 @@ class Service::Parts {
     return Err(replication::ControlError{replication::ControlErrorCode::kNotMember, "no Region " + target.value()});
   }
 
+  replication::ControlResult<Bytes> AnswerAboutPoolKeys(const Region& from, const Bytes& request) {
+    const key_life::Services* services = key_answers_;
+    if (services != nullptr) return key_life::AnswerKeyRequest(*services, from, request);
+    return Err(replication::ControlError{replication::ControlErrorCode::kUnavailable, "starting"});
+  }
+
+  void StartKeyLife() {
+    key_life_.emplace(
+        key_life::Services{.store = store_,
+                           .keys = *keyring_,
+                           .commits = *commits_,
+                           .clock = clock_,
+                           .random = random_,
+                           .here = config_.region,
+                           .ask = {},
+                           .gate = replicator_ ? &replicator_->write_gate() : nullptr,
+                           .suffixes = replicator_ ? &suffixes_ : nullptr,
+                           .check_key = [this](const std::string& owner, const PoolId& pool, const std::string& arn) {
+                             return CheckKeyFor(owner, pool, arn);
+                           }});
+    if (replicator_) {
+      key_life_->ask = [this](const Region& region, Bytes octets) {
+        replication::pb::ControlRequest request;
+        request.set_pool_keys(std::move(octets));
+        return replicator_->Ask(region, request);
+      };
+    }
+    StartShredding();
+    StartErasures();
+    key_answers_ = &*key_life_;
+    key_changes_.emplace(*key_life_, key_life::KeyChanges::Options());
+    if (replicator_) key_supply_.emplace(*key_life_, key_life::KeySupply::Options());
+    reencryption_.emplace(*key_life_, key_life::Reencryption::Options(),
+                          replication_ ? [this](const PoolId& pool) { return replication_->LagOf(pool); }
+                                       : key_life::Reencryption::LagOf());
+  }
+
+  void StartShredding() {
+    key_life::Shredding::Options options{.regions = {config_.region},
+                                         .gone = config_.keys.forgotten_regions,
+                                         .suffixes = &suffixes_,
+                                         .forget = [this](const PoolId& pool) {
+                                           keyring_->Invalidate(pool);
+                                           ForgetDecrypted(pool);
+                                         }};
+    for (const RegionConfig& region : config_.regions) {
+      if (config_.replication && region.name != config_.region && region.replication)
+        options.regions.push_back(region.name);
+    }
+    shredding_.emplace(*key_life_, *audit_key_, trail_.get(), std::move(options));
+    key_life_->shredding = &*shredding_;
+  }
+
+  void StartFollowingRoles() {
+    gone_members_.emplace(store_, *commits_, replicator_ ? &replicator_->write_gate() : nullptr, config_.region,
+                          config_.keys.forgotten_regions);
+    if (!replicator_) deleted_pools_.emplace(store_, config_.region);
+    roles_thread_.emplace(std::vector<Housekeeping::Task>{{.interval = kRolesFollowed, .run = [this] {
+                                                             gone_members_->Tick();
+                                                             if (deleted_pools_) deleted_pools_->Tick();
+                                                           }}});
+  }
+
+  void StartErasures() {
+    key_life::Services services = *key_life_;
+    services.ask = {};
+    if (replicator_) {
+      services.ask = [this](const Region& region, Bytes octets) {
+        replication::pb::ControlRequest request;
+        request.set_erasure(std::move(octets));
+        return replicator_->Ask(region, request);
+      };
+    }
+    erasures_.Start(std::move(services), suffixes_, *audit_key_, *trail_, config_.keys.forgotten_regions);
+  }
+
+  void StartFederation() {
+    federation_.emplace(config_.federation,
+                        Federation::Services{.store = store_,
+                                             .keys = *keyring_,
+                                             .records = records_,
+                                             .region = settings_,
+                                             .commits = *commits_,
+                                             .gate = replicator_ ? &replicator_->write_gate() : nullptr,
+                                             .clock = clock_,
+                                             .random = random_,
+                                             .status = [this](const PoolId& pool) {
+                                               return replicator_ ? replicator_->Status(pool) : std::nullopt;
+                                             }});
+  }
+
+  // Of the replica in reach that lags most.
   // A Region that cannot open the pool could not serve it.
   replication::ControlResult<Bytes> MayLead(const PoolId& pool) {
     const auto keys = keyring_->KeysOf(*store_.MakeSnapshot(), pool);
@@ -365,137 +513,71 @@ class Service::Parts {
         fmt::format("Region {} cannot open the pool: {}", config_.region.value(), keys.error().message)});
   }
 
-  std::optional<replication::ReplicationStatus> StatusOf(const PoolId& pool) {
-    auto status = replicator_->Status(pool);
-    if (!status) return status;
-    status->forwards_writes = config_.replication->forward_writes;
-    status->verification = verifier_->Last(pool);
-    return status;
-  }
-
-  void Promote(const cognito::PromotionRequest& request,
-               std::function<void(model::ApiResult<replication::Promoted>)> done) {
-    auto translated = [done = std::move(done),
-                       to = request.to](replication::ControlResult<replication::Promoted> result) {
-      if (result) return done(*std::move(result));
-      done(Err(TranslatePromotion(result.error(), to)));
-    };
-    if (request.force) {
-      replicator_->TakeOver(request.pool, request.accept_loss, std::move(translated));
-    } else {
-      replicator_->HandOver(request.pool, request.to, std::move(translated));
-    }
-  }
-
-  void Forward(const PoolId& pool, const Region& primary, Bytes request,
-               std::function<void(replication::Forwarded)> done) {
-    replicator_->Forward(pool, primary, std::move(request), config_.replication->forward_timeout, std::move(done));
-  }
-
-  void ReadReplication(Metrics::Readings& readings) {
-    if (!replicator_) return;
-    const auto add_copy = [&](const PoolId& pool, const Region& region, const replication::CopyProgress& copy) {
-      readings.copies.push_back({.pool = pool,
-                                 .region = region,
-                                 .records = copy.records,
-                                 .record_count = copy.record_count,
-                                 .bytes = copy.bytes,
-                                 .byte_count = copy.byte_count,
-                                 .remaining = copy.remaining});
-    };
-    readings.replication = replicator_->Counters();
-    readings.authority = replicator_->AuthorityStatusNow();
-    for (const replication::ReplicationStatus& status : replicator_->Statuses()) {
-      if (const auto verified = verifier_->LastWhole(status.pool)) {
-        readings.verifications.push_back(
-            {.pool = status.pool, .ended = verified->ended, .differences = verified->difference_count});
-      }
-      readings.admissions.push_back({status.pool, status.admits_writes});
-      if (status.copy) add_copy(status.pool, config_.region, *status.copy);
-      const bool waits = status.durability.mode != replication::pb::ASYNC && !status.members.empty();
-      if (waits) readings.reaches.push_back({.pool = status.pool, .out_of_reach = status.out_of_reach});
-      for (const replication::MemberStatus& member : status.members) {
-        if (member.copy) add_copy(status.pool, member.region, *member.copy);
-        Metrics::Readings::Replica& replica = readings.replicas.emplace_back();
-        replica.pool = status.pool;
-        replica.region = member.region;
-        replica.lag_entries = member.lag_entries;
-        replica.lag_time = member.lag_time;
-        if (member.acknowledged) replica.acknowledged_sequence = member.acknowledged->sequence();
-      }
-    }
-    const auto writes = replicator_->durability_gate().counters();
-    readings.durability_writes = {.confirmed = writes.confirmed,
-                                  .fell_back = writes.fell_back,
-                                  .unconfirmed = writes.unconfirmed,
-                                  .refused = writes.refused};
-    for (const replication::PeerStatus& peer : replicator_->Peers()) {
-      readings.peers.push_back({.region = peer.region, .connected = peer.dialled, .last_contact = peer.last_contact});
-    }
-  }
-
   void OnLock(const PoolId& pool, bool locked) {
     log::Warning("pool {} is {}", pool.value(), locked ? "locked: its key was withdrawn" : "open again");
-    if (locked) records_.Forget(pool);
+    if (locked) ForgetDecrypted(pool);
   }
 
-  // Opened keys follow their wrapped ones: a copy may have replaced the pool, or a deletion removed it.
+  void ForgetDecrypted(const PoolId& pool) {
+    records_.Forget(pool);
+    access_tokens_.Forget(pool);
+  }
+
+  // Opened keys follow their wrapped ones: they may have changed, a copy may have replaced the pool, or a deletion
+  // removed it.
   void OnNotice(const storage::Notice& notice) {
-    const bool keys_changed =
-        notice.everything || std::ranges::any_of(notice.keys, [](const storage::Key& key) {
-          return key.space == storage::Space::kDirectory && key.type == keys::kWrappedKeysRecordType;
-        });
+    const bool keys_changed = notice.everything || std::ranges::any_of(notice.keys, [this](const storage::Key& key) {
+                                return keys::ConcernsKeys(key, config_.region);
+                              });
     if (!keys_changed) return;
-    keyring_->Invalidate(notice.pool);
-    records_.Forget(notice.pool);
-    access_tokens_.Forget(notice.pool);
+    if (notice.everything) ForgetDecrypted(notice.pool);
+    auto stored = store_.MakeSnapshot()->Get({.pool = notice.pool, .type = keys::kWrappedKeysRecordType, .id = ""});
+    if (!stored) log::Error("wrapped keys of pool {} cannot be read: {}", notice.pool.value(), stored.error().detail);
+    // The pool is gone, or is being shredded.
+    if (stored && !*stored) ForgetDecrypted(notice.pool);
+    keyring_->FollowStore(*store_.MakeSnapshot(), notice.pool);
   }
 
   void StartHousekeeping() {
+    // Each on a thread of its own: they wait for the key provider and for other Regions.
+    key_checks_.emplace(std::vector<Housekeeping::Task>{
+        {.interval = std::max(config_.keys.recheck_interval / 4, std::chrono::milliseconds(10)),
+         .run = [this] { keyring_->Tick(); }}});
+    if (key_supply_) {
+      key_supplies_.emplace(
+          std::vector<Housekeeping::Task>{{.interval = kKeyInterval, .run = [this] { key_supply_->Tick(); }}});
+    }
+    key_tending_.emplace(std::vector<Housekeeping::Task>{
+        {.interval = kKeysTended, .run = [this] { key_changes_->Tend(config_.keys.rotate_data_keys); }}});
+    reencryption_thread_.emplace(*reencryption_);
+    shredding_thread_.emplace(*shredding_);
+    erasures_.StartThreads();
+    upkeep_.emplace(store_, clock_, !replicator_.has_value());
     std::vector<Housekeeping::Task> tasks;
-    tasks.push_back({.interval = std::max(config_.keys.recheck_interval / 4, std::chrono::milliseconds(10)),
-                     .run = [this] { keyring_->Tick(); }});
-    tasks.push_back({.interval = std::chrono::seconds(10), .run = [this] { ForgetExpiredFacts(); }});
-    tasks.push_back({.interval = std::chrono::seconds(10), .run = [this] { SweepOutbox(); }});
+    tasks.push_back({.interval = std::chrono::seconds(10), .run = [this] { upkeep_->ForgetFacts(); }});
+    tasks.push_back({.interval = std::chrono::seconds(10), .run = [this] { upkeep_->SweepOutbox(); }});
+    tasks.push_back({.interval = std::chrono::seconds(1), .run = [this] { users_->ReloadIfChanged(); }});
     housekeeping_.emplace(std::move(tasks));
+    // On a thread of its own: it waits for other Regions, and the keyring's question must not.
+    key_housekeeping_.emplace(
+        std::vector<Housekeeping::Task>{{.interval = kKeyInterval, .run = [this] { provider_->Tick(key_link_); }}});
+    // Beside the others: it waits for the disk and for other Regions.
+    std::vector<Housekeeping::Task> audit_tasks;
+    audit_tasks.push_back({.interval = std::chrono::seconds(1), .run = [this] {
+                             audited_probes_->Tick();
+                             trail_->Tick();
+                           }});
+    audit_tasks.push_back({.interval = kAuditHeadInterval, .run = [this] { TellAuditHeads(); }});
+    audit_housekeeping_.emplace(std::move(audit_tasks));
   }
 
-  // Without other Regions nobody lacks an earlier statement.
-  void CompactFactsHere() {
-    std::optional<PoolId> after;
-    while (true) {
-      const auto snapshot = store_.MakeSnapshot();
-      const auto pools = snapshot->Pools(after, kPoolsAtOnce);
-      if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
-      if (!pools || pools->empty()) return;
-      for (const PoolId& pool : *pools) {
-        const auto dropped = snapshot->Facts(pool).and_then(
-            [&](const auto& own) { return store_.CompactFacts(pool, own, kFactsForgottenAtOnce); });
-        if (!dropped) log::Error("fact logs of pool {} are not compacted: {}", pool.value(), dropped.error().detail);
-      }
-      after = pools->back();
+  void TellAuditHeads() {
+    for (const RegionConfig& region : config_.regions) {
+      if (!replicator_ || region.name == config_.region || !region.replication) continue;
+      TellAuditHead(*trail_, region.name, [this](const Region& peer, const replication::pb::ControlRequest& request) {
+        return replicator_->Ask(peer, request);
+      });
     }
-  }
-
-  void ForgetExpiredFacts() {
-    if (!replicator_) CompactFactsHere();
-    while (true) {
-      const auto forgotten = store_.ForgetExpiredFacts(clock_.Now(), kFactsForgottenAtOnce);
-      if (!forgotten) log::Error("expired facts cannot be removed: {}", forgotten.error().detail);
-      if (!forgotten || *forgotten < kFactsForgottenAtOnce) return;
-    }
-  }
-
-  void SweepOutbox() {
-    auto sweep = delivery::PlanOutboxSweep(*store_.MakeSnapshot());
-    if (!sweep) {
-      log::Error("the outbox cannot be swept: {}", sweep.error().detail);
-      return;
-    }
-    if (!*sweep) return;
-    store_.Submit(**std::move(sweep), [](const storage::StoreResult<storage::Committed>& done) {
-      if (!done) log::Error("the outbox cannot be swept: {}", done.error().detail);
-    });
   }
 
   const Config& config_;
@@ -503,16 +585,27 @@ class Service::Parts {
   Clock& clock_;
   Random& random_;
   const directory::RegionSettings settings_;
+  Metrics& metrics_;
   RequestMetrics observer_;
-  const ConfiguredAccessKeys access_keys_;
-  http::SigV4Verifier signatures_;
+  std::unique_ptr<Users> users_;
+  std::optional<http::SigV4Verifier> signatures_;
   auth::AccessTokenVerifier access_tokens_;
   auth::TokenSigner signer_;
   directory::RecordCache records_;
   crypto::RsaReservoir rsa_keys_;
   http::BlockingPool blocking_;
   replication::SuffixFolder suffixes_{FolderOf(config_, "set_aside"), keys::kWrappedKeysRecordType};
+  FurtherKeys further_keys_;
   std::unique_ptr<keys::local::LocalKeyProvider> provider_;
+  keys::access::KeyAccess key_access_{kms_api::KnownActions()};
+  std::optional<keys::access::ServiceKeyProvider> pool_provider_;
+  std::optional<keys::KeyProviders> key_providers_;
+  std::unique_ptr<audit::Trail> trail_;
+  std::unique_ptr<replication::LogSigner> log_signer_;
+  std::optional<crypto::Ed25519Key> audit_key_;
+  std::optional<MeteredKeyProvider> metered_provider_;
+  std::optional<keys::AuditedKeyProvider> audited_provider_;
+  std::optional<keys::AuditedProbes> audited_probes_;
   mutable std::optional<keys::Keyring> keyring_;
   KeyLink key_link_{[this](const Region& target, const replication::pb::ControlRequest& request) {
     return AskPeer(target, request);
@@ -521,14 +614,31 @@ class Service::Parts {
   std::unique_ptr<directory::Routes> routes_;
   std::unique_ptr<storage::Subscription> key_notices_;
   ForwardedRequests forwarded_;
+  // What other Regions ask about pools' keys is answered with this, once it is there.
+  std::atomic<const key_life::Services*> key_answers_ = nullptr;
   // Before the replicator, which hands them what other Regions ask.
   std::optional<replication::VerifySessions> verify_sessions_;
   std::optional<replication::VerifySessionsThread> verify_thread_;
+  std::optional<key_life::Shredding> shredding_;
+  NodeErasures erasures_;
   std::optional<replication::Replicator> replicator_;
   std::optional<replication::Verifier> verifier_;
+  std::optional<ReplicationView> replication_;
   std::optional<replication::DurableCommits> commits_;
+  std::optional<key_life::Services> key_life_;
+  std::optional<key_life::KeyChanges> key_changes_;
+  std::optional<key_life::KeySupply> key_supply_;
+  std::optional<key_life::Reencryption> reencryption_;
+  std::optional<GoneMembers> gone_members_;
+  std::optional<DeletedPools> deleted_pools_;
+  std::optional<Housekeeping> roles_thread_;
+  std::optional<Federation> federation_;
   std::optional<Api> api_;
-  std::optional<Housekeeping> housekeeping_;
+  std::optional<StoreUpkeep> upkeep_;
+  std::optional<Housekeeping> key_supplies_, key_checks_, key_tending_, key_housekeeping_, housekeeping_;
+  std::optional<Housekeeping> audit_housekeeping_;
+  std::optional<key_life::ReencryptionThread> reencryption_thread_;
+  std::optional<key_life::ShreddingThread> shredding_thread_;
 };
 
 Result<std::unique_ptr<Service>, NodeError> Service::Open(const Config& config, storage::Store& store, Metrics& metrics,
@@ -545,7 +655,9 @@ boost::asio::awaitable<http::Response> Service::HandleApi(http::Request request)
   return parts_->HandleApi(std::move(request));
 }
 std::size_t Service::ApiBodyLimitBytes(const http::Request& head) { return Api::BodyLimitBytes(head); }
-std::string Service::ReplicationJson() { return parts_->Replication(); }
+std::optional<std::string> Service::AuditTrouble() const { return parts_->AuditTrouble(); }
+void Service::ReloadUsers() { parts_->ReloadUsers(); }
+std::string Service::ReplicationJson() { return parts_->ReplicationJson(); }
 http::Response Service::Domains() const { return parts_->Domains(); }
 http::Response Service::Outbox(const http::Request& request) const { return parts_->Outbox(request); }
 

@@ -3,6 +3,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -27,8 +29,12 @@ class Service {
   // Requests to the API's port.
   boost::asio::awaitable<http::Response> HandleApi(http::Request request);
   static std::size_t ApiBodyLimitBytes(const http::Request& head);
+  // Reads iam.users_file again. What is wrong with it is logged, and what was in force stays.
+  void ReloadUsers();
   // What the operations port shows at /replication: {"Pools": [as DescribeReplication answers, ...]}.
   std::string ReplicationJson();
+  // Why keys are not used: the audit trail takes no lines. nullopt: it does.
+  std::optional<std::string> AuditTrouble() const;
   // GET /domains: node/domains_page.h.
   http::Response Domains() const;
   // GET /outbox?pool=&username=&after= of the operations port.

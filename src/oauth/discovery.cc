@@ -39,14 +39,18 @@ std::string DiscoveryDocument(const directory::RegionSettings& settings, const P
   json::object document;
   if (!published.domain().empty()) {
     const std::string base = DomainBaseUrl(issuer.substr(0, issuer.rfind('/')), published);
+    document["authorization_endpoint"] = base + "/oauth2/authorize";
+    document["end_session_endpoint"] = base + "/logout";
+    document["code_challenge_methods_supported"] = json::array{"S256"};
     document["token_endpoint"] = base + "/oauth2/token";
-    document["token_endpoint_auth_methods_supported"] = json::array{"client_secret_basic", "client_secret_post"};
-    document["grant_types_supported"] = json::array{"client_credentials"};
+    document["token_endpoint_auth_methods_supported"] =
+        json::array{"client_secret_basic", "client_secret_post", "none"};
+    document["grant_types_supported"] = json::array{"authorization_code", "refresh_token", "client_credentials"};
   }
   document["id_token_signing_alg_values_supported"] = Algorithms(published);
   document["issuer"] = issuer;
   document["jwks_uri"] = issuer + "/.well-known/jwks.json";
-  document["response_types_supported"] = json::array{"code", "token"};
+  document["response_types_supported"] = json::array{"code"};
   document["scopes_supported"] = json::array{"openid", "email", "phone", "profile"};
   document["subject_types_supported"] = json::array{"public"};
   return json::serialize(document);

@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 
-#include "auth/client_credentials.h"
-#include "auth/clients.h"
 #include "auth/signing_keys.h"
 #include "base/log.h"
 #include "directory/transaction.h"
 #include "http/await.h"
+#include "oauth/answers.h"
 #include "oauth/discovery.h"
-#include "oauth/form.h"
 #include "replication/position.h"
 #include "replication/roles.h"
 
@@ -21,61 +17,10 @@ namespace symbolon::oauth {
 namespace {
 
 namespace asio = boost::asio;
-namespace json = boost::json;
 using replication::Passage;
 
 constexpr std::string_view kDomainPath = "/_domain/";
 constexpr std::string_view kWellKnownPath = "/.well-known/";
-constexpr std::size_t kScopesMax = 50;
-
-void AllowAnyOrigin(http::Response& response) {
-  response.headers.Set("Access-Control-Allow-Origin", "*");
-  response.headers.Set("Access-Control-Expose-Headers", "Date,Retry-After");
-}
-
-http::Response NotFound() {
-  return {.status = 404, .headers = {{"Content-Type", "application/json"}}, .body = R"({"message":"Not found."})"};
-}
-
-http::Response Unavailable() {
-  return {.status = 503,
-          .headers = {{"Content-Type", "application/json"}},
-          .body = R"({"message":"Not available at present."})"};
-}
-
-// RFC 6749 §5.1, §5.2; headers as Cognito's endpoint has them.
-http::Response TokenAnswer(int status, const json::object& body) {
-  http::Response response{.status = status,
-                          .headers = {{"Content-Type", "application/json;charset=UTF-8"},
-                                      {"Cache-Control", "no-cache, no-store, max-age=0, must-revalidate"},
-                                      {"Pragma", "no-cache"},
-                                      {"X-Content-Type-Options", "nosniff"},
-                                      {"X-Frame-Options", "DENY"}},
-                          .body = json::serialize(body)};
-  AllowAnyOrigin(response);
-  return response;
-}
-
-http::Response TokenError(std::string_view code, std::string_view description = {}) {
-  json::object body;
-  body["error"] = code;
-  if (!description.empty()) body["error_description"] = description;
-  return TokenAnswer(400, body);
-}
-
-std::vector<std::string> SplitScopes(std::string_view text) {
-  std::vector<std::string> scopes;
-  while (!text.empty()) {
-    const std::size_t space = std::min(text.find(' '), text.size());
-    if (space > 0) scopes.emplace_back(text.substr(0, space));
-    text.remove_prefix(std::min(space + 1, text.size()));
-  }
-  return scopes;
-}
-
-bool Contains(const google::protobuf::RepeatedPtrField<std::string>& list, std::string_view value) {
-  return std::ranges::find(list, value) != list.end();
-}
 
 // The host that the client named, without its port.
 std::string HostOf(const http::Request& request) {
@@ -84,6 +29,23 @@ std::string HostOf(const http::Request& request) {
       colon != std::string::npos && host.find(']', colon) == std::string::npos)
     host.resize(colon);
   return host;
+}
+
+// Scheme and authority of a URL.
+std::string_view OriginOf(std::string_view url) {
+  const std::size_t authority = url.find("://");
+  return authority == std::string_view::npos ? url : url.substr(0, url.find('/', authority + 3));
+}
+
+// How the browser that asks reaches this node under a path of its host: by this Region's own address or by one that all
+// Regions share, never by what a stranger wrote into a header.
+std::string BaseUrlFor(const http::Request& request, const directory::RegionSettings& region) {
+  const auto own = region.public_urls.find(region.region);
+  const std::string own_url = own == region.public_urls.end() ? region.neutral_url : own->second;
+  const std::string_view host = request.headers.Find("Host").value_or("");
+  const std::string_view neutral = OriginOf(region.neutral_url);
+  const bool by_neutral = !host.empty() && neutral.ends_with(std::string("//") + std::string(host));
+  return by_neutral ? region.neutral_url : own_url;
 }
 
 }  // namespace
@@ -97,15 +59,18 @@ asio::awaitable<std::optional<http::Response>> Endpoints::Handle(const http::Req
     co_return WellKnown(request, PoolId(std::string(path.substr(1, well_known - 1))), document);
   }
 
-  std::string domain;
+  std::string domain, base_url;
   if (path.starts_with(kDomainPath)) {
     path.remove_prefix(kDomainPath.size());
     const std::size_t slash = path.find('/');
     if (slash == std::string_view::npos) co_return NotFound();
     domain = path.substr(0, slash);
     path.remove_prefix(slash);
-  } else if (path.starts_with("/oauth2/")) {
+    base_url = BaseUrlFor(request, services_.region) + std::string(kDomainPath) + domain;
+  } else if (path.starts_with("/oauth2/") || path == "/logout") {
     domain = HostOf(request);
+    const bool is_tls = BaseUrlFor(request, services_.region).starts_with("https:");
+    base_url = (is_tls ? "https://" : "http://") + std::string(request.headers.Find("Host").value_or(""));
   } else {
     co_return std::nullopt;
   }
@@ -114,8 +79,12 @@ asio::awaitable<std::optional<http::Response>> Endpoints::Handle(const http::Req
   auto pool = services_.routes.PoolOfDomain(domain);
   // "<prefix>.auth.<region>.…" names a prefix domain as well.
   if (!pool) pool = services_.routes.PoolOfDomain(domain.substr(0, domain.find('.')));
-  if (!pool || path != "/oauth2/token") co_return NotFound();
-  co_return Token(request, *pool);
+  if (!pool) co_return NotFound();
+  if (path == "/oauth2/token") co_return co_await Token(request, *pool);
+  if (path == "/oauth2/authorize") co_return co_await Authorize(request, *pool, std::move(base_url));
+  if (path == "/oauth2/idpresponse") co_return co_await IdpResponse(request, *pool);
+  if (path == "/logout") co_return Logout(request, *pool, base_url);
+  co_return NotFound();
 }
 
 asio::awaitable<std::optional<http::Response>> Endpoints::AwaitPosition(const http::Request& request) {
@@ -166,75 +135,6 @@ http::Response Endpoints::WellKnown(const http::Request& request, const PoolId& 
   }
   AllowAnyOrigin(response);
   return response;
-}
-
-// The token endpoint as numbered phases (RFC 6749 §3.2, §4.4).
-http::Response Endpoints::Token(const http::Request& request, const PoolId& pool_id) {
-  // 1. A form, posted.
-  if (request.method != "POST") return TokenError("invalid_request");
-  const std::string_view type = request.headers.Find("Content-Type").value_or("");
-  if (!http::EqualIgnoringCase(type.substr(0, type.find(';')), "application/x-www-form-urlencoded"))
-    return TokenError("invalid_request");
-  const auto form = ParseForm(request.body);
-  if (!form) return TokenError("invalid_request");
-  const auto field = [&](const char* name) -> std::optional<std::string> {
-    const auto found = form->find(name);
-    return found == form->end() ? std::nullopt : std::optional(found->second);
-  };
-
-  // 2. A pool that serves here, and its keys.
-  const std::shared_ptr<const storage::Snapshot> snapshot(services_.store.MakeSnapshot());
-  auto keys = services_.keys.KeysOf(*snapshot, pool_id);
-  if (!keys) return Unavailable();
-  directory::Transaction tx(snapshot, pool_id, *std::move(keys), services_.random, &services_.records);
-  const auto role_record = tx.ShareClear(directory::RecordType::kRole, "", replication::ParseRole);
-  const auto pool = tx.Share<directory::PoolKind>("");
-  if (!role_record || !pool || role_record->deleted()) return tx.failure() ? Unavailable() : NotFound();
-  const replication::Role role = replication::RoleOf(*role_record, services_.region.region);
-  const bool is_primary = role.kind == replication::Role::Kind::kPrimary;
-  if (!is_primary && role.state != replication::pb::ACTIVE) return Unavailable();
-
-  // 3. The client and its secret: in the header or in the form, never both.
-  std::optional<BasicCredentials> credentials;
-  if (const auto authorization = request.headers.Find("Authorization")) {
-    credentials = ParseBasic(*authorization);
-    if (!credentials || field("client_secret")) return TokenError("invalid_request");
-    if (const auto id = field("client_id"); id && *id != credentials->client_id) return TokenError("invalid_request");
-  } else if (field("client_id")) {
-    credentials =
-        BasicCredentials{.client_id = *field("client_id"), .client_secret = field("client_secret").value_or("")};
-  }
-  const auto grant_type = field("grant_type");
-  if (!credentials || !grant_type) return TokenError("invalid_request");
-  const auto client = tx.Share<directory::ClientKind>(credentials->client_id);
-  if (tx.failure()) return Unavailable();
-  // Only a client with a secret is one that can be told from others.
-  if (!client || client->secrets().empty() || !auth::ProvesSecret(*client, credentials->client_secret))
-    return TokenError("invalid_client");
-
-  // 4. The grant.
-  if (*grant_type != "client_credentials") return TokenError("unsupported_grant_type");
-  const bool by_flow = client->oauth_enabled() && Contains(client->allowed_oauth_flows(), "client_credentials");
-  if (!by_flow && !Contains(client->explicit_auth_flows(), "ALLOW_CLIENT_TOKEN_AUTH"))
-    return TokenError("unauthorized_client");
-
-  // 5. The token, for the scopes that were asked for or all that the client has.
-  const std::vector<std::string> scopes = SplitScopes(field("scope").value_or(""));
-  if (scopes.size() > kScopesMax) return TokenError("invalid_scope");
-  directory::Env env(services_.clock.Now(), services_.random, services_.region);
-  const auth::Context context{.tx = tx, .env = env, .pool = *pool, .signer = services_.signer};
-  const auto token = auth::GrantClientToken(context, *client, scopes);
-  if (!token && token.error().code == auth::AuthErrorCode::kInvalidScope) return TokenError("invalid_scope");
-  if (!token || tx.failure()) {
-    log::Error("a client token of pool {} could not be issued: {}", pool_id.value(),
-               tx.failure() ? tx.failure()->detail : token.error().message);
-    return Unavailable();
-  }
-  json::object body;
-  body["access_token"] = token->access_token;
-  body["expires_in"] = token->expires_in.count();
-  body["token_type"] = "Bearer";
-  return TokenAnswer(200, body);
 }
 
 }  // namespace symbolon::oauth

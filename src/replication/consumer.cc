@@ -32,9 +32,19 @@ Consumer::Problem ProblemOf(pb::EndReason reason) {
       return Consumer::Problem::kSupplierFails;
     case pb::ROLE:
       return Consumer::Problem::kNotMember;
+    case pb::UNPROVEN:
+      return Consumer::Problem::kUnproven;
     default:
       return Consumer::Problem::kProtocol;
   }
+}
+
+// nullopt: it is malformed.
+std::optional<storage::PackedRecords> RecordsOf(pb::CopyPiece piece) {
+  if (!piece.packed_records().empty()) return storage::PackedRecords::Parse(std::move(*piece.mutable_packed_records()));
+  storage::PackedRecords records;
+  for (const pb::CopyRecord& record : piece.records()) records.Add(record.key(), record.value());
+  return records;
 }
 
 storage::pb::Position PositionOf(const storage::pb::Head& head) {
@@ -46,10 +56,11 @@ storage::pb::Position PositionOf(const storage::pb::Head& head) {
 
 }  // namespace
 
-Consumer::Consumer(storage::Store& store, Random& random, PoolId pool, const Options& options,
+Consumer::Consumer(storage::Store& store, Random& random, const LogSigner& signer, PoolId pool, const Options& options,
                    ReplicationCounters& counters)
     : store_(store),
       random_(random),
+      signer_(signer),
       pool_(std::move(pool)),
       options_(options),
       counters_(counters),
@@ -92,6 +103,10 @@ Consumer::Step Consumer::OnTick(Instant now) {
     Proceed(step, /*hurry=*/true);
     return step;
   }
+  if (SignatureOverdue(now)) {
+    Refuse(step, Problem::kNotSigned, "the primary has not signed in time what it sent", now);
+    return step;
+  }
   return MaybeOpen(now);
 }
 
@@ -115,13 +130,20 @@ Consumer::Step Consumer::MaybeOpen(Instant now) {
     *open.mutable_head() = **std::move(head);
     *open.mutable_history() = *std::move(history);
   }
+  staging_cursor_.clear();
   staged_records_ = 0;
   staged_bytes_ = 0;
   open.set_copy_window_bytes(options_.copy_window_bytes);
+  open.set_takes_packed_records(true);
+  open.set_nonce(random_.Octets(kNonceBytes));
+  opened_.Clear();
+  opened_.set_nonce(open.nonce());
+  if (open.has_head()) *opened_.mutable_head() = open.head();
   if (recovers_for_) *open.mutable_recovers_for() = *recovers_for_;
   if (*staging) {
     *open.mutable_staging_head() = (*staging)->head;
     open.set_staging_cursor((*staging)->cursor);
+    staging_cursor_ = (*staging)->cursor;
     staged_records_ = (*staging)->records;
     staged_bytes_ = (*staging)->size_bytes;
     open.set_staging_records(staged_records_);
@@ -134,10 +156,12 @@ void Consumer::StopStream(Problem problem, Instant now) {
   state_ = State::kIdle;
   problem_ = problem;
   entries_.clear();
-  records_.clear();
+  pieces_.clear();
   queued_bytes_ = 0;
   copy_last_ = false;
   begin_staging_ = false;
+  signed_ahead_.reset();
+  proven_.reset();
   retry_at_ = now.since_boot + backoff_.Next(random_);
 }
 
@@ -155,6 +179,10 @@ void Consumer::Leave(Step& step, pb::EndReason reason, Problem problem, Instant 
 Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
   Step step;
   if (outcome.stream() != stream_ || state_ != State::kOpening) return step;
+  if (!IsProven(outcome)) {
+    Refuse(step, Problem::kUnproven, "the answer is not signed by the log key that is known", now);
+    return step;
+  }
   const bool supplies = outcome.has_follow() || outcome.has_diverged() || outcome.has_copy();
   if (supplies && floor_ && !recovers_for_ && storage::CompareEpochs(outcome.standing().epoch(), *floor_) < 0) {
     Leave(step, pb::ROLE, Problem::kSupplierFenced, now);
@@ -172,6 +200,13 @@ Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
       StopStream(Problem::kSupplierBehind, now);
       break;
     case pb::Outcome::kDiverged:
+      if (IsRolledBack(outcome)) {
+        ++counters_.rollbacks_found;
+        log::Error("replication: pool {}: {} does not have what it wrote after {} in the epoch that it is in",
+                   pool_.value(), supplier_.value(), outcome.diverged());
+        Leave(step, pb::UNPROVEN, Problem::kRolledBack, now);
+        break;
+      }
       ++counters_.divergences;
       log::Warning("replication: pool {}: this Region holds entries after {} that the primary does not have",
                    pool_.value(), outcome.diverged());
@@ -182,6 +217,8 @@ Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
     case pb::Outcome::kFollow:
       state_ = State::kFollowing;
       problem_ = Problem::kNone;
+      applied_ = opened_.head();
+      SetConfirmed(applied_.sequence(), now);
       break;
     case pb::Outcome::kCopy: {
       const auto head = store_.MakeSnapshot()->Head(pool_);
@@ -201,6 +238,7 @@ Consumer::Step Consumer::OnOutcome(const pb::Outcome& outcome, Instant now) {
       copy_head_ = outcome.copy().head();
       copy_history_ = outcome.copy().history();
       begin_staging_ = !outcome.copy().resumes();
+      piece_after_ = begin_staging_ ? Bytes() : staging_cursor_;
       copy_meter_.Begin(begin_staging_ ? 0 : staged_records_, begin_staging_ ? 0 : staged_bytes_,
                         outcome.copy().record_count(), outcome.copy().size_bytes(), now.since_boot);
       primary_head_ = copy_head_;
@@ -226,9 +264,21 @@ Consumer::Step Consumer::OnBatch(pb::Batch batch, Instant now) {
     Leave(step, pb::PROTOCOL, Problem::kProtocol, now);
     return step;
   }
+  if (!TakeSignature(batch)) {
+    Refuse(step, Problem::kUnproven, "a head is not signed by the log key that is known", now);
+    return step;
+  }
+  if (!RolesAreSigned(batch)) {
+    Refuse(step, Problem::kUnproven, "a change of roles is not signed by the log key that is known", now);
+    return step;
+  }
+  if (!CheckSignature(now)) {
+    Refuse(step, Problem::kNotSigned, "entries are here that the primary did not sign", now);
+    return step;
+  }
   primary_head_ = batch.head();
-  for (storage::pb::LogEntry& entry : *batch.mutable_entries()) {
-    queued_bytes_ += entry.ByteSizeLong();
+  for (Bytes& entry : *batch.mutable_entries()) {
+    queued_bytes_ += entry.size();
     entries_.push_back(std::move(entry));
   }
   Proceed(step);
@@ -238,14 +288,25 @@ Consumer::Step Consumer::OnBatch(pb::Batch batch, Instant now) {
 Consumer::Step Consumer::OnCopyPiece(pb::CopyPiece piece, Instant now) {
   Step step;
   if (piece.stream() != stream_ || state_ != State::kCopying) return step;
+  const bool last = piece.last();
   if (copy_last_ || Overflows(options_.copy_window_bytes)) {
     Leave(step, pb::PROTOCOL, Problem::kProtocol, now);
     return step;
   }
-  copy_last_ = piece.last();
-  for (pb::CopyRecord& record : *piece.mutable_records()) {
-    queued_bytes_ += record.key().size() + record.value().size();
-    records_.push_back({std::move(*record.mutable_key()), std::move(*record.mutable_value())});
+  if (!IsProven(piece)) {
+    Refuse(step, Problem::kUnproven, "a piece of a copy is not signed by the log key that is known", now);
+    return step;
+  }
+  std::optional<storage::PackedRecords> records = RecordsOf(std::move(piece));
+  if (!records) {
+    Leave(step, pb::PROTOCOL, Problem::kProtocol, now);
+    return step;
+  }
+  copy_last_ = last;
+  if (!records->empty()) {
+    piece_after_ = records->last_id();
+    queued_bytes_ += records->size_bytes();
+    pieces_.push_back(*std::move(records));
   }
   Proceed(step);
   return step;
@@ -286,7 +347,7 @@ void Consumer::Proceed(Step& step, bool hurry) {
     ApplyEntries apply;
     call_bytes_ = 0;
     while (!entries_.empty() && (apply.entries.empty() || call_bytes_ < options_.apply_limit_bytes)) {
-      call_bytes_ += entries_.front().ByteSizeLong();
+      call_bytes_ += entries_.front().size();
       apply.entries.push_back(std::move(entries_.front()));
       entries_.pop_front();
     }
@@ -299,13 +360,14 @@ void Consumer::Proceed(Step& step, bool hurry) {
     begin_staging_ = false;
     return StartCall(step, BeginStaging{copy_head_, copy_history_});
   }
-  if (!records_.empty() && (hurry || copy_last_ || queued_bytes_ >= options_.staging_bytes)) {
+  if (!pieces_.empty() && (hurry || copy_last_ || queued_bytes_ >= options_.staging_bytes)) {
     call_bytes_ = std::exchange(queued_bytes_, 0);
-    call_items_ = records_.size();
-    call_cursor_ = records_.back().id;
-    return StartCall(step, WriteStaging{std::exchange(records_, {})});
+    call_items_ = 0;
+    for (const storage::PackedRecords& piece : pieces_) call_items_ += piece.count();
+    call_cursor_ = pieces_.back().last_id();
+    return StartCall(step, WriteStaging{std::exchange(pieces_, {})});
   }
-  if (!records_.empty()) return;
+  if (!pieces_.empty()) return;
   if (copy_last_) {
     copy_last_ = false;
     StartCall(step, FlipStaging{});
@@ -356,8 +418,14 @@ Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::
   switch (call) {
     case Call::kApply:
       counters_.entries_applied += call_items_;
-      if (current) AckHead(step, **result);
       backoff_.Reset();
+      if (!current) break;
+      AckHead(step, **result);
+      OnApplied(**result, now);
+      if (!CheckSignature(now)) {
+        Refuse(step, Problem::kNotSigned, "entries are here that the primary did not sign", now);
+        return step;
+      }
       break;
     case Call::kWriteStaging:
       copy_meter_.Add(call_items_, call_bytes_);
@@ -373,6 +441,8 @@ Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::
       ++counters_.copies_taken;
       if (current) {
         state_ = State::kFollowing;
+        applied_ = copy_head_;
+        SetConfirmed(applied_.sequence(), now);
         AckHead(step, copy_head_);
       }
       break;

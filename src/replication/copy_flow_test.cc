@@ -48,6 +48,7 @@ class CopyFlowTest : public testing::Test {
     member.set_state(pb::CREATING);
     Supplier::Terms terms;
     terms.member = &member;
+    terms.consumer = kAway;
     terms.supplies = true;
     terms.may_copy = true;
     supplier_.OnOpen(opened.open(), terms, now_);
@@ -73,10 +74,11 @@ class CopyFlowTest : public testing::Test {
   ReplicationCounters counters_;
   const std::unique_ptr<storage::LocalStore> home_ = OpenStore(kHome);
   const std::unique_ptr<storage::LocalStore> away_ = OpenStore(kAway);
+  const Ed25519LogSigner signer_{crypto::Ed25519Key::Generate()};
   Window link_window_{options_.link_window_bytes};
   Pacer pacer_{0};
-  Supplier supplier_{*home_, kPool, options_, link_window_, pacer_, counters_};
-  Consumer consumer_{*away_, random_, kPool, options_, counters_};
+  Supplier supplier_{*home_, signer_, kPool, options_, link_window_, pacer_, counters_};
+  Consumer consumer_{*away_, random_, signer_, kPool, options_, counters_};
 };
 
 TEST_F(CopyFlowTest, ConsumerThatTellsNoWindowIsGivenTwoMebibytes) {
@@ -105,7 +107,7 @@ TEST_F(CopyFlowTest, SupplierSendsWhatTheConsumerTakesAndMoreWhenThatIsDurable) 
   for (pb::CopyPiece& piece : pieces) EXPECT_FALSE(consumer_.OnCopyPiece(piece, now_).call);
   Consumer::Step written = consumer_.OnCallDone(std::nullopt, now_);
   ASSERT_TRUE(written.call && std::holds_alternative<WriteStaging>(*written.call)) << "all that is there, at once";
-  EXPECT_EQ(std::get<WriteStaging>(*written.call).records.back().id, pieces.back().records().rbegin()->key());
+  EXPECT_EQ(std::get<WriteStaging>(*written.call).pieces.back().octets(), pieces.back().packed_records());
   const Consumer::Step acknowledged = consumer_.OnCallDone(std::nullopt, now_);
   ASSERT_EQ(acknowledged.frames.size(), 1u);
   ASSERT_TRUE(acknowledged.frames[0].has_copy_ack());
@@ -127,8 +129,10 @@ TEST_F(CopyFlowTest, RecordsWaitForMoreUntilATickOrTheEnd) {
   EXPECT_FALSE(consumer_.OnCopyPiece(pieces[1], now_).call);
   const Consumer::Step ticked = consumer_.OnTick(now_);
   ASSERT_TRUE(ticked.call && std::holds_alternative<WriteStaging>(*ticked.call));
-  EXPECT_EQ(std::get<WriteStaging>(*ticked.call).records.size(),
-            static_cast<std::size_t>(pieces[0].records_size() + pieces[1].records_size()));
+  const auto& waited = std::get<WriteStaging>(*ticked.call).pieces;
+  ASSERT_EQ(waited.size(), 2u);
+  EXPECT_EQ(waited[0].octets(), pieces[0].packed_records());
+  EXPECT_EQ(waited[1].octets(), pieces[1].packed_records());
   EXPECT_FALSE(consumer_.OnTick(now_).call) << "one call at a time";
   EXPECT_FALSE(consumer_.OnCallDone(std::nullopt, now_).call);
 
@@ -140,6 +144,40 @@ TEST_F(CopyFlowTest, RecordsWaitForMoreUntilATickOrTheEnd) {
   ASSERT_TRUE(last.call && std::holds_alternative<WriteStaging>(*last.call));
   const Consumer::Step flipped = consumer_.OnCallDone(std::nullopt, now_);
   ASSERT_TRUE(flipped.call && std::holds_alternative<FlipStaging>(*flipped.call));
+}
+
+TEST_F(CopyFlowTest, ConsumerThatTakesNoPackedRecordsGetsThemOneByOneAndEitherWayTheSame) {
+  Fill(40);
+  pb::Frame opened = OpenOf(consumer_.OnConnected(now_));
+  ASSERT_TRUE(opened.open().takes_packed_records());
+  const pb::Outcome answer = AnswerTo(opened);
+  const std::vector<pb::CopyPiece> packed = PiecesUnderWay();
+  opened.mutable_open()->clear_takes_packed_records();
+  ASSERT_TRUE(AnswerTo(opened).has_copy());
+  const std::vector<pb::CopyPiece> plain = PiecesUnderWay();
+  ASSERT_EQ(packed.size(), plain.size());
+  ASSERT_GT(packed.size(), 2u);
+  EXPECT_EQ(packed[0].records_size(), 0);
+  EXPECT_GT(plain[0].records_size(), 1);
+  EXPECT_TRUE(plain[0].packed_records().empty());
+
+  (void)consumer_.OnOutcome(answer, now_);
+  (void)consumer_.OnCallDone(std::nullopt, now_);
+  (void)consumer_.OnCopyPiece(plain[0], now_);
+  const Consumer::Step ticked = consumer_.OnTick(now_);
+  ASSERT_TRUE(ticked.call && std::holds_alternative<WriteStaging>(*ticked.call));
+  EXPECT_EQ(std::get<WriteStaging>(*ticked.call).pieces.at(0).octets(), packed[0].packed_records());
+}
+
+TEST_F(CopyFlowTest, SupplierWhosePackedRecordsAreCutIsLeft) {
+  Fill(20);
+  const pb::Outcome answer = AnswerTo(OpenOf(consumer_.OnConnected(now_)));
+  pb::CopyPiece piece = PiecesUnderWay()[0];
+  (void)consumer_.OnOutcome(answer, now_);
+  piece.mutable_packed_records()->pop_back();
+  const Consumer::Step left = consumer_.OnCopyPiece(piece, now_);
+  ASSERT_EQ(left.frames.size(), 1u);
+  EXPECT_EQ(left.frames[0].end().reason(), pb::PROTOCOL);
 }
 
 TEST_F(CopyFlowTest, SupplierThatOverrunsTheWindowIsLeft) {

@@ -7,12 +7,19 @@
 #include "storage/log.h"
 
 namespace symbolon::replication {
+namespace {
+
+// Of more logs nothing is kept apart: then the supplier is not listened to at all, until it is asked again.
+constexpr std::size_t kLogsLeftOutMax = 64;
+
+}  // namespace
 
 // ---- FactSupplier ----
 
-FactSupplier::FactSupplier(storage::Store& store, PoolId pool, Region peer, const Options& options, Window& link_window,
-                           ReplicationCounters& counters)
+FactSupplier::FactSupplier(storage::Store& store, const LogSigner& signer, PoolId pool, Region peer,
+                           const Options& options, Window& link_window, ReplicationCounters& counters)
     : store_(store),
+      signer_(signer),
       pool_(std::move(pool)),
       peer_(std::move(peer)),
       options_(options),
@@ -21,6 +28,7 @@ FactSupplier::FactSupplier(storage::Store& store, PoolId pool, Region peer, cons
 
 void FactSupplier::OnHave(const pb::FactsHave& have) {
   acknowledged_ = have.vector();
+  takes_proofs_ = have.takes_proofs();
   std::erase_if(sent_, [&](const Sent& sent) {
     const bool over =
         have.again() || storage::ProgressOf(acknowledged_, sent.region, sent.incarnation) >= sent.last_number;
@@ -54,7 +62,25 @@ std::uint64_t FactSupplier::Known(const storage::pb::FactProgress& progress) con
   return known;
 }
 
-std::optional<pb::Frame> FactSupplier::Next() {
+void FactSupplier::Prepare(std::vector<storage::pb::FactEntry>& entries, const NeedsProof& needs_proof) const {
+  if (!takes_proofs_) {
+    for (storage::pb::FactEntry& entry : entries) {
+      if (entry.kept_until_micros() > entry.value().expires_at_micros()) {
+        entry.mutable_value()->set_expires_at_micros(entry.kept_until_micros());
+      }
+      entry.clear_proof();
+      entry.clear_kept_until_micros();
+    }
+    return;
+  }
+  ProveFacts(signer_, pool_, store_.region(), entries);
+  // What came through a Region that passes on no proofs, only the one who said it can prove.
+  const auto unproven = std::ranges::find_if(
+      entries, [&](const auto& entry) { return !entry.has_proof() && !entry.key().empty() && needs_proof(entry); });
+  entries.erase(unproven, entries.end());
+}
+
+std::optional<pb::Frame> FactSupplier::Next(const NeedsProof& needs_proof) {
   if (!window_.open()) return std::nullopt;
   const auto own = store_.MakeSnapshot()->Facts(pool_);
   if (!own) return std::nullopt;
@@ -68,6 +94,7 @@ std::optional<pb::Frame> FactSupplier::Next() {
                    entries.error().detail);
       continue;
     }
+    Prepare(*entries, needs_proof);
     if (entries->empty()) continue;
     pb::Frame frame;
     pb::Facts& facts = *frame.mutable_facts();
@@ -84,8 +111,14 @@ std::optional<pb::Frame> FactSupplier::Next() {
 
 // ---- FactConsumer ----
 
-FactConsumer::FactConsumer(storage::Store& store, PoolId pool, const Options& options)
-    : store_(store), pool_(std::move(pool)), options_(options) {}
+FactConsumer::FactConsumer(storage::Store& store, const LogSigner& signer, PoolId pool, Region supplier,
+                           const Options& options, ReplicationCounters& counters)
+    : store_(store),
+      pool_(std::move(pool)),
+      supplier_(std::move(supplier)),
+      options_(options),
+      counters_(counters),
+      verifier_(signer) {}
 
 FactConsumer::Step FactConsumer::Start() { return {.frame = Have(true)}; }
 
@@ -97,15 +130,68 @@ std::optional<pb::Frame> FactConsumer::Have(bool again) {
   have.set_pool(pool_.value());
   *have.mutable_vector() = *std::move(vector);
   have.set_again(again);
+  have.set_takes_proofs(true);
+  if (again) ask_for_left_out_at_.reset();
+  for (auto& [log, goes_on_behind] : left_out_) {
+    if (again || goes_on_behind) goes_on_behind = storage::ProgressOf(have.vector(), log.first, log.second);
+  }
   return frame;
 }
 
-FactConsumer::Step FactConsumer::OnFacts(pb::Facts facts) {
+FactConsumer::Standing FactConsumer::StandingOf(const storage::pb::FactEntry& entry, const FactOrigin& origin) {
+  if (origin.log_keys.empty()) return origin.key_may_come ? Standing::kLeft : Standing::kTaken;
+  // That nothing is left of some facts nobody can prove.
+  if (origin.asked_itself && (entry.forgotten_before() > 0 || entry.key().empty())) return Standing::kLeft;
+  if (entry.key().empty()) return Standing::kTaken;
+  if (!entry.has_proof()) {
+    const auto unsigned_through = origin.unsigned_through.find(entry.incarnation());
+    if (unsigned_through != origin.unsigned_through.end() && entry.number() <= unsigned_through->second) {
+      return origin.asked_itself ? Standing::kLeft : Standing::kTaken;
+    }
+    if (origin.proofs_lost || (origin.asked_itself && !origin.pinned)) return Standing::kLeft;
+    return Standing::kRefused;
+  }
+  return verifier_.IsProven(pool_, entry, origin.log_keys) ? Standing::kTaken : Standing::kRefused;
+}
+
+// What was under way when the supplier was asked again does not go on where it is to.
+bool FactConsumer::IsLeftOut(const storage::pb::FactEntry& entry) {
+  const auto log = left_out_.find({entry.region(), entry.incarnation()});
+  if (log == left_out_.end()) return false;
+  if (!log->second || entry.number() - entry.forgotten_before() > *log->second + 1) return true;
+  left_out_.erase(log);
+  return false;
+}
+
+void FactConsumer::LeaveOut(const storage::pb::FactEntry& entry, Standing why, Instant now) {
+  left_out_[{entry.region(), entry.incarnation()}].reset();
+  if (!ask_for_left_out_at_) ask_for_left_out_at_ = now.since_boot + options_.unsigned_limit;
+  if (left_out_.size() > kLogsLeftOutMax) {
+    left_out_.clear();
+    ask_again_at_ = now.since_boot + options_.unsigned_limit;
+  }
+  if (why != Standing::kRefused) return;
+  ++counters_.signatures_refused;
+  log::Error("replication: pool {}: {} sent fact {} in the name of {}, which has not signed it: refused", pool_.value(),
+             supplier_.value(), entry.number(), entry.region());
+}
+
+FactConsumer::Step FactConsumer::OnFacts(pb::Facts facts, const OriginOf& origin_of, Instant now) {
   Step step;
   if (ask_again_at_) return step;
   // Against the window; what is dropped here makes a gap, and the gap asks again.
   if (queued_bytes_ > 2 * options_.pool_window_bytes) return step;
+  std::optional<std::pair<Bytes, FactOrigin>> known;
   for (storage::pb::FactEntry& entry : *facts.mutable_entries()) {
+    if (ask_again_at_) break;
+    if (IsLeftOut(entry)) continue;
+    if (!known || known->first != entry.region()) known.emplace(entry.region(), origin_of(Region(entry.region())));
+    if (const Standing standing = StandingOf(entry, known->second); standing != Standing::kTaken) {
+      LeaveOut(entry, standing, now);
+      continue;
+    }
+    // What could not be checked is not passed on as proved.
+    if (known->second.log_keys.empty()) entry.clear_proof();
     queued_bytes_ += entry.ByteSizeLong();
     queue_.push_back(std::move(entry));
   }
@@ -137,14 +223,15 @@ FactConsumer::Step FactConsumer::OnMerged(const storage::StoreResult<void>& resu
     ask_again_at_ = now.since_boot + options_.heartbeat_interval;
     return step;
   }
-  step.frame = Have(false);
+  step.frame = Have(AsksForLeftOut(now));
   Proceed(step);
   return step;
 }
 
 FactConsumer::Step FactConsumer::OnTick(Instant now) {
   Step step;
-  if (!ask_again_at_ || merging_ || now.since_boot < *ask_again_at_) return step;
+  const bool due = ask_again_at_ ? now.since_boot >= *ask_again_at_ : AsksForLeftOut(now);
+  if (!due || merging_) return step;
   step.frame = Have(true);
   if (step.frame) ask_again_at_.reset();
   return step;

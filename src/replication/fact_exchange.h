@@ -1,15 +1,23 @@
 // Moves the facts of one pool between two Regions (replication protocol §5): each tells how far it has every Region's
 // facts, and gets what it lacks. With a connection in each direction both halves run on both sides.
 //
+// A fact bears the signature of the Region that said it (fact_signatures.h), through whichever Region it comes. What a
+// Region that is known to sign has not signed is not taken; the rest of what the supplier has is.
+//
 // Pure state machines, for one pool and one connection; frames and store calls are their outputs. Not thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
+#include "replication/fact_signatures.h"
 #include "replication/link.pb.h"
 #include "replication/options.h"
 #include "replication/status.h"
@@ -21,13 +29,16 @@ namespace symbolon::replication {
 // Sends what the consumer lacks. Only to a member: whoever calls Next() has checked that.
 class FactSupplier {
  public:
+  // Whether the fact counts only with a proof.
+  using NeedsProof = std::function<bool(const storage::pb::FactEntry&)>;
+
   // `peer` is the consumer. All references outlive this object.
-  FactSupplier(storage::Store& store, PoolId pool, Region peer, const Options& options, Window& link_window,
-               ReplicationCounters& counters);
+  FactSupplier(storage::Store& store, const LogSigner& signer, PoolId pool, Region peer, const Options& options,
+               Window& link_window, ReplicationCounters& counters);
 
   void OnHave(const pb::FactsHave& have);
   // The next frame, if the windows are open and there is something to send. Unnumbered.
-  std::optional<pb::Frame> Next();
+  std::optional<pb::Frame> Next(const NeedsProof& needs_proof);
 
   const storage::pb::FactVector& acknowledged() const { return acknowledged_; }
   // The peer has all of these. What it said itself since it asked it need not acknowledge: that came from it.
@@ -45,8 +56,11 @@ class FactSupplier {
   // here when it began, which it may have lost; the later ones came from it.
   std::uint64_t Wanted(const storage::pb::FactProgress& progress) const;
   std::uint64_t Known(const storage::pb::FactProgress& progress) const;
+  // Those that the consumer takes, as it takes them.
+  void Prepare(std::vector<storage::pb::FactEntry>& entries, const NeedsProof& needs_proof) const;
 
   storage::Store& store_;
+  const LogSigner& signer_;
   const PoolId pool_;
   const Region peer_;
   const Options& options_;
@@ -57,6 +71,24 @@ class FactSupplier {
   // What was sent last, per Region and incarnation, where that is beyond `acknowledged_`.
   std::deque<Sent> sent_;
   Window window_;
+  bool takes_proofs_ = false;
+};
+
+// What a consumer has to know of the Region that said a fact.
+struct FactOrigin {
+  // By one of these it has to be signed.
+  std::vector<Bytes> log_keys;
+  // While none is known: it is another Region than the supplier, and takes part in the pool, so that it can be asked
+  // itself, or its key will come.
+  bool key_may_come = false;
+  // Those up to a number need no proof.
+  std::map<Bytes, std::uint64_t> unsigned_through;
+  // They are in the role record, so that other Regions know them too.
+  bool pinned = false;
+  // It is asked itself: another one's word for what has no proof is not needed.
+  bool asked_itself = false;
+  // The supplier is of a release that passes facts on without their proofs.
+  bool proofs_lost = false;
 };
 
 // Asks for facts, merges what comes, and tells how far it is.
@@ -68,11 +100,14 @@ class FactConsumer {
     std::optional<std::vector<storage::pb::FactEntry>> merge;
   };
 
-  // All references outlive this object.
-  FactConsumer(storage::Store& store, PoolId pool, const Options& options);
+  using OriginOf = std::function<FactOrigin(const Region&)>;
+
+  // `supplier`: who is asked. All references outlive this object.
+  FactConsumer(storage::Store& store, const LogSigner& signer, PoolId pool, Region supplier, const Options& options,
+               ReplicationCounters& counters);
 
   Step Start();
-  Step OnFacts(pb::Facts facts);
+  Step OnFacts(pb::Facts facts, const OriginOf& origin_of, Instant now);
   Step OnMerged(const storage::StoreResult<void>& result, Instant now);
   // Asks again after a failure.
   Step OnTick(Instant now);
@@ -80,10 +115,29 @@ class FactConsumer {
  private:
   std::optional<pb::Frame> Have(bool again);
   void Proceed(Step& step);
+  enum class Standing {
+    kTaken,
+    // Whoever said it is asked for it instead.
+    kLeft,
+    // It is not what the Region that it names said.
+    kRefused,
+  };
+  Standing StandingOf(const storage::pb::FactEntry& entry, const FactOrigin& origin);
+  // The entry belongs to a log that is left out.
+  bool IsLeftOut(const storage::pb::FactEntry& entry);
+  void LeaveOut(const storage::pb::FactEntry& entry, Standing why, Instant now);
+  bool AsksForLeftOut(Instant now) const { return ask_for_left_out_at_ && now.since_boot >= *ask_for_left_out_at_; }
 
   storage::Store& store_;
   const PoolId pool_;
+  const Region supplier_;
   const Options& options_;
+  ReplicationCounters& counters_;
+  FactVerifier verifier_;
+  // Logs, by Region and incarnation, of which nothing is taken until the supplier goes on behind this number; nullopt:
+  // it has not been asked again.
+  std::map<std::pair<Bytes, Bytes>, std::optional<std::uint64_t>> left_out_;
+  std::optional<std::chrono::nanoseconds> ask_for_left_out_at_;
   std::deque<storage::pb::FactEntry> queue_;
   std::size_t queued_bytes_ = 0;
   bool merging_ = false;

@@ -62,7 +62,8 @@ class FramesTest : public testing::Test {
   NoArchive archive_;
   const std::unique_ptr<storage::LocalStore> store_ =
       *storage::LocalStore::Open(storage::MakeMemoryEngine(), {.region = kHome, .clock = &clock_, .random = &random_});
-  Machine machine_{*store_, random_, {kAway}, options_, host_, archive_};
+  const Ed25519LogSigner signer_{crypto::Ed25519Key::Generate()};
+  Machine machine_{*store_, random_, signer_, {kAway}, options_, host_, archive_};
   std::uint64_t number_ = 0;
 };
 

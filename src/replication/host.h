@@ -11,7 +11,7 @@
 
 namespace symbolon::replication {
 
-// A result arrives later, never within the call, on the thread that drives the machine, and not after the machine is
+// A result arrives later, never within the call, while nothing else of the machine runs, and not after the machine is
 // gone.
 template <class T>
 using Done = std::move_only_function<void(storage::StoreResult<T>, Instant)>;

@@ -29,10 +29,12 @@ void AddTo(News& news, const storage::Notice& notice) {
   of_pool.facts_grew = of_pool.facts_grew || notice.facts_grew;
 }
 
-Machine::Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options,
-                 MachineHost& host, SuffixArchive& archive, const std::optional<AuthoritySetup>& authority)
+Machine::Machine(storage::Store& store, Random& random, const LogSigner& signer, std::vector<Region> peers,
+                 const Options& options, MachineHost& host, SuffixArchive& archive,
+                 const std::optional<AuthoritySetup>& authority)
     : store_(store),
       random_(random),
+      signer_(signer),
       options_(options),
       host_(host),
       archive_(archive),
@@ -94,6 +96,7 @@ void Machine::Greet(Session& session, Instant now) {
   pb::Hello& hello = *frame.mutable_hello();
   hello.set_region(own_.value());
   hello.set_incarnation(store_.incarnation());
+  hello.set_log_key(signer_.public_key());
   hello.set_oldest_version(kOldestVersion);
   hello.set_newest_version(kNewestVersion);
   hello.set_now_micros(ToMicros(now.wall));
@@ -201,7 +204,9 @@ bool Machine::TakeHello(Found found, const pb::Hello& hello, Instant now) {
                hello.oldest_version(), hello.newest_version(), kOldestVersion, kNewestVersion);
     return false;
   }
+  if (!hello.log_key().empty() && hello.log_key().size() != kLogKeyBytes) return false;
   peer.incarnation = hello.incarnation();
+  peer.log_key = hello.log_key();
   peer.authority = hello.authority();
   peer.clock_difference = FromMicros(hello.now_micros()) - now.wall;
   found.session->set_greeted();
@@ -213,7 +218,10 @@ void Machine::OnGreeted(Peer& peer, bool dialled, Instant now) {
   if (dialled) {
     peer.backoff.Reset();
     peer.heard.clear();
-    for (auto& [id, pool] : pools_) UpdateConsumer(id, pool, now);
+    for (auto& [id, pool] : pools_) {
+      pool.unproven.erase(peer.region);
+      UpdateConsumer(id, pool, now);
+    }
     return;
   }
   pb::Frame frame;
@@ -305,7 +313,8 @@ bool Machine::TakeFromSupplier(Peer& peer, pb::Frame frame, Instant now) {
       if (pool == nullptr) return true;
       const auto pull = pool->fact_pulls.find(peer.region);
       if (pull == pool->fact_pulls.end()) return true;
-      CarryOut(id, *pool, peer, pull->second.consumer->OnFacts(std::move(*frame.mutable_facts())));
+      const auto origin_of = [&](const Region& region) { return OriginOf(*pool, peer, region); };
+      CarryOut(id, *pool, peer, pull->second.consumer->OnFacts(std::move(*frame.mutable_facts()), origin_of, now));
       return true;
     }
     default:

@@ -24,6 +24,7 @@
 #include "replication/durability_gate.h"
 #include "replication/fact_exchange.h"
 #include "replication/host.h"
+#include "replication/log_signatures.h"
 #include "replication/options.h"
 #include "replication/pacer.h"
 #include "replication/position_gate.h"
@@ -88,8 +89,9 @@ class Machine {
  public:
   // `peers`: the other Regions. `authority`: nullopt where the operator alone decides. All references outlive the
   // machine.
-  Machine(storage::Store& store, Random& random, std::vector<Region> peers, const Options& options, MachineHost& host,
-          SuffixArchive& archive, const std::optional<AuthoritySetup>& authority = std::nullopt);
+  Machine(storage::Store& store, Random& random, const LogSigner& signer, std::vector<Region> peers,
+          const Options& options, MachineHost& host, SuffixArchive& archive,
+          const std::optional<AuthoritySetup>& authority = std::nullopt);
 
   // Finds the pools of the store. Once, before everything else; notices of later changes must not be missed.
   void Start(Instant now);
@@ -145,6 +147,8 @@ class Machine {
 
     Region region;
     Bytes incarnation;
+    // With which it signs; empty: it signs nothing.
+    Bytes log_key;
     // This Region dialled it and is its consumer; it dialled this Region and is served.
     std::optional<Session> dialled;
     std::optional<Session> accepted;
@@ -201,6 +205,16 @@ class Machine {
 
     // The highest epoch that is promised here, durably: nothing of a lower one is written, applied or acknowledged.
     std::optional<storage::pb::Epoch> promised;
+    // The newest that each Region signed of what is here, and whether that is kept in the store.
+    std::map<Region, pb::SignedHead> signed_heads;
+    bool signatures_changed = false;
+    std::chrono::nanoseconds keep_signatures_at{};
+    // Another Region holds what this store signed and does not have: it was set back, or altered.
+    bool rolled_back = false;
+    // Regions that said that they lead, and did not prove who they are; until when they are not asked again.
+    std::map<Region, std::chrono::nanoseconds> unproven;
+    // When keys are pinned next.
+    std::chrono::nanoseconds pin_at{};
     // On their way, in order; while there are any, nothing is taken from another Region.
     struct Promise {
       storage::pb::Epoch epoch;
@@ -388,6 +402,22 @@ class Machine {
   // Empty: no Region says that it asks another authority.
   std::string AuthorityConflict() const;
 
+  // ---- signatures (machine_signatures.cc) ----
+  // With which key the Region has to sign; empty: it need not.
+  Bytes LogKeyAskedOf(const Pool& pool, const Region& region) const;
+  static storage::Key SignaturesKey(const PoolId& id);
+  void LoadSignatures(const PoolId& id, Pool& pool);
+  void NoteSignature(Pool& pool);
+  void KeepSignatures(const PoolId& id, Pool& pool, Instant now);
+  // Another Region shows what this store signed.
+  void HearSignature(const PoolId& id, Pool& pool, const Region& from, const pb::SignedHead& head);
+  // What has to be known of a Region whose facts `peer` passes on.
+  FactOrigin OriginOf(const Pool& pool, const Peer& peer, const Region& region) const;
+  // The primary pins its own key, and those that the members show.
+  void PinKeys(const PoolId& id, Pool& pool, Instant now);
+  // Whoever was followed did not prove who it is.
+  void OnUnproven(const PoolId& id, Pool& pool, Instant now);
+
   // ---- changes of the role record (machine_roles.cc) ----
   void OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now);
   void RemoveLeavers(const PoolId& id, Pool& pool, Instant now);
@@ -405,6 +435,7 @@ class Machine {
   // constant
   storage::Store& store_;
   Random& random_;
+  const LogSigner& signer_;
   const Options options_;
   MachineHost& host_;
   SuffixArchive& archive_;

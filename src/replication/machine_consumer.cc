@@ -23,6 +23,7 @@ void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
   const bool goes = by_primary && member && state.receiver().state() == pb::DELETING;
   const std::uint64_t member_number = state.receiver().number();
   const pb::Standing standing = state.standing();
+  const pb::SignedHead signed_head = state.signed_head();
   if (state.has_head() || member) {
     peer.heard[id] = std::move(state);
   } else {
@@ -35,6 +36,7 @@ void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
   if (pool == nullptr) return;
   // A Region that takes itself for the primary of a pool that has gone on without it would not hear of that otherwise.
   const bool known = pool->role && RoleOf(*pool->role, peer.region).kind != Role::Kind::kNone;
+  HearSignature(id, *pool, peer.region, signed_head);
   if (by_primary && (pool->head || pool->promised) && !known) Announce(id, *pool, peer);
   Hear(id, peer.region, standing, now);
   UpdateAdmission(id, *pool, now);
@@ -61,7 +63,8 @@ void Machine::UpdateConsumer(const PoolId& id, Pool& pool, Instant now) {
   }
   if (pool.consumer && (!wanted || pool.consumer_peer != *wanted)) CarryOut(id, pool, pool.consumer->Pause(now), now);
   if (!wanted || pool.drop_as_member) return;
-  if (!pool.consumer) pool.consumer = std::make_unique<Consumer>(store_, random_, id, options_, counters_);
+  if (!pool.consumer) pool.consumer = std::make_unique<Consumer>(store_, random_, signer_, id, options_, counters_);
+  pool.consumer->SetSupplier(*wanted, LogKeyAskedOf(pool, *wanted));
   pool.consumer->SetRecovery(recovers_for);
   if (pool.promised) pool.consumer->SetFloor(*pool.promised);
   pool.consumer_peer = *wanted;
@@ -78,7 +81,7 @@ void Machine::Drop(const PoolId& id, Pool& pool, std::uint64_t member_number, co
   }
   // What it is about to lead it does not drop; its new epoch answers the peer.
   if (pool.taking_over || pool.starting_epoch) return;
-  if (!pool.consumer) pool.consumer = std::make_unique<Consumer>(store_, random_, id, options_, counters_);
+  if (!pool.consumer) pool.consumer = std::make_unique<Consumer>(store_, random_, signer_, id, options_, counters_);
   pool.consumer_peer = peer;
   pool.fact_pulls.clear();
   pool.drop_as_member = member_number;
@@ -142,7 +145,7 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
       host_.RunBlocking(
           [this, id, begun = std::move(*begin)] { return store_.BeginStaging(id, begun.head, begun.history); }, done);
     } else if (auto* write = std::get_if<WriteStaging>(&*step.call)) {
-      host_.RunBlocking([this, id, records = std::move(write->records)] { return store_.WriteStaging(id, records); },
+      host_.RunBlocking([this, id, pieces = std::move(write->pieces)] { return store_.WritePackedStaging(id, pieces); },
                         done);
     } else if (auto* aside = std::get_if<SetAside>(&*step.call)) {
       host_.RunBlocking([this, id, fork = aside->fork] { return archive_.Keep(store_, id, fork); }, done);
@@ -176,6 +179,8 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
     ForgetPoolIfGone(id);
     return;
   }
+  NoteSignature(pool);
+  if (pool.consumer->TakeUnproven()) OnUnproven(id, pool, now);
   if (const std::optional<std::uint64_t> member_number = pool.consumer->TakeToldToDrop()) {
     Drop(id, pool, *member_number, pool.consumer_peer, now);
   }
@@ -200,7 +205,7 @@ void Machine::UpdateFactPulls(const PoolId& id, Pool& pool) {
       pool.fact_pulls.erase(region);
     } else if (!pool.fact_pulls.contains(region)) {
       Pool::FactPull& pull = pool.fact_pulls[region];
-      pull = {peer.dialled->link(), std::make_unique<FactConsumer>(store_, id, options_)};
+      pull = {peer.dialled->link(), std::make_unique<FactConsumer>(store_, signer_, id, region, options_, counters_)};
       CarryOut(id, pool, peer, pull.consumer->Start());
     }
   }

@@ -15,6 +15,7 @@ Machine::Pool* Machine::FindPool(const PoolId& id) {
 Machine::Pool& Machine::FindOrAddPool(const PoolId& id) {
   const auto [found, added] = pools_.try_emplace(id);
   if (!added) return found->second;
+  LoadSignatures(id, found->second);
   auto promised = store_.MakeSnapshot()->Promised(id);
   if (promised) {
     found->second.promised = *std::move(promised);
@@ -60,7 +61,9 @@ void Machine::LoadPool(const PoolId& id, Instant now) {
     log::Error("replication: pool {} cannot be read", id.value());
     return;
   }
-  Pool& pool = pools_[id];
+  const auto [found, added] = pools_.try_emplace(id);
+  Pool& pool = found->second;
+  if (added) LoadSignatures(id, pool);
   const std::optional<pb::RoleRecord> before = std::exchange(pool.role, std::nullopt);
   pool.head = *head;
   pool.promised = *std::move(promised);
@@ -131,6 +134,9 @@ pb::PoolState Machine::StateFor(const PoolId& id, const Pool& pool, const Region
   state.set_pool(id.value());
   if (pool.head) *state.mutable_head() = *pool.head;
   *state.mutable_standing() = StandingOf(pool);
+  if (const auto signed_head = pool.signed_heads.find(peer); signed_head != pool.signed_heads.end()) {
+    *state.mutable_signed_head() = signed_head->second;
+  }
   if (!pool.role) return state;
   state.set_primary(pool.role->primary());
   if (const pb::Member* member = FindMember(*pool.role, peer)) *state.mutable_receiver() = *member;
@@ -169,6 +175,11 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   ProceedWithTakeover(id, pool, now);
   MaybeTakeOverAlone(id, pool, now);
   RemoveLeavers(id, pool, now);
+  if (std::erase_if(pool.unproven, [&](const auto& known) { return now.since_boot >= known.second; }) > 0) {
+    UpdateConsumer(id, pool, now);
+  }
+  PinKeys(id, pool, now);
+  KeepSignatures(id, pool, now);
   MaybeDropDeleted(id, pool);
   ProceedWithDrop(id, pool, now);
   if (pool.consumer) CarryOut(id, pool, pool.consumer->OnTick(now), now);

@@ -36,7 +36,8 @@ bool Machine::OwnsEpoch(const Pool& pool) const {
 bool Machine::RestoredPrimary(const Pool& pool) const { return IsPrimary(pool) && !OwnsEpoch(pool); }
 
 bool Machine::Supplies(const Pool& pool) const {
-  return OwnsEpoch(pool) && !(pool.promised && storage::CompareEpochs(*pool.promised, pool.head->epoch()) > 0);
+  return OwnsEpoch(pool) && !pool.rolled_back &&
+         !(pool.promised && storage::CompareEpochs(*pool.promised, pool.head->epoch()) > 0);
 }
 
 bool Machine::Admits(const Pool& pool) const {
@@ -58,6 +59,7 @@ std::optional<Region> Machine::LeaderOf(const PoolId& id, const Pool& pool) cons
     if (heard == peer.heard.end() || heard->second.primary() != region.value() || !heard->second.has_receiver())
       continue;
     if (!pool.head && heard->second.receiver().state() == pb::DELETING) continue;
+    if (pool.unproven.contains(region)) continue;
     const storage::pb::Epoch& epoch = heard->second.standing().epoch();
     if (storage::CompareEpochs(epoch, highest) <= 0 || !Trusts(id, pool, region)) continue;
     if (pool.promised && storage::CompareEpochs(epoch, *pool.promised) < 0) continue;
@@ -276,6 +278,10 @@ void Machine::HandOver(const Region& from, const PoolId& id, const Region& to, C
     return refuse(ControlErrorCode::kRefused, conflict);
   }
   if (authority_ && !authority_->Covers(now)) return refuse(ControlErrorCode::kRefused, WhyNotBegun(id));
+  if (const auto peer = peers_.find(to);
+      peer != peers_.end() && !IsKnownByKey(*pool->role, to, peer->second.incarnation, peer->second.log_key)) {
+    return refuse(ControlErrorCode::kRefused, to.value() + " does not sign with the log key that it is known by");
+  }
   if (!Admits(*pool) || pool->handing_over || pool->taking_over) {
     return refuse(ControlErrorCode::kRefused, "the pool's primary is changing already");
   }
@@ -414,10 +420,14 @@ void Machine::StartEpoch(const PoolId& id, Pool& pool, std::uint64_t counter, Do
   // The record and the position that were read are the newest, if the log has not grown.
   commit.at_sequence = pool.head->sequence();
   commit.start_epoch_counter = counter;
-  const auto changed = replication::TakeOver(*pool.role, own_, counter, now.wall);
+  auto changed = replication::TakeOver(*pool.role, own_, counter, now.wall);
   if (!changed) {
     return done(Err(storage::StoreError{storage::StoreErrorCode::kNotWriter, "this Region's replica is not complete"}),
                 now);
+  }
+  // Otherwise PinKeys does it later.
+  if (const auto facts = store_.MakeSnapshot()->Facts(id)) {
+    *changed = PinLogKey(*std::move(changed), own_, store_.incarnation(), signer_.public_key(), *facts, now.wall);
   }
   commit.directory.push_back({RoleKey(id), SerializeRole(*changed)});
   pool.starting_epoch = true;
@@ -449,6 +459,10 @@ void Machine::TakeOver(const PoolId& id, bool accept_loss, ControlDone<Promoted>
   if (Admits(*pool)) return done(CurrentEpoch(id, *pool));
   if (const std::string conflict = AuthorityConflict(); !conflict.empty()) {
     return refuse(ControlErrorCode::kRefused, conflict);
+  }
+  if (pool->rolled_back || !IsKnownByKey(*pool->role, own_, store_.incarnation(), signer_.public_key())) {
+    return refuse(ControlErrorCode::kRefused,
+                  "the other Regions do not know this store, or its log key: see its status");
   }
   if (pool->drop_as_member) return refuse(ControlErrorCode::kWrongState, std::string(MemberStateName(pb::DELETING)));
   if (pool->taking_over || pool->handing_over || pool->starting_epoch) {

@@ -36,6 +36,13 @@ std::string_view Describe(Consumer::Problem problem) {
       return "the primary's store fails";
     case Consumer::Problem::kProtocol:
       return "the primary's answers are not understood";
+    case Consumer::Problem::kUnproven:
+      return "the primary does not sign with the log key that it is known by: nothing is taken from it";
+    case Consumer::Problem::kNotSigned:
+      return "the primary did not sign what it sent: nothing more is taken from it";
+    case Consumer::Problem::kRolledBack:
+      return "the primary lacks entries that it wrote and this Region has: its store was set back or altered; nothing "
+             "is taken from it";
   }
   return "";
 }
@@ -83,13 +90,21 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   }
   status.authority = AuthorityStatusNow(now);
   if (authority_ && authority_->Find(id).revision != 0) status.registered = authority_->Find(id).value.epoch();
-  status.problem = AuthorityConflict();
+  if (pool.rolled_back) {
+    status.problem =
+        "other Regions hold entries that this store signed and does not have: it was set back or altered, and writes "
+        "nothing";
+  } else if (pool.role && !IsKnownByKey(*pool.role, own_, store_.incarnation(), signer_.public_key())) {
+    status.problem = "this store does not sign with the log key that the other Regions know it by";
+  }
+  if (status.problem.empty()) status.problem = AuthorityConflict();
   if (status.problem.empty() && status.authority && !status.authority->live) {
     status.problem = "no lease of the authority: " + status.authority->problem;
   }
   // A former secondary keeps its consumer when it leads.
   if (!pool.consumer || LeaderOf(id, pool) == own_) return status;
   if (status.primary.empty()) status.primary = pool.consumer_peer;
+  status.signed_sequence = pool.consumer->signed_sequence();
   status.streaming = pool.consumer->state() == Consumer::State::kFollowing;
   status.primary_head = pool.consumer->primary_head();
   if (status.problem.empty()) status.problem = Describe(pool.consumer->problem());

@@ -32,8 +32,10 @@ void Machine::OnOpen(Peer& peer, const pb::Open& open, Instant now) {
     return;
   }
   std::unique_ptr<Supplier>& supplier = pool->suppliers[peer.region];
-  if (!supplier) supplier = std::make_unique<Supplier>(store_, id, options_, peer.window, copy_pacer_, counters_);
+  if (!supplier)
+    supplier = std::make_unique<Supplier>(store_, signer_, id, options_, peer.window, copy_pacer_, counters_);
   Supplier::Terms terms;
+  terms.consumer = peer.region;
   terms.member = pool->role ? FindMember(*pool->role, peer.region) : nullptr;
   terms.supplies = Supplies(*pool);
   pb::Member former_primary;
@@ -62,7 +64,7 @@ void Machine::OnFactsHave(Peer& peer, const pb::FactsHave& have, Instant now) {
   if (pool == nullptr || !pool->head) return;
   std::unique_ptr<FactSupplier>& supplier = pool->fact_suppliers[peer.region];
   if (!supplier) {
-    supplier = std::make_unique<FactSupplier>(store_, id, peer.region, options_, peer.window, counters_);
+    supplier = std::make_unique<FactSupplier>(store_, signer_, id, peer.region, options_, peer.window, counters_);
   }
   supplier->OnHave(have);
   MarkReady(peer.region, id, Topic::kFacts);
@@ -117,7 +119,8 @@ std::optional<pb::Frame> Machine::NextOf(Peer& peer, const Session::Ready& ready
   const auto supplier = pool->fact_suppliers.find(peer.region);
   if (supplier == pool->fact_suppliers.end()) return std::nullopt;
   if (!Shares(*pool, peer.region) && LeaderOf(ready.pool, *pool) != peer.region) return std::nullopt;
-  return supplier->second->Next();
+  return supplier->second->Next(
+      [&](const storage::pb::FactEntry& fact) { return pool->role && NeedsProof(*pool->role, fact); });
 }
 
 void Machine::OnPace() {

@@ -30,7 +30,10 @@ OpenDecision DecideData(const pb::Open& open, const SupplierView& supplier) {
   if (!open.has_head()) return Copy{};
   const std::uint64_t sequence = open.head().sequence();
   const std::optional<Bytes> digest = supplier.digest_at(sequence);
-  if (digest && *digest == open.head().digest()) return Follow{sequence + 1};
+  if (digest && *digest == open.head().digest()) {
+    if (sequence < supplier.erased_through) return Copy{};
+    return Follow{sequence + 1};
+  }
 
   const std::uint64_t fork = Fork(open.history(), sequence, supplier.history, supplier.head->sequence());
   if (sequence > fork) return Diverged{fork};

@@ -28,6 +28,8 @@ struct SupplierView {
   Region hint;
   // The digest of the entry with this sequence, if it is kept or is the one before the first kept.
   std::function<std::optional<Bytes>(std::uint64_t)> digest_at;
+  // The last entry that has lost a body (Store::EraseLogBodies); 0: none. Whoever needs it takes a copy.
+  std::uint64_t erased_through = 0;
 };
 
 struct Refused {

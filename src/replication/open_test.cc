@@ -116,6 +116,14 @@ TEST_F(OpenTest, HeadBeforeThatNeedsACopy) {
   EXPECT_TRUE(std::holds_alternative<Copy>(Decide(OpenAt(HeadOf(1, 48), HistoryOf({{1, 1}})))));
 }
 
+TEST_F(OpenTest, HeadBeforeAnEntryThatHasLostABodyNeedsACopy) {
+  supplier_.erased_through = 80;
+  EXPECT_TRUE(std::holds_alternative<Copy>(Decide(OpenAt(HeadOf(1, 79), HistoryOf({{1, 1}})))));
+  EXPECT_EQ(std::get<Follow>(Decide(OpenAt(HeadOf(1, 80), HistoryOf({{1, 1}})))).from, 81);
+  // What it alone has is set aside all the same.
+  EXPECT_TRUE(std::holds_alternative<Diverged>(Decide(OpenAt(HeadOf(1, 60, "b"), HistoryOf({{1, 1}})))));
+}
+
 TEST_F(OpenTest, NewConsumerNeedsACopy) { EXPECT_TRUE(std::holds_alternative<Copy>(Decide({}))); }
 
 TEST_F(OpenTest, ConsumerThatIsAheadHasDiverged) {

@@ -50,6 +50,14 @@ struct Options {
   std::uint64_t kept_bytes_max = 1 << 30;
   std::chrono::nanoseconds trim_interval = std::chrono::seconds(10);
 
+  // A supplier signs how far it has sent so often at the most; not with each batch, because a signature and its check
+  // take longer than all else that is done for one (docs/adr/0024-signatures.md).
+  std::chrono::nanoseconds sign_interval = std::chrono::milliseconds(500);
+  // A consumer follows for so long without a signature that covers what it has.
+  std::chrono::nanoseconds unsigned_limit = std::chrono::seconds(10);
+  // The newest signatures of others are kept on disk so often at the most.
+  std::chrono::nanoseconds keep_signatures_interval = std::chrono::seconds(5);
+
   // So long writes wait for what their pool's durability asks.
   std::chrono::nanoseconds durability_wait_limit = std::chrono::seconds(2);
   // Writes wait so long at the most while the primary is changing or is not sure that it is one.

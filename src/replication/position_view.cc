@@ -56,8 +56,8 @@ StoreResult<PositionView::Roll> PositionView::TakeEntries(const storage::pb::Hea
       if (entry.previous_digest() != chain) return Roll::kPinAnew;
       if (entry.sequence() > position.sequence()) break;
       for (const storage::pb::LogChange& change : entry.changes()) {
-        // As the store applies it: what has no value is gone.
-        changed_[change.key()] = change.has_value() ? std::optional<Bytes>(change.value_digest()) : std::nullopt;
+        // A body that was erased since was the record all the same.
+        changed_[change.key()] = change.deleted() ? std::nullopt : std::optional<Bytes>(change.value_digest());
       }
       if (changed_.size() > kChangesMax) {
         return Err(storage::StoreError{StoreErrorCode::kFull, "too much has changed since the directory was pinned"});

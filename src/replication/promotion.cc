@@ -94,8 +94,8 @@ void Takeover::Proceed(const storage::pb::Head& head, const Reachable& reachable
     fetch_until_ = now.since_boot + options_.fetch_limit;
   }
   if (reachable.contains(source_) && now.since_boot < fetch_until_) return;
-  // It is lost, and its entries with it, unless it comes back in time.
-  answers_[source_].head.reset();
+  // It is lost, and its entries with it, unless it comes back in time: as if it had not answered.
+  lost_.insert_or_assign(source_, *std::exchange(answers_[source_].head, std::nullopt));
   Choose(head, now);
 }
 
@@ -116,7 +116,9 @@ std::vector<Region> Takeover::silent() const {
   std::vector<Region> silent;
   for (const Region& member : members_) {
     const auto answer = answers_.find(member);
-    if (answer == answers_.end()) silent.push_back(member);
+    const auto lost = lost_.find(member);
+    const bool takes_entries_along = lost != lost_.end() && Longer(lost->second, wanted_);
+    if (answer == answers_.end() || takes_entries_along) silent.push_back(member);
   }
   return silent;
 }

@@ -101,6 +101,7 @@ class Takeover {
 
   // The highest counter that stood in the way.
   std::uint64_t refused_by() const { return refused_by_; }
+  // Who did not answer, or was lost with entries that are not had here.
   std::vector<Region> silent() const;
 
  private:
@@ -118,6 +119,8 @@ class Takeover {
   const std::chrono::nanoseconds ask_until_;
   std::map<Region, std::uint64_t> asked_;
   std::map<Region, Answer> answers_;
+  // What those had who answered and were lost before all of it was fetched.
+  std::map<Region, storage::pb::Head> lost_;
   std::uint64_t refused_by_ = 0;
 
   Region source_;

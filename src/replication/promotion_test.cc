@@ -112,8 +112,27 @@ TEST(TakeoverTest, ASourceThatIsLostIsGivenUp) {
   EXPECT_EQ(takeover.phase(), Takeover::Phase::kFetching);
   takeover.Proceed(HeadAt(4, 11), {kHome}, At(5));
   EXPECT_EQ(takeover.phase(), Takeover::Phase::kFetching);
+  EXPECT_TRUE(takeover.silent().empty());
   takeover.Proceed(HeadAt(4, 11), {}, At(6));
   EXPECT_EQ(takeover.phase(), Takeover::Phase::kStarting);
+  EXPECT_EQ(takeover.silent(), std::vector<Region>{kHome}) << "entry 12 is not had by anybody in reach";
+}
+
+TEST(TakeoverTest, ASourceThatIsLostTakesNothingAlongThatAnotherHas) {
+  const Options options;
+  Takeover takeover(MakeEpoch(5, kAway, "i"), {kHome, kThird}, options, At(0));
+  takeover.OnOwnPromise();
+  EXPECT_TRUE(takeover.OnAnswer(kHome, Granted(takeover, HeadAt(4, 12))));
+  EXPECT_TRUE(takeover.OnAnswer(kThird, Granted(takeover, HeadAt(4, 12))));
+  takeover.Proceed(HeadAt(4, 10), {kHome, kThird}, At(1));
+  ASSERT_EQ(takeover.phase(), Takeover::Phase::kFetching);
+  const Region first = takeover.source(), second = first == kHome ? kThird : kHome;
+  takeover.Proceed(HeadAt(4, 10), {second}, At(2));
+  ASSERT_EQ(takeover.phase(), Takeover::Phase::kFetching);
+  EXPECT_EQ(takeover.source(), second);
+  takeover.Proceed(HeadAt(4, 12), {second}, At(3));
+  EXPECT_EQ(takeover.phase(), Takeover::Phase::kStarting);
+  EXPECT_TRUE(takeover.silent().empty());
 }
 
 TEST(TakeoverTest, AHigherEpochInTheWayIsNamed) {

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <future>
 #include <map>
 #include <mutex>
 #include <thread>
 
 #include "base/log.h"
+#include "replication/turns.h"
 #include "replication/worker.h"
 
 namespace symbolon::replication {
@@ -69,41 +68,6 @@ ControlResult<Bytes> ResultOf(const std::optional<pb::ControlAnswer>& answer, co
   return answer->payload();
 }
 
-// What the machine's thread has to do next. Thread-safe.
-class Inbox {
- public:
-  using Event = std::move_only_function<void()>;
-
-  // False: closed, and the event dropped.
-  bool Post(Event event) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (closed_) return false;
-      events_.push_back(std::move(event));
-    }
-    wake_.notify_one();
-    return true;
-  }
-  // Waits for an event until then.
-  std::deque<Event> TakeAll(const std::stop_token& stop, std::chrono::steady_clock::time_point until) {
-    std::unique_lock lock(mutex_);
-    wake_.wait_until(lock, stop, until, [this] { return !events_.empty(); });
-    return std::exchange(events_, {});
-  }
-  void Close() {
-    std::deque<Event> dropped;
-    const std::lock_guard lock(mutex_);
-    closed_ = true;
-    dropped.swap(events_);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable_any wake_;
-  std::deque<Event> events_;  // guarded by mutex_
-  bool closed_ = false;       // guarded by mutex_
-};
-
 ControlResult<Bytes> PayloadOf(const ControlResult<Promoted>& result) {
   if (!result) return Err(result.error());
   pb::PromoteAnswer answer;
@@ -139,9 +103,9 @@ class Asker {
 
 class Replicator::Driver final : public MachineHost, public Transport::Events, public Registers {
  public:
-  Driver(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
-         std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request,
-         std::optional<ReplicatorAuthority> authority)
+  Driver(storage::Store& store, Clock& clock, Random& random, const LogSigner& signer, std::vector<Region> peers,
+         const Options& options, std::unique_ptr<Transport> transport, SuffixArchive& archive,
+         AnswerKeyRequest answer_key_request, std::optional<ReplicatorAuthority> authority)
       : store_(store),
         clock_(clock),
         peers_(std::move(peers)),
@@ -149,12 +113,13 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
         answer_key_request_(std::move(answer_key_request)),
         authority_(std::move(authority)),
         lease_(clock),
-        machine_(store, random, peers_, options, *this, archive, SetupOf(authority_)) {
+        machine_(store, random, signer, peers_, options, *this, archive, SetupOf(authority_)) {
     for (const Region& peer : peers_) forwards_under_way_.try_emplace(peer, 0);
   }
 
   Result<void, TransportError> Start() {
-    subscription_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
+    subscription_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); },
+                                     [this](bool more_follows) { AfterNotices(more_follows); });
     Post([this] { machine_.Start(Now()); });
     auto started = transport_->Start(*this);
     if (!started) {
@@ -168,7 +133,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   void Stop() {
     const std::lock_guard lock(stop_mutex_);
     // Whoever waits for an answer of the machine gets none.
-    inbox_->Close();
+    turns_->Close();
     transport_->Stop();
     if (authority_) authority_->registers->Stop();
     subscription_.reset();
@@ -203,7 +168,8 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   const std::vector<Region>& peers() const { return peers_; }
   Instant Now() { return {clock_.Now(), clock_.SinceBoot()}; }
 
-  bool Post(std::move_only_function<void()> event) { return inbox_->Post(std::move(event)); }
+  // For the machine's thread. False: stopped.
+  bool Post(Turns::Event event) { return turns_->Post(std::move(event)); }
 
   void ServeForwarded(AnswerForwarded answer) { answer_forwarded_ = std::move(answer); }
   void Forward(const PoolId& pool, const Region& primary, Bytes request, std::chrono::milliseconds timeout,
@@ -225,6 +191,10 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
       if (from != store_.region() || std::ranges::find(peers_, primary) == peers_.end()) {
         return asker->Answer(Err(ControlError{ControlErrorCode::kNotPrimary, primary.value()}));
       }
+      if (!InReach(primary)) {
+        return asker->Answer(Err(ControlError{
+            ControlErrorCode::kRefused, "Region " + primary.value() + ", which has to hand over, cannot be reached"}));
+      }
       pb::ControlRequest request;
       request.mutable_promote()->set_pool(pool.value());
       request.mutable_promote()->set_to(to.value());
@@ -235,27 +205,36 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
     });
   }
 
-  // Brings a result to the machine's thread, whenever it comes: also when this driver is gone, and then to nobody.
+  // Brings a result to the machine, whenever it comes: also when this driver is gone, and then to nobody.
   template <class Result>
   std::move_only_function<void(Result)> Later(std::move_only_function<void(Result, Instant)> done) {
-    return [this, inbox = inbox_, done = std::move(done)](Result result) mutable {
-      inbox->Post(
+    return [this, turns = turns_, done = std::move(done)](Result result) mutable {
+      if (turns->TryBegin()) return TakeTurn([&] { done(std::move(result), Now()); });
+      turns->Post(
+          [this, done = std::move(done), result = std::move(result)]() mutable { done(std::move(result), Now()); });
+    };
+  }
+  // The same for what calls back at a time when it must not be called.
+  template <class Result>
+  std::move_only_function<void(Result)> LaterOnThread(std::move_only_function<void(Result, Instant)> done) {
+    return [this, turns = turns_, done = std::move(done)](Result result) mutable {
+      turns->Post(
           [this, done = std::move(done), result = std::move(result)]() mutable { done(std::move(result), Now()); });
     };
   }
 
-  // ---- Registers, on the machine's thread ----
+  // ---- Registers, within a turn ----
   void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterDone<bool> done) override {
-    authority_->registers->Hold(self, session, lease, Later(std::move(done)));
+    authority_->registers->Hold(self, session, lease, LaterOnThread(std::move(done)));
   }
   void Read(Revision since, RegisterDone<RegisterNews> done) override {
-    authority_->registers->Read(since, Later(std::move(done)));
+    authority_->registers->Read(since, LaterOnThread(std::move(done)));
   }
   void Swap(RegisterSwap swap, RegisterDone<std::optional<Revision>> done) override {
-    authority_->registers->Swap(std::move(swap), Later(std::move(done)));
+    authority_->registers->Swap(std::move(swap), LaterOnThread(std::move(done)));
   }
 
-  // ---- MachineHost, on the machine's thread ----
+  // ---- MachineHost, within a turn ----
   void Dial(const Region& peer, LinkId link) override {
     links_.emplace(link, Link{});
     transport_->Dial(peer, link);
@@ -299,14 +278,14 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
     });
   }
   void OnFrame(LinkId link, pb::Frame frame) override {
-    Post([this, link, frame = std::move(frame)]() mutable {
+    Do([this, link, frame = std::move(frame)]() mutable {
       if (!links_.contains(link)) return;
       machine_.OnFrame(link, std::move(frame), Now());
       if (links_.contains(link)) transport_->Resume(link);
     });
   }
   void OnSent(LinkId link) override {
-    Post([this, link] {
+    Do([this, link] {
       if (const auto found = links_.find(link); found != links_.end()) found->second.writable = true;
     });
   }
@@ -344,6 +323,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   }
 
  private:
+  using SteadyClock = Turns::SteadyClock;
   using AskerForPromotion = std::shared_ptr<Asker<Promoted>>;
 
   std::optional<AuthoritySetup> SetupOf(const std::optional<ReplicatorAuthority>& authority) {
@@ -433,38 +413,52 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   };
 
   void OnNotice(const storage::Notice& notice) {
-    bool told;
+    const std::lock_guard lock(news_mutex_);
+    AddTo(news_, notice);
+  }
+  // On the committer's thread, mostly: it has time for the machine when no commit waits.
+  void AfterNotices(bool more_follows) {
     {
       const std::lock_guard lock(news_mutex_);
-      told = !news_.empty();
-      AddTo(news_, notice);
-      if (told || news_.empty()) return;
+      if (news_.empty()) return;
     }
-    Post([this] {
-      News news;
-      {
-        const std::lock_guard lock(news_mutex_);
-        news = std::exchange(news_, {});
-      }
-      machine_.OnNews(news, Now());
-    });
+    if (!more_follows && turns_->TryBegin()) return TakeTurn([] {});
+    Post([] {});
+  }
+
+  // At once where possible, otherwise on the machine's thread.
+  void Do(Turns::Event event) {
+    if (turns_->TryBegin()) return TakeTurn(event);
+    Post(std::move(event));
+  }
+
+  // The turn has begun, and ends with this. What the store told comes first: whatever happens may rest upon it.
+  template <class Event>
+  void TakeTurn(Event&& event) {
+    News news;
+    {
+      const std::lock_guard lock(news_mutex_);
+      news.swap(news_);
+    }
+    if (!news.empty()) machine_.OnNews(news, Now());
+    event();
+    SendWhatIsReady();
+    auto wake_at = tick_at_;
+    if (const auto pace_at = machine_.copies_go_on_at()) {
+      wake_at = std::min(wake_at, SteadyClock::now() + (*pace_at - Now().since_boot));
+    }
+    turns_->End(wake_at);
   }
 
   void Run(const std::stop_token& stop) {
-    using SteadyClock = std::chrono::steady_clock;
-    SteadyClock::time_point tick_at = SteadyClock::now();
-    while (!stop.stop_requested()) {
-      SteadyClock::time_point wake_at = tick_at;
-      if (const auto pace_at = machine_.copies_go_on_at()) {
-        wake_at = std::min(wake_at, SteadyClock::now() + (*pace_at - Now().since_boot));
-      }
-      for (auto& event : inbox_->TakeAll(stop, wake_at)) event();
-      if (const auto pace_at = machine_.copies_go_on_at(); pace_at && Now().since_boot >= *pace_at) machine_.OnPace();
-      if (SteadyClock::now() >= tick_at) {
+    while (auto events = turns_->Await(stop)) {
+      TakeTurn([&] {
+        for (auto& event : *events) event();
+        if (const auto pace_at = machine_.copies_go_on_at(); pace_at && Now().since_boot >= *pace_at) machine_.OnPace();
+        if (SteadyClock::now() < tick_at_) return;
         machine_.OnTick(Now());
-        tick_at = SteadyClock::now() + kTickInterval;
-      }
-      SendWhatIsReady();
+        tick_at_ = SteadyClock::now() + kTickInterval;
+      });
     }
   }
 
@@ -491,14 +485,15 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   // Of each peer; which these are does not change.
   std::map<Region, std::atomic<int>> forwards_under_way_;
 
-  // of the machine's thread
+  // of whoever has the turn
   Machine machine_;
   std::map<LinkId, Link> links_;
+  SteadyClock::time_point tick_at_ = SteadyClock::now();
 
   std::mutex news_mutex_;
   News news_;  // guarded by news_mutex_
 
-  const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
+  const std::shared_ptr<Turns> turns_ = std::make_shared<Turns>();
   std::mutex stop_mutex_;
 
   std::unique_ptr<storage::Subscription> subscription_;
@@ -507,11 +502,12 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   std::jthread thread_;
 };
 
-Replicator::Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers,
-                       const Options& options, std::unique_ptr<Transport> transport, SuffixArchive& archive,
-                       AnswerKeyRequest answer_key_request, std::optional<ReplicatorAuthority> authority)
-    : driver_(std::make_unique<Driver>(store, clock, random, std::move(peers), options, std::move(transport), archive,
-                                       std::move(answer_key_request), std::move(authority))) {}
+Replicator::Replicator(storage::Store& store, Clock& clock, Random& random, const LogSigner& signer,
+                       std::vector<Region> peers, const Options& options, std::unique_ptr<Transport> transport,
+                       SuffixArchive& archive, AnswerKeyRequest answer_key_request,
+                       std::optional<ReplicatorAuthority> authority)
+    : driver_(std::make_unique<Driver>(store, clock, random, signer, std::move(peers), options, std::move(transport),
+                                       archive, std::move(answer_key_request), std::move(authority))) {}
 
 Replicator::~Replicator() { driver_->Stop(); }
 

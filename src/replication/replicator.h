@@ -40,9 +40,9 @@ class Replicator {
                                              std::function<void(ControlResult<Bytes>)> answer)>;
 
   // What is referred to outlives the replicator. `peers`: the other Regions.
-  Replicator(storage::Store& store, Clock& clock, Random& random, std::vector<Region> peers, const Options& options,
-             std::unique_ptr<Transport> transport, SuffixArchive& archive, AnswerKeyRequest answer_key_request,
-             std::optional<ReplicatorAuthority> authority = std::nullopt);
+  Replicator(storage::Store& store, Clock& clock, Random& random, const LogSigner& signer, std::vector<Region> peers,
+             const Options& options, std::unique_ptr<Transport> transport, SuffixArchive& archive,
+             AnswerKeyRequest answer_key_request, std::optional<ReplicatorAuthority> authority = std::nullopt);
   // Stops.
   ~Replicator();
   Replicator(const Replicator&) = delete;

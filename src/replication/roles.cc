@@ -58,6 +58,7 @@ std::optional<pb::RoleRecord> ParseRole(BytesView stored) {
   if (!record.ParseFromArray(stored.data(), static_cast<int>(stored.size()))) return std::nullopt;
   if (record.epoch_counter() == 0 || record.members_size() > kMembersMax + 1)
     return std::nullopt;  // one more between epochs
+  if (record.log_keys_size() > kLogKeysMax) return std::nullopt;
   return record;
 }
 
@@ -159,6 +160,68 @@ RoleResult<pb::RoleRecord> TakeOver(pb::RoleRecord record, const Region& region,
   record.set_epoch_counter(counter);
   record.clear_next();
   return record;
+}
+
+const pb::LogKey* LogKeyOf(const pb::RoleRecord& record, const Region& region) {
+  const auto& keys = record.log_keys();
+  const auto last =
+      std::find_if(keys.rbegin(), keys.rend(), [&](const auto& key) { return key.region() == region.value(); });
+  return last == keys.rend() ? nullptr : &*last;
+}
+
+KeyStanding StandingOfKey(const pb::RoleRecord& record, const Region& region, BytesView incarnation, BytesView key) {
+  const pb::LogKey* known = LogKeyOf(record, region);
+  if (known == nullptr) return key.empty() ? KeyStanding::kKnown : KeyStanding::kNew;
+  if (known->public_key() == key) return KeyStanding::kKnown;
+  if (key.empty()) return KeyStanding::kRefused;
+  return known->incarnation() == incarnation ? KeyStanding::kRefused : KeyStanding::kNew;
+}
+
+bool IsKnownByKey(const pb::RoleRecord& record, const Region& region, BytesView incarnation, BytesView key) {
+  return LogKeyOf(record, region) == nullptr || StandingOfKey(record, region, incarnation, key) == KeyStanding::kKnown;
+}
+
+pb::RoleRecord PinLogKey(pb::RoleRecord record, const Region& region, const Bytes& incarnation, const Bytes& key,
+                         const storage::pb::FactVector& facts, Timestamp now) {
+  if (StandingOfKey(record, region, incarnation, key) != KeyStanding::kNew) return record;
+  // The oldest of those that do not count any more make room.
+  auto& keys = *record.mutable_log_keys();
+  if (keys.size() == kLogKeysMax) {
+    const auto former = std::ranges::find_if(
+        keys, [&](const pb::LogKey& pinned) { return LogKeyOf(record, Region(pinned.region())) != &pinned; });
+    if (former == keys.end()) return record;
+    // What was said before the Region's first key stays known with the next one.
+    const pb::LogKey gone = *former;
+    keys.erase(former);
+    const auto next = std::ranges::find(keys, gone.region(), &pb::LogKey::region);
+    if (next->unsigned_facts().empty()) *next->mutable_unsigned_facts() = gone.unsigned_facts();
+  }
+  const bool first = LogKeyOf(record, region) == nullptr;
+  pb::LogKey& pinned = *keys.Add();
+  pinned.set_region(region.value());
+  pinned.set_public_key(key);
+  pinned.set_incarnation(incarnation);
+  pinned.set_pinned_at_micros(ToMicros(now));
+  if (!first) return record;
+  for (const storage::pb::FactProgress& progress : facts.progress()) {
+    if (progress.region() == region.value()) *pinned.add_unsigned_facts() = progress;
+  }
+  return record;
+}
+
+bool ChangesRoles(const storage::pb::LogEntry& entry) {
+  // The record's id is empty.
+  return entry.starts_epoch() || std::ranges::any_of(entry.changes(), [](const storage::pb::LogChange& change) {
+           return change.key().size() == 2 && ReadBigEndian16(change.key()) == kRoleRecordType;
+         });
+}
+
+bool NeedsProof(const pb::RoleRecord& record, const storage::pb::FactEntry& fact) {
+  const auto first = std::ranges::find(record.log_keys(), fact.region(), &pb::LogKey::region);
+  if (first == record.log_keys().end()) return false;
+  return std::ranges::none_of(first->unsigned_facts(), [&](const storage::pb::FactProgress& progress) {
+    return progress.incarnation() == fact.incarnation() && fact.number() <= progress.number();
+  });
 }
 
 pb::RoleRecord MarkDeleted(pb::RoleRecord record) {

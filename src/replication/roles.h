@@ -20,6 +20,8 @@ namespace symbolon::replication {
 inline constexpr std::uint16_t kRoleRecordType = 1;
 inline constexpr int kMembersMax = 16;
 inline constexpr std::uint32_t kLagBoundSecondsMax = 3'600;
+// Of all Regions, former ones included.
+inline constexpr int kLogKeysMax = 64;
 
 enum class RoleErrorCode {
   // The Region is no secondary of the pool.
@@ -88,6 +90,28 @@ DurabilitySetting DurabilityOf(const pb::RoleRecord& record);
 // Whether what this member acknowledges counts: it holds a complete directory and is to keep it, and for BOUNDED it
 // serves.
 bool CountsFor(pb::Durability mode, const pb::Member& member);
+
+// With which key the Region signs; nullptr: it is not known to sign. Points into `record`.
+const pb::LogKey* LogKeyOf(const pb::RoleRecord& record, const Region& region);
+enum class KeyStanding {
+  // It is the one that counts, or the Region showed none and none is known.
+  kKnown,
+  // It may be pinned: the Region has none, or shows it from another store, because it lost its disk or its key.
+  kNew,
+  // The same store is known by another key, or is known by one and shows none.
+  kRefused,
+};
+// `incarnation`, `key`: as the Region's Hello has them.
+KeyStanding StandingOfKey(const pb::RoleRecord& record, const Region& region, BytesView incarnation, BytesView key);
+// The Region may lead: others know it by this key, or by none.
+bool IsKnownByKey(const pb::RoleRecord& record, const Region& region, BytesView incarnation, BytesView key);
+// Pins a key that may be pinned; what else it is told changes nothing. `facts`: how far all Regions' facts are known.
+pb::RoleRecord PinLogKey(pb::RoleRecord record, const Region& region, const Bytes& incarnation, const Bytes& key,
+                         const storage::pb::FactVector& facts, Timestamp now);
+// The entry writes the role record, or begins an epoch.
+bool ChangesRoles(const storage::pb::LogEntry& entry);
+// The fact was said by a Region that signs, and is not older than that.
+bool NeedsProof(const pb::RoleRecord& record, const storage::pb::FactEntry& fact);
 
 // DeleteUserPool: every member has to drop the pool, and the primary drops it when no member is left. Such a pool
 // exists for nobody but replication.

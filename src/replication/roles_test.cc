@@ -94,6 +94,47 @@ TEST(RolesTest, StoredFormKeepsFieldsOfNewerVersions) {
   EXPECT_FALSE(ParseRole(""));
 }
 
+TEST(RolesTest, ALogKeyIsPinnedOnceAndReplacedOnlyByAnotherStores) {
+  const Bytes key(32, 'k');
+  const Bytes other(32, 'o');
+  storage::pb::FactVector facts;
+  storage::pb::FactProgress& said = *facts.add_progress();
+  said.set_region(kAway.value());
+  said.set_incarnation("store");
+  said.set_number(7);
+  storage::pb::FactEntry fact;
+  fact.set_region(kAway.value());
+  fact.set_incarnation("store");
+  fact.set_number(8);
+  pb::RoleRecord record = WithMember(pb::ACTIVE);
+  EXPECT_FALSE(NeedsProof(record, fact));
+  EXPECT_EQ(StandingOfKey(record, kAway, "store", ""), KeyStanding::kKnown) << "it signs nothing, and need not";
+  EXPECT_EQ(StandingOfKey(record, kAway, "store", key), KeyStanding::kNew);
+  record = PinLogKey(record, kAway, "store", key, facts, FromSeconds(5));
+  EXPECT_EQ(LogKeyOf(record, kAway)->public_key(), key);
+  EXPECT_TRUE(NeedsProof(record, fact));
+  fact.set_number(7);
+  EXPECT_FALSE(NeedsProof(record, fact)) << "it was said before";
+  EXPECT_EQ(LogKeyOf(record, kHome), nullptr);
+  EXPECT_EQ(StandingOfKey(record, kAway, "store", key), KeyStanding::kKnown);
+  EXPECT_EQ(StandingOfKey(record, kAway, "restored", key), KeyStanding::kKnown);
+  EXPECT_EQ(StandingOfKey(record, kAway, "store", ""), KeyStanding::kRefused) << "there is no way back to unsigned";
+  EXPECT_EQ(StandingOfKey(record, kAway, "store", other), KeyStanding::kRefused);
+  EXPECT_EQ(SerializeRole(PinLogKey(record, kAway, "store", other, facts, FromSeconds(6))), SerializeRole(record));
+  EXPECT_EQ(StandingOfKey(record, kAway, "another", other), KeyStanding::kNew) << "it lost its disk";
+  record = PinLogKey(record, kAway, "another", other, facts, FromSeconds(6));
+  EXPECT_EQ(LogKeyOf(record, kAway)->public_key(), other);
+  EXPECT_EQ(record.log_keys_size(), 2) << "what it signed before can still be checked";
+
+  for (int i = 0; i < 2 * kLogKeysMax; ++i) {
+    record =
+        PinLogKey(record, kAway, "store " + std::to_string(i), Bytes(32, static_cast<char>(i)), facts, FromSeconds(7));
+  }
+  EXPECT_EQ(record.log_keys_size(), kLogKeysMax);
+  EXPECT_EQ(LogKeyOf(record, kAway)->incarnation(), "store " + std::to_string(2 * kLogKeysMax - 1));
+  EXPECT_TRUE(ParseRole(SerializeRole(record)));
+}
+
 TEST(RolesTest, DurabilityNeedsSomebodyWhoCanAcknowledge) {
   const DurabilitySetting sync{.mode = pb::SYNC, .falls_back = true};
   const DurabilitySetting bounded{.mode = pb::BOUNDED, .lag_bound_seconds = 5};

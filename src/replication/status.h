@@ -90,6 +90,8 @@ struct ReplicationStatus {
   std::optional<Timestamp> primary_last_contact;
   std::optional<CopyProgress> copy;
   std::string problem;
+  // Of a secondary: up to which entry the primary signed what is here; nullopt: the primary signs nothing.
+  std::optional<std::uint64_t> signed_sequence;
   // The last comparison of its copies that ended in this Region; nullopt: none since this process started.
   std::optional<VerificationSummary> verification;
 };
@@ -129,6 +131,12 @@ struct ReplicationCounters {
   std::uint64_t step_downs = 0;
   // Connections ended because a frame was lost, misplaced or against the protocol.
   std::uint64_t protocol_errors = 0;
+  // What was refused because it was not signed, or not by the one who had to.
+  std::uint64_t signatures_refused = 0;
+  // Times that a Region, this one or another, was found not to have what it signed.
+  std::uint64_t rollbacks_found = 0;
+  // Log keys of other Regions that were replaced, because they showed another from another store.
+  std::uint64_t log_keys_replaced = 0;
 };
 
 }  // namespace symbolon::replication

@@ -29,6 +29,16 @@ auto Damaged(const std::filesystem::path& file) {
   return Err(storage::StoreError{storage::StoreErrorCode::kCorrupt, file.string() + " is damaged"});
 }
 
+storage::StoreResult<void> SyncFolder(const std::filesystem::path& path) {
+  const int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return Failed(path, errno);
+  const bool synced = fsync(folder) == 0;
+  const int error = errno;
+  close(folder);
+  if (!synced) return Failed(path, error);
+  return {};
+}
+
 // Appears under its name when it is whole and durable.
 class NewFile {
  public:
@@ -59,13 +69,7 @@ class NewFile {
     SYMBOLON_TRY_VOID(Append(end));
     if (fsync(descriptor_) != 0) return Failed(partial_, errno);
     if (rename(partial_.c_str(), target_.c_str()) != 0) return Failed(target_, errno);
-    const int folder = open(target_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return Failed(target_.parent_path(), errno);
-    const bool synced = fsync(folder) == 0;
-    const int error = errno;
-    close(folder);
-    if (!synced) return Failed(target_.parent_path(), error);
-    return {};
+    return SyncFolder(target_.parent_path());
   }
 
  private:
@@ -207,12 +211,15 @@ storage::StoreResult<std::vector<SuffixFolder::File>> SuffixFolder::List() const
   return files;
 }
 
+storage::StoreResult<std::filesystem::path> SuffixFolder::PathOf(const std::string& name) const {
+  std::filesystem::path path = folder_ / name;
+  if (path.parent_path() == folder_ && path.extension() == kExtension && std::filesystem::exists(path)) return path;
+  return Err(storage::StoreError{storage::StoreErrorCode::kGap, "there is no such file"});
+}
+
 storage::StoreResult<pb::SuffixHeader> SuffixFolder::Read(
     const std::string& name, const std::function<void(const pb::SuffixItem&)>& take) const {
-  const std::filesystem::path path = folder_ / name;
-  if (path.parent_path() != folder_ || path.extension() != kExtension || !std::filesystem::exists(path)) {
-    return Err(storage::StoreError{storage::StoreErrorCode::kGap, "there is no such file"});
-  }
+  SYMBOLON_TRY(const std::filesystem::path path, PathOf(name));
   pb::SuffixHeader header;
   for (const bool verifying : {true, false}) {
     Reader reader(path);
@@ -225,6 +232,54 @@ storage::StoreResult<pb::SuffixHeader> SuffixFolder::Read(
     if (item.end() != reader.TakeDigest() || !reader.at_end()) return Damaged(path);
   }
   return header;
+}
+
+storage::StoreResult<std::uint64_t> SuffixFolder::Erase(const std::string& name,
+                                                        const storage::Store::ErasesBody& which) const {
+  std::uint64_t erased = 0;
+  const auto count = [&](const pb::SuffixItem& item) {
+    for (const storage::pb::LogChange& change : item.entry().changes()) {
+      erased += change.has_value() && which(change.key(), change.value());
+    }
+    erased += item.has_record() && which(item.record().key(), item.record().value());
+  };
+  SYMBOLON_TRY(const pb::SuffixHeader header, Read(name, count));
+  if (erased == 0) return 0;
+  SYMBOLON_TRY(std::filesystem::path path, PathOf(name));
+  NewFile file(std::move(path));
+  SYMBOLON_TRY_VOID(file.Open());
+  SYMBOLON_TRY_VOID(file.Append(header));
+  storage::StoreResult<void> written;
+  const auto copy = [&](const pb::SuffixItem& item) {
+    if (!written || (item.has_record() && which(item.record().key(), item.record().value()))) return;
+    pb::SuffixItem kept = item;
+    if (kept.has_entry()) {
+      for (storage::pb::LogChange& change : *kept.mutable_entry()->mutable_changes()) {
+        if (change.has_value() && which(change.key(), change.value())) change.clear_value();
+      }
+    }
+    written = file.Append(kept);
+  };
+  SYMBOLON_TRY_VOID(Read(name, copy));
+  SYMBOLON_TRY_VOID(written);
+  SYMBOLON_TRY_VOID(file.Finish());
+  return erased;
+}
+
+storage::StoreResult<std::uint64_t> SuffixFolder::RemoveAllOf(const PoolId& pool) const {
+  std::error_code error;
+  if (!std::filesystem::exists(folder_, error)) return 0;
+  // Names begin with the pool's id, which has no dot.
+  std::vector<std::filesystem::path> files;
+  for (const auto& item : std::filesystem::directory_iterator(folder_, error)) {
+    if (item.path().filename().string().starts_with(pool.value() + ".")) files.push_back(item.path());
+  }
+  for (const std::filesystem::path& file : files) {
+    if (!error) std::filesystem::remove(file, error);
+  }
+  if (error) return Failed(folder_, error.value());
+  if (!files.empty()) SYMBOLON_TRY_VOID(SyncFolder(folder_));
+  return files.size();
 }
 
 }  // namespace symbolon::replication

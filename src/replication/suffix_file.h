@@ -33,8 +33,17 @@ class SuffixFolder final : public SuffixArchive {
   // `name` as List() gave it.
   storage::StoreResult<pb::SuffixHeader> Read(const std::string& name,
                                               const std::function<void(const pb::SuffixItem&)>& take) const;
+  // Removes what was set aside of this pool, unfinished files as well; answers how many. Durable when it returns.
+  storage::StoreResult<std::uint64_t> RemoveAllOf(const PoolId& pool) const;
+  // Erases bodies from the file: of changes in entries, which stay without them, and whole records; those for which
+  // `which` says so. Answers how many; with none the file stays as it is, otherwise another one, durable when this
+  // returns, has taken its place. kGap: there is no such file. Blocking.
+  storage::StoreResult<std::uint64_t> Erase(const std::string& name, const storage::Store::ErasesBody& which) const;
 
  private:
+  // kGap: `name` is not one of a file here.
+  storage::StoreResult<std::filesystem::path> PathOf(const std::string& name) const;
+
   const std::filesystem::path folder_;
   const std::uint16_t key_record_type_;
 };

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/temporary_directory.h"
+#include "storage/log.h"
 #include "storage/memory/memory_engine.h"
 #include "storage/store_test_support.h"
 
@@ -63,6 +64,55 @@ TEST_F(SuffixFileTest, TheWholeDirectoryIsKeptWhenTheLogIsTooShort) {
   const std::vector<pb::SuffixItem> items = Items();
   ASSERT_EQ(items.size(), 3u);
   EXPECT_EQ(items[1].record().value(), "4");
+}
+
+TEST_F(SuffixFileTest, ErasedBodiesAreInNoFileOfTheFolderAndTheRestStays) {
+  Commit(
+      storage::DirectoryCommit({{storage::DirectoryKey("user"), "a body to go"}, {storage::DirectoryKey("b"), "1"}}));
+  Commit(storage::DirectoryCommit({{storage::DirectoryKey("user"), std::nullopt}}));
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 5));
+  const std::string name = folder_.List()->at(0).name;
+  const auto of_user = [](BytesView key, BytesView) { return key.substr(2) == "user"; };
+  EXPECT_EQ(*folder_.Erase(name, of_user), 1u);
+  EXPECT_EQ(*folder_.Erase(name, of_user), 0u);
+  const std::vector<pb::SuffixItem> items = Items();
+  ASSERT_EQ(items.size(), 4u);
+  EXPECT_EQ(items[0].key_record().value(), "wrapped");
+  EXPECT_EQ(items[1].entry().changes(0).value(), "4");
+  const storage::pb::LogChange& erased = items[2].entry().changes(0);
+  EXPECT_FALSE(erased.has_value() || erased.deleted());
+  EXPECT_EQ(erased.value_digest(), storage::ValueDigest("a body to go"));
+  EXPECT_EQ(items[2].entry().changes(1).value(), "1");
+  EXPECT_TRUE(items[3].entry().changes(0).deleted());
+  for (const auto& file : std::filesystem::directory_iterator(directory_.path() / "set_aside")) {
+    std::ifstream stream(file.path(), std::ios::binary);
+    const Bytes octets{std::istreambuf_iterator<char>(stream), {}};
+    EXPECT_EQ(octets.find("a body to go"), Bytes::npos) << file.path();
+  }
+  EXPECT_FALSE(folder_.Erase("../" + name, of_user));
+}
+
+TEST_F(SuffixFileTest, ErasedRecordsOfAWholeDirectoryAreLeftOut) {
+  Commit(storage::DirectoryCommit({{storage::DirectoryKey("user"), "a body to go"}}));
+  ASSERT_TRUE(store_->TrimLog(storage::kTestPool, 7));
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 2));
+  ASSERT_EQ(Items().size(), 4u);
+  EXPECT_EQ(
+      *folder_.Erase(folder_.List()->at(0).name, [](BytesView key, BytesView) { return key.substr(2) == "user"; }), 1u);
+  EXPECT_EQ(Items().size(), 3u);
+}
+
+TEST_F(SuffixFileTest, AllOfAPoolIsRemoved_UnfinishedFilesAsWell) {
+  EXPECT_EQ(folder_.RemoveAllOf(storage::kTestPool), 0u) << "there is no folder yet";
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 4));
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 3));
+  std::ofstream(directory_.path() / "set_aside" / (storage::kTestPool.value() + ".9-9.00aa.suffix.part")) << "a";
+  const auto others = directory_.path() / "set_aside" / (storage::kTestPool.value() + "x.1-1.00aa.suffix");
+  std::ofstream(others) << "b";
+  EXPECT_EQ(folder_.RemoveAllOf(storage::kTestPool), 3u);
+  EXPECT_TRUE(folder_.List()->empty());
+  EXPECT_TRUE(std::filesystem::exists(others));
+  EXPECT_EQ(folder_.RemoveAllOf(storage::kTestPool), 0u);
 }
 
 TEST_F(SuffixFileTest, ADamagedFileIsNotBelieved) {

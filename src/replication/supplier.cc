@@ -1,9 +1,11 @@
 #include "replication/supplier.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 #include "replication/open.h"
+#include "replication/roles.h"
 #include "storage/log.h"
 
 namespace symbolon::replication {
@@ -20,9 +22,10 @@ bool SameHead(const storage::pb::Head& a, const storage::pb::Head& b) {
 
 }  // namespace
 
-Supplier::Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window, Pacer& copy_pacer,
-                   ReplicationCounters& counters)
+Supplier::Supplier(storage::Store& store, const LogSigner& signer, PoolId pool, const Options& options,
+                   Window& link_window, Pacer& copy_pacer, ReplicationCounters& counters)
     : store_(store),
+      signer_(signer),
       pool_(std::move(pool)),
       options_(options),
       copy_pacer_(copy_pacer),
@@ -33,12 +36,17 @@ void Supplier::OnOpen(const pb::Open& open, const Terms& terms, Instant now) {
   Reset();
   standing_ = terms.standing;
   stream_ = open.stream();
+  consumer_ = terms.consumer;
+  opened_.Clear();
+  opened_.set_nonce(open.nonce());
+  if (open.has_head()) *opened_.mutable_head() = open.head();
   pb::Outcome outcome;
 
   const auto snapshot = store_.MakeSnapshot();
   const auto head = snapshot->Head(pool_);
   const auto history = snapshot->History(pool_);
-  if (!head || (*head && !history)) {
+  const auto erased_through = store_.LogErasedThrough(pool_);
+  if (!head || (*head && !history) || !erased_through) {
     outcome.set_refused(pb::BUSY);
     return Answer(std::move(outcome), State::kIdle);
   }
@@ -46,11 +54,14 @@ void Supplier::OnOpen(const pb::Open& open, const Terms& terms, Instant now) {
   view.head = *head;
   if (*head) {
     head_ = **head;
+    owns_epoch_ =
+        head_.epoch().region() == store_.region().value() && head_.epoch().incarnation() == store_.incarnation();
     view.history = *history;
   }
   view.member = terms.member;
   view.supplies = terms.supplies;
   view.hint = terms.hint;
+  view.erased_through = *erased_through;
   view.digest_at = [this](std::uint64_t sequence) -> std::optional<Bytes> {
     auto digest = store_.DigestAt(pool_, sequence);
     return digest ? *std::move(digest) : std::nullopt;
@@ -71,6 +82,9 @@ void Supplier::OnOpen(const pb::Open& open, const Terms& terms, Instant now) {
     copy_.reset();
     acknowledged_ = open.head();
     next_sequence_ = follow->from;
+    // The first one soon: it is the consumer's proof of what it has.
+    signed_sequence_ = 0;
+    sign_at_ = now.since_boot;
     outcome.set_follow(follow->from);
     return Answer(std::move(outcome), State::kFollowing);
   } else {
@@ -104,6 +118,7 @@ void Supplier::AnswerCopy(const pb::Open& open, bool may_copy, Instant now) {
   if (resumes) ++counters_.copies_resumed;
   copy_cursor_ = resumes ? open.staging_cursor() : Bytes();
   const std::uint64_t taken = open.copy_window_bytes() == 0 ? kCopyWindowUntoldBytes : open.copy_window_bytes();
+  takes_packed_records_ = open.takes_packed_records();
   copy_window_.emplace(std::min<std::uint64_t>(taken, options_.copy_window_bytes));
   copy_meter_.Begin(resumes ? open.staging_records() : 0, resumes ? open.staging_bytes() : 0, copy_->record_count(),
                     copy_->size_bytes(), now.since_boot);
@@ -121,6 +136,7 @@ void Supplier::Answer(pb::Outcome outcome, State next_state) {
   outcome.set_pool(pool_.value());
   outcome.set_stream(stream_);
   *outcome.mutable_standing() = standing_;
+  if (signs()) outcome.set_signature(signer_.Sign(OutcomeStatement(store_.region(), consumer_, opened_, outcome)));
   answer_.emplace();
   *answer_->mutable_outcome() = std::move(outcome);
   state_ = State::kAnswering;
@@ -146,9 +162,10 @@ void Supplier::Reset() {
   sent_.clear();
   window_.Clear();
   copy_window_.reset();
+  signature_due_ = false;
 }
 
-void Supplier::OnAck(const pb::Ack& ack, Instant) {
+void Supplier::OnAck(const pb::Ack& ack, Instant now) {
   if (ack.stream() != stream_) return;
   if (state_ == State::kFlipping) {
     if (!SameHead(ack.head(), copy_->head())) return Finish(pb::PROTOCOL);
@@ -158,6 +175,8 @@ void Supplier::OnAck(const pb::Ack& ack, Instant) {
     acknowledged_ = ack.head();
     sent_.clear();
     copy_window_.reset();
+    signed_sequence_ = 0;
+    sign_at_ = now.since_boot;
     state_ = State::kFollowing;
     return;
   }
@@ -193,6 +212,10 @@ void Supplier::OnEnd(const pb::End& end) {
 void Supplier::OnDisconnected() { Reset(); }
 
 void Supplier::OnTick(Instant now) {
+  if (state_ == State::kFollowing && signs() && owns_epoch_ && now.since_boot >= sign_at_ &&
+      next_sequence_ - 1 > signed_sequence_) {
+    signature_due_ = true;
+  }
   if (copy_ == nullptr || now.since_boot - copy_progress_at_ < options_.copy_pin_limit) return;
   log::Warning("replication: pool {}: a copy made no progress and is given up", pool_.value());
   ++counters_.copies_failed;
@@ -229,7 +252,10 @@ std::optional<pb::Frame> Supplier::Next(Instant now) {
   }
   switch (state_) {
     case State::kFollowing:
-      return window_.open() ? NextBatch(now) : std::nullopt;
+      if (window_.open()) {
+        if (auto frame = NextBatch(now)) return frame;
+      }
+      return signature_due_ && state_ == State::kFollowing ? NextSignature(now) : std::nullopt;
     case State::kCopying:
       return copy_window_->open() && copy_pacer_.Open(now.since_boot) ? NextPiece(now) : std::nullopt;
     case State::kIdle:
@@ -243,20 +269,27 @@ std::optional<pb::Frame> Supplier::Next(Instant now) {
 
 std::optional<pb::Frame> Supplier::NextBatch(Instant now) {
   if (next_sequence_ > head_.sequence()) return std::nullopt;
-  auto entries = store_.ReadLog(pool_, next_sequence_, options_.frame_limit_bytes);
+  auto entries = store_.ReadLogAsStored(pool_, next_sequence_, options_.frame_limit_bytes);
   if (!entries) {
     Finish(entries.error().code == storage::StoreErrorCode::kGap ? pb::TRIMMED : pb::STORE);
     return Next(now);
   }
   if (entries->empty()) return std::nullopt;
+  const std::optional<storage::pb::LogEntry> changes_roles = EndWithChangeOfRoles(*entries);
   pb::Frame frame;
   pb::Batch& batch = *frame.mutable_batch();
   batch.set_pool(pool_.value());
   batch.set_stream(stream_);
   batch.set_now_micros(ToMicros(now.wall));
   *batch.mutable_head() = head_;
-  for (storage::pb::LogEntry& entry : *entries) *batch.add_entries() = std::move(entry);
-  next_sequence_ = batch.entries().rbegin()->sequence() + 1;
+  next_sequence_ += entries->size();
+  for (Bytes& entry : *entries) batch.add_entries(std::move(entry));
+  if (changes_roles) {
+    signed_sequence_ = changes_roles->sequence();
+    sign_at_ = now.since_boot + options_.sign_interval;
+    *batch.mutable_signed_head() =
+        SignHead(signer_, pool_, head_.epoch(), signed_sequence_, storage::EntryDigest(*changes_roles));
+  }
   counters_.entries_sent += static_cast<std::uint64_t>(batch.entries_size());
   Sent sent{.last_sequence = next_sequence_ - 1, .size_bytes = batch.ByteSizeLong()};
   window_.Take(sent.size_bytes);
@@ -264,8 +297,37 @@ std::optional<pb::Frame> Supplier::NextBatch(Instant now) {
   return frame;
 }
 
+std::optional<storage::pb::LogEntry> Supplier::EndWithChangeOfRoles(std::vector<Bytes>& entries) const {
+  if (!signs() || !owns_epoch_) return std::nullopt;
+  storage::pb::LogEntry entry;
+  const auto found = std::ranges::find_if(
+      entries, [&](const Bytes& stored) { return entry.ParseFromString(stored) && ChangesRoles(entry); });
+  if (found == entries.end()) return std::nullopt;
+  entries.erase(std::next(found), entries.end());
+  return entry;
+}
+
+// Behind the entries, not with them: they are on their way, and being made durable, while this is computed.
+std::optional<pb::Frame> Supplier::NextSignature(Instant now) {
+  signature_due_ = false;
+  sign_at_ = now.since_boot + options_.sign_interval;
+  const std::uint64_t sequence = next_sequence_ - 1;
+  auto digest = store_.DigestAt(pool_, sequence);
+  // Trimmed, or the store fails: the next one will do.
+  if (!digest || !*digest) return std::nullopt;
+  signed_sequence_ = sequence;
+  pb::Frame frame;
+  pb::Batch& batch = *frame.mutable_batch();
+  batch.set_pool(pool_.value());
+  batch.set_stream(stream_);
+  batch.set_now_micros(ToMicros(now.wall));
+  *batch.mutable_head() = head_;
+  *batch.mutable_signed_head() = SignHead(signer_, pool_, head_.epoch(), sequence, **std::move(digest));
+  return frame;
+}
+
 std::optional<pb::Frame> Supplier::NextPiece(Instant now) {
-  auto records = copy_->Next(copy_cursor_, copy_pacer_.portion_bytes(options_.frame_limit_bytes));
+  auto records = copy_->NextPacked(copy_cursor_, copy_pacer_.portion_bytes(options_.frame_limit_bytes));
   if (!records) {
     log::Warning("replication: pool {}: the copy cannot be read: {}", pool_.value(), records.error().detail);
     ++counters_.copies_failed;
@@ -279,18 +341,22 @@ std::optional<pb::Frame> Supplier::NextPiece(Instant now) {
   piece.set_stream(stream_);
   if (records->empty()) {
     piece.set_last(true);
+    if (signs()) piece.set_signature(signer_.Sign(PieceStatement(copy_->head(), copy_cursor_, piece)));
     state_ = State::kFlipping;
     return frame;
   }
-  Sent sent{.records = records->size()};
-  for (storage::Record& record : *records) {
-    sent.record_bytes += record.id.size() + record.value.size();
-    pb::CopyRecord& out = *piece.add_records();
-    out.set_key(std::move(record.id));
-    out.set_value(std::move(record.value));
+  const Bytes after = std::exchange(copy_cursor_, Bytes(records->last_id()));
+  Sent sent{.cursor = copy_cursor_, .records = records->count(), .record_bytes = records->size_bytes()};
+  if (takes_packed_records_) {
+    piece.set_packed_records(std::move(*records).TakeOctets());
+    if (signs()) piece.set_signature(signer_.Sign(PieceStatement(copy_->head(), after, piece)));
+  } else {
+    for (const storage::RecordView& record : *records) {
+      pb::CopyRecord& out = *piece.add_records();
+      out.set_key(Bytes(record.id));
+      out.set_value(Bytes(record.value));
+    }
   }
-  copy_cursor_ = piece.records().rbegin()->key();
-  sent.cursor = copy_cursor_;
   sent.size_bytes = sent.record_bytes + (sent.records + 1) * kOverheadBytes;
   copy_window_->Take(sent.size_bytes);
   copy_pacer_.Take(sent.size_bytes);

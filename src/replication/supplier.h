@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "replication/copy_meter.h"
 #include "replication/link.pb.h"
+#include "replication/log_signatures.h"
 #include "replication/options.h"
 #include "replication/pacer.h"
 #include "replication/role.pb.h"
@@ -29,11 +30,12 @@ class Supplier {
   enum class State { kIdle, kAnswering, kFollowing, kCopying, kFlipping, kEnding };
 
   // All references outlive this object.
-  Supplier(storage::Store& store, PoolId pool, const Options& options, Window& link_window, Pacer& copy_pacer,
-           ReplicationCounters& counters);
+  Supplier(storage::Store& store, const LogSigner& signer, PoolId pool, const Options& options, Window& link_window,
+           Pacer& copy_pacer, ReplicationCounters& counters);
 
   // What the roles say to an Open.
   struct Terms {
+    Region consumer;
     // The consumer's row, nullptr if it has none.
     const pb::Member* member = nullptr;
     // This Region may supply the consumer: see SupplierView.
@@ -62,7 +64,7 @@ class Supplier {
   // The next frame, if the windows are open and there is something to say. Unnumbered.
   std::optional<pb::Frame> Next(Instant now);
   // Next() would say something whatever the windows are.
-  bool has_answer() const { return answer_.has_value(); }
+  bool has_answer() const { return answer_.has_value() || signature_due_; }
 
   State state() const { return state_; }
   // What the consumer has durably, as far as it told; nullopt: nothing, or not known.
@@ -92,11 +94,17 @@ class Supplier {
   void AnswerCopy(const pb::Open& open, bool may_copy, Instant now);
   void Finish(pb::EndReason reason);
   void Reset();
+  bool signs() const { return !opened_.nonce().empty(); }
   std::optional<pb::Frame> NextBatch(Instant now);
+  // A batch ends with the first entry that changes roles, which is signed with it: consumers ask for that before they
+  // apply it.
+  std::optional<storage::pb::LogEntry> EndWithChangeOfRoles(std::vector<Bytes>& entries) const;
+  std::optional<pb::Frame> NextSignature(Instant now);
   std::optional<pb::Frame> NextPiece(Instant now);
 
   // constant
   storage::Store& store_;
+  const LogSigner& signer_;
   const PoolId pool_;
   const Options& options_;
   // Shared by all copies.
@@ -116,10 +124,21 @@ class Supplier {
   std::deque<Sent> sent_;
   Window window_;
 
+  // What is answered: nonce and head, and by whom it came.
+  pb::Open opened_;
+  Region consumer_;
+  // This Region owns the epoch that it supplies.
+  bool owns_epoch_ = false;
+  // The last entry that was signed on this stream, and when the next signature may come.
+  std::uint64_t signed_sequence_ = 0;
+  std::chrono::nanoseconds sign_at_{};
+  bool signature_due_ = false;
+
   std::unique_ptr<storage::CopySource> copy_;
   // Its own, so that a copy never keeps entries of other pools waiting.
   std::optional<Window> copy_window_;
   Bytes copy_cursor_;
+  bool takes_packed_records_ = false;
   CopyMeter copy_meter_;
   std::chrono::nanoseconds copy_progress_at_{};
 

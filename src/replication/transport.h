@@ -21,7 +21,8 @@ struct TransportError {
 // Thread-safe.
 class Transport {
  public:
-  // Called on any thread, also within a call of the transport: only takes note. Nothing comes after Stop has returned.
+  // Called on any thread, also within a call of the transport, which it may call in turn; never blocks. Nothing comes
+  // after Stop has returned.
   class Events {
    public:
     virtual ~Events() = default;

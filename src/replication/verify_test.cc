@@ -403,6 +403,37 @@ TEST_F(VerifySessionsTest, Forgotten_EndAfterAWhile) {
   EXPECT_EQ(away_.sessions().session_count(), 0u);
 }
 
+TEST_F(VerifyTest, BodiesErasedWhileRegionsCompare_AreNoDifference) {
+  Write(7, "second");
+  Write(8, "second");
+  Ship(away_);
+  Ship(third_);
+  int asked = 0;
+  before_ = [&](const Region&, const pb::VerifyRequest&) {
+    ++asked;
+    if (asked == 2) {
+      // The first has pinned the state of before; the others pin one in which the user has changed.
+      Write(7, "third");
+      Ship(away_);
+      Ship(third_);
+    } else if (asked == 4) {
+      Write(7, std::nullopt);
+      Ship(away_);
+      Ship(third_);
+      for (TestRegion* one : {&home_, &away_, &third_}) {
+        const Bytes key = StoredKey(UserKey(7));
+        EXPECT_EQ(*one->store().EraseLogBodies(kPool, 5, [&](BytesView of, BytesView) { return of == key; }), 3u);
+      }
+    }
+  };
+  const VerifyReport report = Compare();
+  EXPECT_EQ(report.outcome(), VerifyOutcome::kEqual);
+  ASSERT_TRUE(report.position);
+  EXPECT_EQ(report.position->sequence(), 4u);
+  before_ = nullptr;
+  EXPECT_EQ(Compare().outcome(), VerifyOutcome::kEqual);
+}
+
 // ---- the view at a position, against the store itself ----
 
 TEST_F(VerifyTest, ViewRolledForward_IsWhatTheStoreHoldsThere) {
@@ -428,6 +459,12 @@ TEST_F(VerifyTest, ViewRolledForward_IsWhatTheStoreHoldsThere) {
       cursor = records.back().id;
     }
     change();
+    // Bodies of what was rolled over may be gone by now.
+    if (seed % 2 == 1) {
+      const auto erased = home_.store().EraseLogBodies(kPool, position.sequence(),
+                                                       [](BytesView key, BytesView) { return key.back() % 2 == 1; });
+      ASSERT_TRUE(erased);
+    }
     ASSERT_EQ(*view->RollForward(position), PositionView::Roll::kDone);
     std::vector<DigestedRecord> seen;
     for (std::optional<Bytes> after = Bytes(); after;) {

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/dead_stack.h"
+
 namespace symbolon::replication {
 
 // Thread-safe. What waits when it is destroyed is dropped, and the work under way finished.
@@ -40,6 +42,8 @@ class Worker {
         queue_.pop_front();
       }
       work();
+      work = nullptr;
+      WipeDeadStack();
     }
   }
 

@@ -61,10 +61,15 @@ std::size_t SizeBytes(const Commit& commit) {
   return total;
 }
 
-template <class Message>
-std::size_t SizeBytes(const std::vector<Message>& messages) {
+std::size_t SizeBytes(const AppliedEntries& applied) {
   std::size_t total = 256;
-  for (const Message& message : messages) total += 64 + message.ByteSizeLong();
+  for (const Bytes& entry : applied.entries) total += 64 + entry.size();
+  return total;
+}
+
+std::size_t SizeBytes(const std::vector<pb::FactEntry>& entries) {
+  std::size_t total = 256;
+  for (const pb::FactEntry& entry : entries) total += 64 + entry.ByteSizeLong();
   return total;
 }
 
@@ -85,7 +90,7 @@ void Committer::Submit(Commit commit, CommitCallback done) {
 
 void Committer::Apply(AppliedEntries entries, ApplyCallback done) {
   SYMBOLON_CHECK(!entries.pool.empty() && keys::WellFormedName(entries.pool.value()));
-  const std::size_t size_bytes = SizeBytes(entries.entries);
+  const std::size_t size_bytes = SizeBytes(entries);
   Enqueue({ApplyRequest{std::move(entries), std::move(done), {}}, size_bytes});
 }
 
@@ -133,18 +138,25 @@ std::vector<Committer::Request> Committer::TakeBatch() {
 
 bool Committer::Step() {
   std::vector<Request> batch;
+  bool told;
   {
     // Taken under the write mutex, so that batches are written in the order of the queue whoever steps.
     std::lock_guard lock(core_.write_mutex());
     batch = TakeBatch();
     if (batch.empty()) return false;
-    Process(batch);
+    told = Process(batch);
   }
   for (Request& request : batch) Answer(request);
+  if (told) core_.notifier().NotifyAfter(HasWork());
   return true;
 }
 
-void Committer::Process(std::vector<Request>& batch) {
+bool Committer::HasWork() {
+  std::lock_guard lock(queue_mutex_);
+  return !queue_.empty();
+}
+
+bool Committer::Process(std::vector<Request>& batch) {
   WriteSet writes(core_.engine());
   for (Request& request : batch) {
     if (StoreResult<void> writable = core_.CheckWritable(); !writable) {
@@ -162,14 +174,16 @@ void Committer::Process(std::vector<Request>& batch) {
         if (request.prepared) request.prepared = Err(written.error());
       }
       core_.PublishVersionOnly();
-      return;
+      return false;
     }
   }
   std::vector<Notice> notices;
   for (Request& request : batch) {
     if (request.prepared && *request.prepared) notices.push_back(**std::move(request.prepared));
   }
-  if (!notices.empty()) core_.Publish(notices);
+  if (notices.empty()) return false;
+  core_.Publish(notices);
+  return true;
 }
 
 void Committer::Answer(Request& request) {
@@ -238,28 +252,38 @@ StoreResult<std::optional<Notice>> Committer::Prepare(CommitRequest& request, Wr
 
 StoreResult<std::optional<Notice>> Committer::Prepare(ApplyRequest& request, WriteSet& writes) {
   SYMBOLON_TRY(LogWriter log, LogWriter::Open(writes, request.applied.pool));
-  std::vector<pb::LogEntry>& entries = request.applied.entries;
+  std::vector<Bytes>& entries = request.applied.entries;
+  // One for all, because it keeps what it has allocated.
+  pb::LogEntry entry;
+  const auto read = [&entry](const Bytes& octets) { return entry.ParseFromString(octets); };
+  const auto no_entry = [] { return Err(StoreError{StoreErrorCode::kCorrupt, "what came is no log entry"}); };
 
   // Known entries: the last of them must be ours; those before it must chain up to it.
+  std::optional<Bytes> known;
+  std::uint64_t known_sequence = 0;
   auto next = entries.begin();
-  std::optional<Bytes> previous;
-  for (; next != entries.end() && next->sequence() <= log.head().sequence(); ++next) {
-    if (next->previous_digest().size() != kDigestBytes || next->sequence() == 0 ||
-        (previous && (next->previous_digest() != *previous || next->sequence() != std::prev(next)->sequence() + 1))) {
+  for (; next != entries.end(); ++next) {
+    if (!read(*next)) return no_entry();
+    if (entry.sequence() > log.head().sequence()) break;
+    if (entry.previous_digest().size() != kDigestBytes || entry.sequence() == 0 ||
+        (known && (entry.previous_digest() != *known || entry.sequence() != known_sequence + 1))) {
       return Err(StoreError{StoreErrorCode::kGap, "the entries do not chain among themselves"});
     }
-    previous = EntryDigest(*next);
+    known = EntryDigest(entry);
+    known_sequence = entry.sequence();
   }
-  if (previous) {
-    SYMBOLON_TRY(const std::optional<Bytes> ours, log.DigestAt(std::prev(next)->sequence()));
-    if (ours != previous) return Err(StoreError{StoreErrorCode::kGap, "an entry differs from the one that is here"});
+  if (known) {
+    SYMBOLON_TRY(const std::optional<Bytes> ours, log.DigestAt(known_sequence));
+    if (ours != known) return Err(StoreError{StoreErrorCode::kGap, "an entry differs from the one that is here"});
   }
 
   Notice notice;
   notice.pool = request.applied.pool;
   const bool grows = next != entries.end();
-  for (; next != entries.end(); ++next) {
-    SYMBOLON_TRY_VOID(log.AppendForeign(core_.identity(), std::move(*next), notice.keys));
+  // The first of them has been read.
+  while (next != entries.end()) {
+    SYMBOLON_TRY_VOID(log.AppendForeign(core_.identity(), entry, std::move(*next), notice.keys));
+    if (++next != entries.end() && !read(*next)) return no_entry();
   }
   request.head = log.head();
   if (!grows) return std::nullopt;

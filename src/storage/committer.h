@@ -65,8 +65,9 @@ class Committer {
 
   void Enqueue(Request request);
   std::vector<Request> TakeBatch();
-  // Prepares, writes, publishes. Fills in every request's outcome.
-  void Process(std::vector<Request>& batch);
+  bool HasWork();
+  // Prepares, writes, publishes. Fills in every request's outcome. False: nothing was published.
+  bool Process(std::vector<Request>& batch);
   static void Answer(Request& request);
 
   // What one that fails leaves in `writes` is to be taken back.

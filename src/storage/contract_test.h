@@ -5,5 +5,6 @@
 #include "storage/contract/commits.h"
 #include "storage/contract/concurrency.h"
 #include "storage/contract/copies.h"
+#include "storage/contract/erasure.h"
 #include "storage/contract/facts.h"
 #include "storage/contract/log.h"

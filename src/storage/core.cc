@@ -23,9 +23,9 @@ StoreResult<void> Core::Write(const EngineBatch& batch) {
   return RefuseAfterDoubt(engine_->Write(batch));
 }
 
-StoreResult<void> Core::Ingest(BytesView key_prefix, const std::vector<Record>& records) {
+StoreResult<void> Core::Ingest(BytesView key_prefix, const std::vector<PackedRecords>& pieces) {
   SYMBOLON_TRY_VOID(CheckWritable());
-  return RefuseAfterDoubt(engine_->Ingest(key_prefix, records));
+  return RefuseAfterDoubt(engine_->Ingest(key_prefix, pieces));
 }
 
 StoreResult<void> Core::RefuseAfterDoubt(StoreResult<void> written) {

@@ -36,7 +36,7 @@ class Core {
   // ones kUnavailable: what the engine shows may not be what is on the disk.
   StoreResult<void> Write(const EngineBatch& batch);
   // Engine::Ingest; the same holds for it.
-  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<Record>& records);
+  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<PackedRecords>& pieces);
   // kUnavailable once Write refuses.
   StoreResult<void> CheckWritable() const;
 

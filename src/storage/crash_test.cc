@@ -101,7 +101,8 @@ class Script {
         [&store, copied] { return store.FlipStaging(copied).has_value(); },
         [&store, copied, next] {
           bool applied = false;
-          store.Apply({copied, {next}}, [&](StoreResult<pb::Head> result) { applied = result.has_value(); });
+          store.Apply({copied, {next.SerializeAsString()}},
+                      [&](StoreResult<pb::Head> result) { applied = result.has_value(); });
           store.Step();
           return applied;
         },

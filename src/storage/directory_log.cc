@@ -11,6 +11,15 @@ namespace {
 auto Gap(const char* what) { return Err(StoreError{StoreErrorCode::kGap, what}); }
 auto Corrupt(const char* what) { return Err(StoreError{StoreErrorCode::kCorrupt, what}); }
 
+bool KeysDiffer(const pb::LogEntry& entry) {
+  if (entry.changes_size() < 2) return true;
+  std::unordered_set<BytesView> seen;
+  for (const pb::LogChange& change : entry.changes()) {
+    if (!seen.insert(change.key()).second) return false;
+  }
+  return true;
+}
+
 // What an entry from outside must be in itself, whatever it follows.
 StoreResult<void> CheckForeignEntry(const pb::LogEntry& entry) {
   if (entry.previous_digest().size() != kDigestBytes) return Corrupt("log entry: its previous digest");
@@ -18,11 +27,9 @@ StoreResult<void> CheckForeignEntry(const pb::LogEntry& entry) {
       entry.epoch().incarnation().size() > kNameBytesMax) {
     return Corrupt("log entry: its epoch");
   }
-  std::unordered_set<BytesView> seen;
+  if (!KeysDiffer(entry)) return Corrupt("log entry: a key comes twice");
   for (const pb::LogChange& change : entry.changes()) {
-    if (change.key().size() < 2 || change.key().size() > 2 + kKeyIdBytesMax || !seen.insert(change.key()).second) {
-      return Corrupt("log entry: a key");
-    }
+    if (change.key().size() < 2 || change.key().size() > 2 + kKeyIdBytesMax) return Corrupt("log entry: a key");
     if (change.deleted() ? change.has_value() || !change.value_digest().empty()
                          : change.value_digest().size() != kDigestBytes) {
       return Corrupt("log entry: a change");
@@ -96,10 +103,12 @@ StoreResult<void> LogWriter::AppendOwn(const Core::Identity& self, std::optional
       logged->set_deleted(true);
     }
   }
-  return Append(entry);
+  Bytes octets = entry.SerializeAsString();
+  return Append(entry, std::move(octets));
 }
 
-StoreResult<void> LogWriter::AppendForeign(const Core::Identity& self, pb::LogEntry entry, std::vector<Key>& changed) {
+StoreResult<void> LogWriter::AppendForeign(const Core::Identity& self, pb::LogEntry& entry, Bytes octets,
+                                           std::vector<Key>& changed) {
   SYMBOLON_TRY_VOID(CheckForeignEntry(entry));
   const pb::Head& head = state_.head();
   if (entry.sequence() != head.sequence() + 1) return Gap("entries are missing before this one");
@@ -112,13 +121,13 @@ StoreResult<void> LogWriter::AppendForeign(const Core::Identity& self, pb::LogEn
   for (const pb::LogChange& change : entry.changes()) {
     changed.push_back({Space::kDirectory, *pool_, ReadBigEndian16(change.key()), change.key().substr(2)});
   }
-  return Append(entry);
+  return Append(entry, std::move(octets));
 }
 
-StoreResult<void> LogWriter::Append(pb::LogEntry& entry) {
+StoreResult<void> LogWriter::Append(pb::LogEntry& entry, Bytes octets) {
   Bytes digest = EntryDigest(entry);
   if (entry.starts_epoch()) SYMBOLON_TRY_VOID(ExtendHistory(entry, digest));
-  writes_->Put(keys::LogEntry(*pool_, state_.generation(), entry.sequence()), entry.SerializeAsString());
+  writes_->Put(keys::LogEntry(*pool_, state_.generation(), entry.sequence()), std::move(octets));
   for (pb::LogChange& change : *entry.mutable_changes()) {
     Bytes key = keys::Record(*pool_, state_.generation(), change.key());
     if (change.has_value()) {

@@ -21,8 +21,10 @@ class LogWriter {
   // kNotWriter when the store may not: see Commit::start_epoch_counter and promise. Consumes the changes' values.
   StoreResult<void> AppendOwn(const Core::Identity& self, std::optional<std::uint64_t> start_epoch_counter,
                               std::vector<Change>& changes, Timestamp now);
-  // Verifies the entry against the head: kGap, kCorrupt.
-  StoreResult<void> AppendForeign(const Core::Identity& self, pb::LogEntry entry, std::vector<Key>& changed);
+  // Verifies the entry against the head: kGap, kCorrupt. `octets`: the entry as it came, and as it is stored. Consumes
+  // the changes' values.
+  StoreResult<void> AppendForeign(const Core::Identity& self, pb::LogEntry& entry, Bytes octets,
+                                  std::vector<Key>& changed);
   // The digest of the entry with this sequence; nullopt when it cannot be told any more.
   StoreResult<std::optional<Bytes>> DigestAt(std::uint64_t sequence) const;
 
@@ -32,7 +34,7 @@ class LogWriter {
   LogWriter(WriteSet& writes, const PoolId& pool) : writes_(&writes), pool_(&pool) {}
 
   // Writes the entry, its records and the new head. The entry has been verified or made here.
-  StoreResult<void> Append(pb::LogEntry& entry);
+  StoreResult<void> Append(pb::LogEntry& entry, Bytes octets);
   StoreResult<void> ExtendHistory(const pb::LogEntry& entry, const Bytes& digest);
 
   WriteSet* writes_;

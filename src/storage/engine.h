@@ -77,6 +77,12 @@ class EngineSnapshot {
                                                   Caching caching = Caching::kKeep) const = 0;
 };
 
+// Keys from `begin` to before `end`.
+struct KeySpan {
+  Bytes begin;
+  Bytes end;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -88,12 +94,16 @@ class Engine {
   // write may succeed. kUnavailable: nothing was done, and nothing will be. kUnknownOutcome: cannot be told before the
   // engine is opened again.
   virtual StoreResult<void> Write(const EngineBatch& batch) = 0;
-  // Puts many records with less effort than Write: `key_prefix` ‖ id is a record's key, and the ids ascend; at least
-  // one. Durable and visible when it succeeds; after a crash any part of it may be there. Errors as for Write.
-  virtual StoreResult<void> Ingest(BytesView key_prefix, const std::vector<Record>& records) = 0;
+  // Puts many records with less effort than Write: `key_prefix` ‖ id is a record's key, and the ids ascend through all
+  // pieces; at least one. Durable and visible when it succeeds; after a crash any part of it may be there. Errors as
+  // for Write.
+  virtual StoreResult<void> Ingest(BytesView key_prefix, const std::vector<PackedRecords>& pieces) = 0;
   // What lay from `begin` to before `end` has been deleted, and no snapshot of the caller's needs it: its room may be
   // given back soon, in the background, rather than at some time. Never blocks; forgotten at a restart.
   virtual void Reclaim(Bytes begin, Bytes end) = 0;
+  // When it succeeds, no file of the engine holds a value that was deleted or written over in these spans before the
+  // call; see Store::Purge.
+  virtual StoreResult<Purged> Purge(const std::vector<KeySpan>& spans) = 0;
   // About how many octets the keys and values from `begin` to before `end` take.
   virtual std::uint64_t EstimateBytes(BytesView begin, BytesView end) = 0;
 };

@@ -3,6 +3,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <algorithm>
 #include <map>
 
 #include "storage/keys.h"
@@ -10,6 +11,10 @@
 
 namespace symbolon::storage {
 namespace {
+
+// More than any proof has.
+constexpr int kProofPathMax = 16;
+constexpr std::size_t kProofPartBytesMax = 128;
 
 // The same octets for the same value in every Region: protobuf leaves the order of maps open otherwise.
 Bytes Serialise(const pb::FactValue& value) {
@@ -35,6 +40,12 @@ StoreResult<std::uint64_t> ParseNumber(const std::optional<Bytes>& octets) {
   return ReadBigEndian64(*octets);
 }
 
+// When the entry may go; 0: never.
+std::int64_t EndOf(const pb::FactEntry& entry) {
+  const std::int64_t expiry = entry.value().expires_at_micros();
+  return expiry == 0 ? 0 : std::max(expiry, entry.kept_until_micros());
+}
+
 StoreResult<void> CheckForeignEntry(const pb::FactEntry& entry) {
   const auto malformed = [](const char* what) { return Err(StoreError{StoreErrorCode::kCorrupt, what}); };
   if (!keys::WellFormedName(entry.region()) || entry.region().empty()) return malformed("fact entry: its Region");
@@ -45,7 +56,14 @@ StoreResult<void> CheckForeignEntry(const pb::FactEntry& entry) {
   if (!entry.key().empty() && (entry.key().size() < 2 || entry.key().size() > 2 + kKeyIdBytesMax)) {
     return malformed("fact entry: its key");
   }
-  if (entry.value().expires_at_micros() < 0) return malformed("fact entry: its expiry");
+  if (entry.value().expires_at_micros() < 0 || entry.kept_until_micros() < 0) {
+    return malformed("fact entry: its expiry");
+  }
+  const auto too_long = [](const Bytes& octets) { return octets.size() > kProofPartBytesMax; };
+  if (entry.proof().path_size() > kProofPathMax || too_long(entry.proof().signature()) ||
+      std::ranges::any_of(entry.proof().path(), too_long)) {
+    return malformed("fact entry: its proof");
+  }
   return {};
 }
 
@@ -79,7 +97,9 @@ StoreResult<bool> FactWriter::Merge(const Core::Identity& self, pb::FactEntry en
   }
   entry.clear_forgotten_before();
   if (!entry.key().empty()) {
-    SYMBOLON_TRY(const Joined joined, Join(entry.key(), entry.value()));
+    pb::FactValue value = entry.value();
+    value.set_expires_at_micros(EndOf(entry));
+    SYMBOLON_TRY(const Joined joined, Join(entry.key(), value));
     if (joined != Joined::kRefused) {
       changed.push_back(entry.key());
       SYMBOLON_TRY_VOID(Append(std::move(entry), joined));
@@ -134,15 +154,14 @@ StoreResult<void> FactWriter::Append(pb::FactEntry entry, Joined joined) {
     SYMBOLON_TRY(const std::optional<pb::FactEntry> earlier, writes_.GetMessage<pb::FactEntry>(keys::FactEntry(
                                                                  pool_, entry.region(), entry.incarnation(), number)));
     if (earlier) {
-      // What was said of a fact that has been forgotten since is forgotten too.
-      if (joined == Joined::kMore) JoinFact(*entry.mutable_value(), earlier->value());
+      // What was said of a fact that has been forgotten since is forgotten too. An entry with a proof was joined by who
+      // signed it.
+      if (joined == Joined::kMore && !entry.has_proof()) JoinFact(*entry.mutable_value(), earlier->value());
       writes_.Put(keys::FactRepetition(pool_, entry.region(), entry.incarnation(), entry.number()), *mentioned);
     }
   }
   const Bytes key = keys::FactEntry(pool_, entry.region(), entry.incarnation(), entry.number());
-  if (const std::int64_t expiry = entry.value().expires_at_micros(); expiry > 0) {
-    writes_.Put(keys::Expiry(pool_, expiry, key), Bytes());
-  }
+  if (const std::int64_t end = EndOf(entry); end > 0) writes_.Put(keys::Expiry(pool_, end, key), Bytes());
   writes_.Put(key, entry.SerializeAsString());
   writes_.Put(mention, Number(entry.number()));
   writes_.Put(keys::FactProgress(pool_, entry.region(), entry.incarnation()), Number(entry.number()));
@@ -238,7 +257,11 @@ class Forgetting {
     SYMBOLON_TRY(const std::optional<pb::FactValue> fact,
                  writes_.GetMessage<pb::FactValue>(keys::Fact(expiry.pool, entry->key())));
     if (fact && fact->expires_at_micros() > expiry.expires_at_micros) {
-      entry->mutable_value()->set_expires_at_micros(fact->expires_at_micros());
+      if (entry->has_proof()) {
+        entry->set_kept_until_micros(fact->expires_at_micros());
+      } else {
+        entry->mutable_value()->set_expires_at_micros(fact->expires_at_micros());
+      }
       writes_.Put(expiry.engine_key, entry->SerializeAsString());
       writes_.Put(keys::Expiry(expiry.pool, fact->expires_at_micros(), expiry.engine_key), Bytes());
       return {};
@@ -278,9 +301,7 @@ StoreResult<std::size_t> CompactFactLogs(Core& core, const PoolId& pool, const p
       const Bytes key = keys::FactEntry(pool, progress.region(), progress.incarnation(), number);
       SYMBOLON_TRY(const std::optional<pb::FactEntry> repeated, writes.GetMessage<pb::FactEntry>(key));
       if (repeated) {
-        if (const std::int64_t expiry = repeated->value().expires_at_micros(); expiry > 0) {
-          writes.Delete(keys::Expiry(pool, expiry, key));
-        }
+        if (const std::int64_t end = EndOf(*repeated); end > 0) writes.Delete(keys::Expiry(pool, end, key));
         writes.Delete(key);
       }
       writes.Delete(Bytes(repetitions->key()));

@@ -147,6 +147,15 @@ Bytes FactEntries(const PoolId& pool, BytesView region, BytesView incarnation) {
 Bytes Expiries() { return "x"; }
 Bytes Expiries(const PoolId& pool) { return Table('x', pool); }
 
+Bytes DirectoryOf(const PoolId& pool) { return Table('d', pool); }
+Bytes LogsOf(const PoolId& pool) { return Table('l', pool); }
+
+std::vector<Bytes> FactsOf(const PoolId& pool) {
+  std::vector<Bytes> prefixes;
+  for (char table : {'f', 'g', 'o', 'k', 'u', 'x', 'h'}) prefixes.push_back(Table(table, pool));
+  return prefixes;
+}
+
 std::vector<Bytes> EverythingOf(const PoolId& pool) {
   std::vector<Bytes> prefixes;
   for (char table : {'p', 'e', 'd', 'l', 's', 'r', 'f', 'g', 'o', 'k', 'u', 'x', 'h'})

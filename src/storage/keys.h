@@ -67,6 +67,11 @@ Bytes FactProgresses(const PoolId& pool);
 Bytes FactEntries(const PoolId& pool, BytesView region, BytesView incarnation);
 Bytes Expiries();
 Bytes Expiries(const PoolId& pool);
+// Of all generations.
+Bytes DirectoryOf(const PoolId& pool);
+Bytes LogsOf(const PoolId& pool);
+// Each table that holds something of facts.
+std::vector<Bytes> FactsOf(const PoolId& pool);
 // One prefix for each table that holds something of pools; all that DropPool removes lies under them.
 std::vector<Bytes> EverythingOf(const PoolId& pool);
 

@@ -86,33 +86,53 @@ std::unique_ptr<Snapshot> LocalStore::MakeSnapshot() { return std::make_unique<L
 
 void LocalStore::Submit(Commit commit, CommitCallback done) { committer_.Submit(std::move(commit), std::move(done)); }
 
-std::unique_ptr<Subscription> LocalStore::Subscribe(Listener listener) {
-  return core_.notifier().Subscribe(std::move(listener));
+std::unique_ptr<Subscription> LocalStore::Subscribe(Listener listener, AfterNotices after) {
+  return core_.notifier().Subscribe(std::move(listener), std::move(after));
 }
 
-StoreResult<std::vector<pb::LogEntry>> LocalStore::ReadLog(const PoolId& pool, std::uint64_t first_sequence,
-                                                           std::size_t limit_bytes) {
-  const View view = core_.view();
+StoreResult<std::vector<Bytes>> LocalStore::ReadLogAsStored(const PoolId& pool, std::uint64_t first_sequence,
+                                                            std::size_t limit_bytes) {
+  return ReadEntries(core_.view(), pool, first_sequence, limit_bytes, /*whole=*/true);
+}
+
+StoreResult<std::vector<Bytes>> LocalStore::ReadEntries(const View& view, const PoolId& pool,
+                                                        std::uint64_t first_sequence, std::size_t limit_bytes,
+                                                        bool whole) {
   SYMBOLON_TRY(const std::optional<pb::PoolState> state, view.PoolState(pool));
   if (!state) return Err(StoreError{StoreErrorCode::kGap, "the pool has no log here"});
   if (first_sequence < state->first_kept_sequence()) {
     return Err(StoreError{StoreErrorCode::kGap, "the log does not reach back so far"});
   }
+  if (whole && first_sequence <= state->erased_through()) {
+    return Err(StoreError{StoreErrorCode::kGap, "bodies of the log were erased"});
+  }
   const Bytes log = keys::LogEntries(pool, state->generation());
   const auto stored =
       view.engine->Iterate(keys::LogEntry(pool, state->generation(), first_sequence), keys::PrefixEnd(log));
-  std::vector<pb::LogEntry> entries;
+  std::vector<Bytes> entries;
   std::size_t size_bytes = 0;
   for (; stored->Valid(); stored->Next()) {
     size_bytes += stored->value().size();
     if (!entries.empty() && size_bytes > limit_bytes) break;
-    pb::LogEntry& entry = entries.emplace_back();
-    if (!entry.ParseFromArray(stored->value().data(), static_cast<int>(stored->value().size())) ||
-        entry.sequence() != first_sequence + entries.size() - 1) {
-      return Err(StoreError{StoreErrorCode::kCorrupt, "a log entry does not parse, or one is missing"});
+    if (stored->key() != keys::LogEntry(pool, state->generation(), first_sequence + entries.size())) {
+      return Err(StoreError{StoreErrorCode::kCorrupt, "a log entry is missing"});
     }
+    entries.emplace_back(stored->value());
   }
   SYMBOLON_TRY_VOID(stored->status());
+  return entries;
+}
+
+StoreResult<std::vector<pb::LogEntry>> LocalStore::ReadLog(const PoolId& pool, std::uint64_t first_sequence,
+                                                           std::size_t limit_bytes) {
+  SYMBOLON_TRY(const std::vector<Bytes> stored,
+               ReadEntries(core_.view(), pool, first_sequence, limit_bytes, /*whole=*/false));
+  std::vector<pb::LogEntry> entries(stored.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    if (!entries[i].ParseFromString(stored[i]) || entries[i].sequence() != first_sequence + i) {
+      return Err(StoreError{StoreErrorCode::kCorrupt, "a log entry does not parse, or is not the one of its key"});
+    }
+  }
   return entries;
 }
 
@@ -191,7 +211,7 @@ StoreResult<std::size_t> LocalStore::ForgetExpiredFacts(Timestamp now, std::size
 StoreResult<void> LocalStore::DropPool(const PoolId& pool, const pb::FactVector* facts_elsewhere) {
   SYMBOLON_CHECK(!pool.empty());
   std::lock_guard staging(staging_mutex_);
-  std::lock_guard lock(core_.write_mutex());
+  std::unique_lock lock(core_.write_mutex());
   if (facts_elsewhere != nullptr) {
     SYMBOLON_TRY(const pb::FactVector here, LocalSnapshot(core_.view()).Facts(pool));
     if (!Covers(*facts_elsewhere, here)) {
@@ -209,6 +229,8 @@ StoreResult<void> LocalStore::DropPool(const PoolId& pool, const pb::FactVector*
   core_.recent_writes().AddEverything(notice.version);
   core_.SetGeneration(pool, keys::kFirstGeneration);
   core_.Publish({notice});
+  lock.unlock();
+  core_.notifier().NotifyAfter(/*more_follows=*/false);
   for (const Bytes& prefix : keys::EverythingOf(pool)) core_.engine().Reclaim(prefix, keys::PrefixEnd(prefix));
   return {};
 }

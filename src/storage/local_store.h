@@ -48,14 +48,19 @@ class LocalStore final : public Store {
 
   std::unique_ptr<Snapshot> MakeSnapshot() override;
   void Submit(Commit commit, CommitCallback done) override;
-  [[nodiscard]] std::unique_ptr<Subscription> Subscribe(Listener listener) override;
+  [[nodiscard]] std::unique_ptr<Subscription> Subscribe(Listener listener, AfterNotices after = nullptr) override;
 
   StoreResult<std::vector<pb::LogEntry>> ReadLog(const PoolId& pool, std::uint64_t first_sequence,
                                                  std::size_t limit_bytes) override;
+  StoreResult<std::vector<Bytes>> ReadLogAsStored(const PoolId& pool, std::uint64_t first_sequence,
+                                                  std::size_t limit_bytes) override;
   StoreResult<std::optional<Bytes>> DigestAt(const PoolId& pool, std::uint64_t sequence) override;
   void Apply(AppliedEntries entries, ApplyCallback done) override;
   StoreResult<LogSize> MeasureLog(const PoolId& pool) override;
   StoreResult<void> TrimLog(const PoolId& pool, std::uint64_t first_kept_sequence) override;
+  StoreResult<std::uint64_t> EraseLogBodies(const PoolId& pool, std::uint64_t last_sequence,
+                                            const ErasesBody& which) override;
+  StoreResult<std::uint64_t> LogErasedThrough(const PoolId& pool) override;
 
   StoreResult<std::vector<pb::FactEntry>> ReadFacts(const PoolId& pool, const Region& region, BytesView incarnation,
                                                     std::uint64_t first_number, std::size_t limit_bytes) override;
@@ -67,11 +72,12 @@ class LocalStore final : public Store {
   StoreResult<std::unique_ptr<CopySource>> OpenCopy(const PoolId& pool) override;
   StoreResult<std::optional<Staging>> FindStaging(const PoolId& pool) override;
   StoreResult<void> BeginStaging(const PoolId& pool, const pb::Head& head, const pb::History& history) override;
-  StoreResult<void> WriteStaging(const PoolId& pool, const std::vector<Record>& records) override;
+  StoreResult<void> WritePackedStaging(const PoolId& pool, const std::vector<PackedRecords>& pieces) override;
   StoreResult<void> FlipStaging(const PoolId& pool) override;
   StoreResult<void> DropStaging(const PoolId& pool) override;
 
   StoreResult<void> DropPool(const PoolId& pool, const pb::FactVector* facts_elsewhere = nullptr) override;
+  StoreResult<Purged> Purge(const PoolId& pool, const PurgeScope& scope) override;
 
  private:
   // Under which incarnation this store numbers its facts of a pool is drawn anew when it drops it: others may know
@@ -80,7 +86,13 @@ class LocalStore final : public Store {
 
   LocalStore(std::unique_ptr<Engine> engine, Core::Identity identity, Generations generations, const Options& options);
 
+  // `whole`: kGap where a body was erased.
+  static StoreResult<std::vector<Bytes>> ReadEntries(const View& view, const PoolId& pool, std::uint64_t first_sequence,
+                                                     std::size_t limit_bytes, bool whole);
   StoreResult<std::optional<pb::StagingState>> ReadStaging(const PoolId& pool);
+  // Erases in these entries, if they are kept still, in one durable write.
+  StoreResult<std::uint64_t> EraseIn(const PoolId& pool, std::uint64_t generation,
+                                     const std::vector<std::uint64_t>& sequences, const ErasesBody& which);
 
   Random& random_;
   const std::size_t ingest_bytes_min_;

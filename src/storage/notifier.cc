@@ -24,9 +24,10 @@ class Notifier::LocalSubscription final : public Subscription {
   std::shared_ptr<Entry> entry_;
 };
 
-std::unique_ptr<Subscription> Notifier::Subscribe(Listener listener) {
+std::unique_ptr<Subscription> Notifier::Subscribe(Listener listener, AfterNotices after) {
   auto entry = std::make_shared<Entry>();
   entry->listener = std::move(listener);
+  entry->after = std::move(after);
   {
     std::lock_guard lock(listeners_->mutex);
     listeners_->entries.push_back(entry);
@@ -34,15 +35,23 @@ std::unique_ptr<Subscription> Notifier::Subscribe(Listener listener) {
   return std::make_unique<LocalSubscription>(listeners_, std::move(entry));
 }
 
+std::vector<std::shared_ptr<Notifier::Entry>> Notifier::Entries() {
+  std::lock_guard lock(listeners_->mutex);
+  return listeners_->entries;
+}
+
 void Notifier::Notify(const Notice& notice) {
-  std::vector<std::shared_ptr<Entry>> entries;
-  {
-    std::lock_guard lock(listeners_->mutex);
-    entries = listeners_->entries;
-  }
-  for (const std::shared_ptr<Entry>& entry : entries) {
+  for (const std::shared_ptr<Entry>& entry : Entries()) {
     std::lock_guard running(entry->mutex);
     if (!entry->ended) entry->listener(notice);
+  }
+}
+
+void Notifier::NotifyAfter(bool more_follows) {
+  for (const std::shared_ptr<Entry>& entry : Entries()) {
+    if (!entry->after) continue;
+    std::lock_guard running(entry->mutex);
+    if (!entry->ended) entry->after(more_follows);
   }
 }
 

@@ -14,15 +14,18 @@ class Notifier {
  public:
   Notifier() : listeners_(std::make_shared<Listeners>()) {}
 
-  std::unique_ptr<Subscription> Subscribe(Listener listener);
+  std::unique_ptr<Subscription> Subscribe(Listener listener, AfterNotices after = nullptr);
   // Calls every listener. The caller sees to the order.
   void Notify(const Notice& notice);
+  // Once Notify has told all of one write: calls whoever works then.
+  void NotifyAfter(bool more_follows);
 
  private:
   struct Entry {
     // Held during calls. Recursive, so that a listener may end its own subscription.
     std::recursive_mutex mutex;
     Listener listener;
+    AfterNotices after;
     bool ended = false;
   };
   struct Listeners {
@@ -30,6 +33,8 @@ class Notifier {
     std::vector<std::shared_ptr<Entry>> entries;
   };
   class LocalSubscription;
+
+  std::vector<std::shared_ptr<Entry>> Entries();
 
   std::shared_ptr<Listeners> listeners_;
 };

@@ -26,6 +26,20 @@ TEST(Notifier, EndingASubscriptionWaitsForTheCallThatIsUnderWay) {
   EXPECT_TRUE(call_ended);
 }
 
+TEST(Notifier, WhoHasEndedIsNotCalledAfterNotices) {
+  Notifier notifier;
+  int after = 0;
+  auto subscription =
+      notifier.Subscribe([](const Notice&) {}, [&](bool more_follows) { after += more_follows ? 1 : 10; });
+  const auto other = notifier.Subscribe([](const Notice&) {});
+  notifier.NotifyAfter(true);
+  notifier.NotifyAfter(false);
+  EXPECT_EQ(after, 11);
+  subscription.reset();
+  notifier.NotifyAfter(false);
+  EXPECT_EQ(after, 11);
+}
+
 TEST(Notifier, ASubscriptionMayOutliveTheNotifier) {
   auto notifier = std::make_unique<Notifier>();
   const auto subscription = notifier->Subscribe([](const Notice&) {});

@@ -10,6 +10,7 @@ namespace {
 
 // Ranges up to so many records are counted, larger ones estimated from the size of the first.
 constexpr std::uint64_t kCountedRecordsMax = 2'000;
+constexpr std::size_t kWalkBytesMax = 32 << 20;
 
 auto NoStaging() { return Err(StoreError{StoreErrorCode::kGap, "no copy of the pool is being received"}); }
 
@@ -32,17 +33,21 @@ class LocalCopySource final : public CopySource {
   std::uint64_t record_count() const override { return record_count_; }
   std::uint64_t size_bytes() const override { return size_bytes_; }
 
-  StoreResult<std::vector<Record>> Next(BytesView cursor, std::size_t limit_bytes) override {
-    const auto stored = view_.engine->Iterate(records_, keys::PrefixEnd(records_), Caching::kPassBy);
-    if (!cursor.empty()) stored->Seek(Bytes(records_).append(cursor).append(1, '\0'));
-    std::vector<Record> records;
-    std::size_t size_bytes = 0;
-    for (; stored->Valid() && (records.empty() || size_bytes < limit_bytes); stored->Next()) {
-      records.push_back({Bytes(stored->key().substr(records_.size())), Bytes(stored->value())});
-      size_bytes += records.back().id.size() + records.back().value.size();
+  StoreResult<PackedRecords> NextPacked(BytesView cursor, std::size_t limit_bytes) override {
+    if (!stored_ || cursor != reached_ || walked_bytes_ > kWalkBytesMax) {
+      stored_ = view_.engine->Iterate(records_, keys::PrefixEnd(records_), Caching::kPassBy);
+      if (!cursor.empty()) stored_->Seek(Bytes(records_).append(cursor).append(1, '\0'));
+      walked_bytes_ = 0;
     }
-    SYMBOLON_TRY_VOID(stored->status());
-    return records;
+    PackedRecords packed;
+    packed.Reserve(limit_bytes + limit_bytes / 4);
+    for (; stored_->Valid() && (packed.empty() || packed.size_bytes() < limit_bytes); stored_->Next()) {
+      packed.Add(stored_->key().substr(records_.size()), stored_->value());
+    }
+    SYMBOLON_TRY_VOID(stored_->status());
+    reached_ = packed.empty() ? cursor : packed.last_id();
+    walked_bytes_ += packed.size_bytes();
+    return packed;
   }
 
  private:
@@ -73,6 +78,11 @@ class LocalCopySource final : public CopySource {
   pb::History history_;
   std::uint64_t record_count_ = 0;
   std::uint64_t size_bytes_ = 0;
+  // Stands behind `reached_`, where the last piece ended. Made anew now and then, because it holds on to files and
+  // buffers that the engine has done with.
+  std::unique_ptr<EngineIterator> stored_;
+  Bytes reached_;
+  std::size_t walked_bytes_ = 0;
 };
 
 void DeleteGeneration(EngineBatch& batch, const PoolId& pool, std::uint64_t generation) {
@@ -140,34 +150,40 @@ StoreResult<void> LocalStore::BeginStaging(const PoolId& pool, const pb::Head& h
 
 // Records in bulk become durable before the cursor that covers them: a crash between leaves records past the cursor,
 // which come again, octet for octet, because the cursor goes with the head of the copy.
-StoreResult<void> LocalStore::WriteStaging(const PoolId& pool, const std::vector<Record>& records) {
+StoreResult<void> LocalStore::WritePackedStaging(const PoolId& pool, const std::vector<PackedRecords>& pieces) {
   std::lock_guard staging(staging_mutex_);
   SYMBOLON_TRY(std::optional<pb::StagingState> state, ReadStaging(pool));
   if (!state) return NoStaging();
-  if (records.empty()) return {};
   BytesView cursor = state->cursor();
   std::uint64_t size_bytes = 0;
-  for (const Record& record : records) {
-    if (record.id.size() < 2 || record.id.size() > 2 + kKeyIdBytesMax) {
-      return Err(StoreError{StoreErrorCode::kCorrupt, "a copied record has no proper key"});
+  std::uint64_t count = 0;
+  for (const PackedRecords& piece : pieces) {
+    for (const RecordView& record : piece) {
+      if (record.id.size() < 2 || record.id.size() > 2 + kKeyIdBytesMax) {
+        return Err(StoreError{StoreErrorCode::kCorrupt, "a copied record has no proper key"});
+      }
+      if (record.id <= cursor) {
+        return Err(StoreError{StoreErrorCode::kGap, "copied records do not ascend from the cursor"});
+      }
+      cursor = record.id;
     }
-    if (record.id <= cursor) {
-      return Err(StoreError{StoreErrorCode::kGap, "copied records do not ascend from the cursor"});
-    }
-    cursor = record.id;
-    size_bytes += record.id.size() + record.value.size();
+    count += piece.count();
+    size_bytes += piece.size_bytes();
   }
+  if (count == 0) return {};
   EngineBatch batch;
   if (size_bytes >= ingest_bytes_min_) {
-    SYMBOLON_TRY_VOID(core_.Ingest(keys::Records(pool, state->generation()), records));
+    SYMBOLON_TRY_VOID(core_.Ingest(keys::Records(pool, state->generation()), pieces));
   } else {
-    for (const Record& record : records) {
-      batch.Put(keys::Record(pool, state->generation(), record.id), record.value);
+    for (const PackedRecords& piece : pieces) {
+      for (const RecordView& record : piece) {
+        batch.Put(keys::Record(pool, state->generation(), record.id), Bytes(record.value));
+      }
     }
   }
-  state->set_cursor(records.back().id);
+  state->set_cursor(Bytes(cursor));
   state->set_size_bytes(state->size_bytes() + size_bytes);
-  state->set_records(state->records() + records.size());
+  state->set_records(state->records() + count);
   batch.Put(keys::Staging(pool), state->SerializeAsString());
   return core_.Write(batch);
 }
@@ -176,7 +192,7 @@ StoreResult<void> LocalStore::FlipStaging(const PoolId& pool) {
   std::lock_guard staging(staging_mutex_);
   SYMBOLON_TRY(std::optional<pb::StagingState> staged, ReadStaging(pool));
   if (!staged) return NoStaging();
-  std::lock_guard lock(core_.write_mutex());
+  std::unique_lock lock(core_.write_mutex());
   SYMBOLON_TRY(const std::optional<pb::PoolState> before, core_.PoolState(pool));
   pb::PoolState state;
   *state.mutable_head() = staged->head();
@@ -197,6 +213,8 @@ StoreResult<void> LocalStore::FlipStaging(const PoolId& pool) {
   core_.recent_writes().AddEverything(notice.version);
   core_.SetGeneration(pool, staged->generation());
   core_.Publish({notice});
+  lock.unlock();
+  core_.notifier().NotifyAfter(/*more_follows=*/false);
   if (before) ReclaimGeneration(core_.engine(), pool, before->generation());
   return {};
 }

@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "storage/log.pb.h"
+#include "storage/packed_records.h"
 
 namespace symbolon::storage {
 
@@ -171,10 +172,10 @@ struct Committed {
 
 using CommitCallback = std::move_only_function<void(StoreResult<Committed>)>;
 
-// Entries of another Region's log, as they came, gapless.
+// Entries of another Region's log, as they came, gapless: each a pb::LogEntry, as ReadLogAsStored gives it.
 struct AppliedEntries {
   PoolId pool;
-  std::vector<pb::LogEntry> entries;
+  std::vector<Bytes> entries;
 };
 
 using ApplyCallback = std::move_only_function<void(StoreResult<pb::Head>)>;
@@ -188,8 +189,9 @@ class CopySource {
   virtual const pb::Head& head() const = 0;
   virtual const pb::History& history() const = 0;
   // Records with type ‖ id > cursor (empty: from the start), up to about `limit_bytes`; empty at the end. `id` of each
-  // record is type ‖ id.
-  virtual StoreResult<std::vector<Record>> Next(BytesView cursor, std::size_t limit_bytes) = 0;
+  // record is type ‖ id. Cheapest when `cursor` is where the call before ended.
+  virtual StoreResult<PackedRecords> NextPacked(BytesView cursor, std::size_t limit_bytes) = 0;
+  StoreResult<std::vector<Record>> Next(BytesView cursor, std::size_t limit_bytes);
   // All records, for progress; may be an estimate.
   virtual std::uint64_t record_count() const = 0;
   // Of all keys and values, as Next() gives them.
@@ -213,6 +215,28 @@ struct Notice {
 };
 
 using Listener = std::function<void(const Notice&)>;
+// After the notices of one write and its answers, on the same thread, when the store holds no lock any more: the place
+// for work that a notice asks for. `more_follows`: the next write waits already, and this thread is needed for it.
+using AfterNotices = std::function<void(bool more_follows)>;
+
+// ---- purging ----
+
+// What of a pool is to be purged (Store::Purge).
+struct PurgeScope {
+  // All of it, in every space, with its logs and copies; what follows says nothing then.
+  bool everything = false;
+  // What these had been before.
+  std::vector<Key> keys = {};
+  // What entries of the directory log had been before, and those that are gone.
+  bool directory_log = false;
+  // The same of fact logs and merged facts.
+  bool facts = false;
+};
+
+struct Purged {
+  // Files of the store that held some of it, or may have, and are gone.
+  std::uint64_t files = 0;
+};
 
 class Subscription {
  public:
@@ -233,18 +257,23 @@ class Store {
   // kUnavailable, when the bounded queue is full; when the store is destroyed first, with kUnavailable. The same holds
   // for Apply and MergeFacts.
   virtual void Submit(Commit commit, CommitCallback done) = 0;
-  [[nodiscard]] virtual std::unique_ptr<Subscription> Subscribe(Listener listener) = 0;
+  [[nodiscard]] virtual std::unique_ptr<Subscription> Subscribe(Listener listener, AfterNotices after = nullptr) = 0;
 
   // -- directory log, for replication --
   // Entries from `first_sequence`, gapless, up to about `limit_bytes` (at least one if there is one). kGap: no longer
-  // kept.
+  // kept. Bodies may have been erased (EraseLogBodies).
   virtual StoreResult<std::vector<pb::LogEntry>> ReadLog(const PoolId& pool, std::uint64_t first_sequence,
                                                          std::size_t limit_bytes) = 0;
+  // The same, serialised, as they are stored, for another Region to apply: kGap as well when one from `first_sequence`
+  // on has lost a body.
+  virtual StoreResult<std::vector<Bytes>> ReadLogAsStored(const PoolId& pool, std::uint64_t first_sequence,
+                                                          std::size_t limit_bytes) = 0;
   // The digest of the entry with this sequence (0: the zero digest), if it is kept or is the one before the first kept.
   virtual StoreResult<std::optional<Bytes>> DigestAt(const PoolId& pool, std::uint64_t sequence) = 0;
   // Appends entries of another Region and makes their changes, all in one durable commit. Entries at or below the head
-  // whose digests agree are skipped; a gap, a digest that does not chain or an epoch that goes backwards is kGap and
-  // changes nothing. A pool without a log here starts with sequence 1. A change whose body was erased deletes its key.
+  // whose digests agree are skipped; a gap, a digest that does not chain or an epoch that goes backwards is kGap, what
+  // is no proper entry kCorrupt; both change nothing. A pool without a log here starts with sequence 1. A change whose
+  // body was erased deletes its key.
   virtual void Apply(AppliedEntries entries, ApplyCallback done) = 0;
   struct LogSize {
     // About.
@@ -255,6 +284,14 @@ class Store {
   virtual StoreResult<LogSize> MeasureLog(const PoolId& pool) = 0;
   // Drops entries below `first_kept_sequence`; the digest before it stays.
   virtual StoreResult<void> TrimLog(const PoolId& pool, std::uint64_t first_kept_sequence) = 0;
+  // Erases bodies of the entries up to `last_sequence`: those for which `which` says so, of their key (type ‖ id) and
+  // value. Keys and digests stay, so the log chains as before. Records are not touched. Answers how many were erased;
+  // durable when it returns, in pieces before: doing it again is harmless. Blocking; writes go on.
+  using ErasesBody = std::function<bool(BytesView key, BytesView value)>;
+  virtual StoreResult<std::uint64_t> EraseLogBodies(const PoolId& pool, std::uint64_t last_sequence,
+                                                    const ErasesBody& which) = 0;
+  // The last entry that has lost a body; 0: none has.
+  virtual StoreResult<std::uint64_t> LogErasedThrough(const PoolId& pool) = 0;
 
   // -- fact logs --
   // Ascending from `first_number`; what was forgotten, or dropped by CompactFacts, is covered by
@@ -287,8 +324,9 @@ class Store {
   };
   virtual StoreResult<std::optional<Staging>> FindStaging(const PoolId& pool) = 0;
   virtual StoreResult<void> BeginStaging(const PoolId& pool, const pb::Head& head, const pb::History& history) = 0;
-  // Blocking. `records` ascend and lie past the cursor; durable with the cursor when it returns.
-  virtual StoreResult<void> WriteStaging(const PoolId& pool, const std::vector<Record>& records) = 0;
+  // Blocking. The records of all pieces ascend and lie past the cursor; durable with the cursor when it returns.
+  virtual StoreResult<void> WritePackedStaging(const PoolId& pool, const std::vector<PackedRecords>& pieces) = 0;
+  StoreResult<void> WriteStaging(const PoolId& pool, const std::vector<Record>& records);
   // One commit: the staging generation becomes the pool's directory, its head and history the pool's. The former
   // generation and log go.
   virtual StoreResult<void> FlipStaging(const PoolId& pool) = 0;
@@ -298,6 +336,13 @@ class Store {
   // numbered under a new incarnation. Blocking.
   // With `facts_elsewhere`: kConflict, and nothing is removed, when facts are here that it does not cover.
   virtual StoreResult<void> DropPool(const PoolId& pool, const pb::FactVector* facts_elsewhere = nullptr) = 0;
+
+  // When it succeeds, values in this scope that were deleted or written over before the call are in no file of the
+  // store. What is there stays. (Keys, which reveal nothing, may be named yet where the engine lists its files, until
+  // it is opened again; what the file system and the disk keep of removed files is theirs.) Blocking, for as long as it
+  // takes to write anew what lies in the scope, and little around it; everybody else goes on. kConflict: somebody reads
+  // a state of before, such as a copy that is being sent, of any pool: try again later. kFull: no room for it.
+  virtual StoreResult<Purged> Purge(const PoolId& pool, const PurgeScope& scope) = 0;
 };
 
 }  // namespace symbolon::storage

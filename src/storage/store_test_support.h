@@ -72,9 +72,11 @@ inline StoreResult<Committed> SubmitAndWait(Store& store, Commit commit) {
   store.Submit(std::move(commit), [&](StoreResult<Committed> result) { answered.set_value(std::move(result)); });
   return answered.get_future().get();
 }
-inline StoreResult<pb::Head> ApplyAndWait(Store& store, const PoolId& pool, std::vector<pb::LogEntry> entries) {
+inline StoreResult<pb::Head> ApplyAndWait(Store& store, const PoolId& pool, const std::vector<pb::LogEntry>& entries) {
   std::promise<StoreResult<pb::Head>> answered;
-  store.Apply({pool, std::move(entries)}, [&](StoreResult<pb::Head> result) { answered.set_value(std::move(result)); });
+  AppliedEntries applied{.pool = pool, .entries = {}};
+  for (const pb::LogEntry& entry : entries) applied.entries.push_back(entry.SerializeAsString());
+  store.Apply(std::move(applied), [&](StoreResult<pb::Head> result) { answered.set_value(std::move(result)); });
   return answered.get_future().get();
 }
 inline StoreResult<void> MergeAndWait(Store& store, const PoolId& pool, std::vector<pb::FactEntry> entries) {

@@ -1,19 +1,17 @@
 """Figures of copies: a large store, the first copy of it, sign-ins meanwhile; and what a replica that was away has to catch up."""
-import json
 import statistics
 import time
 
 import machine
 import peers
-from api import headers_of, sign_in_request
+from beside import SignIns
 from lab import Lab
-from one_region import interleaved
-from programs import BIN, BenchError, Load, Symbolond, folder, run_json, until
+from programs import BIN, BenchError, Symbolond, folder, run_json, until
 from report import Figure, spread
 
 IDLE_SECONDS = 3
 COPY_PATIENCE_SECONDS = 1_800
-SIGN_INS_PER_SECOND = 200
+VERIFY_PATIENCE_SECONDS = 900
 
 
 def million(options):
@@ -33,7 +31,7 @@ def million(options):
                 starts.append(server.start_seconds)
                 time.sleep(IDLE_SECONDS)
                 idle.append(machine.memory_mib(server.pid))
-        copies = _copy(lab, pool, client, users)
+        copies = _copy(options, where, lab, pool, client, users)
     resident = statistics.median(memory['resident'] for memory in idle)
     start = statistics.median(starts)
     return [
@@ -45,7 +43,7 @@ def million(options):
     ]
 
 
-def _copy(lab, pool, client, users):
+def _copy(options, where, lab, pool, client, users):
     lab.up()
     try:
         # As fast as it goes.
@@ -60,6 +58,7 @@ def _copy(lab, pool, client, users):
         # What was copied serves.
         lab.until_user_can_sign_in(lab.second, client, 'seeded-0')
         api.close()
+        verified = _verify(options, where, lab, pool, client, users)
     finally:
         lab.down()
     worst, pace = max(peaks.values()), users / seconds
@@ -68,6 +67,49 @@ def _copy(lab, pool, client, users):
         Figure(work=f'first copy of {users:,} users, no throttle', measured=f'{pace:,.0f} users/s', reach='>= 60,000', met=pace >= 60_000,
                peers=peers.COPY, details=details),
         Figure(work='most memory of either Region until its end', measured=f'{worst:.0f} MiB', reach='<= 300 MiB', met=worst <= 300,
+               details=details),
+        *verified,
+    ]
+
+
+def _verify(options, where, lab, pool, client, users):
+    """The copies are compared: by themselves, for time and memory, and beside sign-ins."""
+    for region in (lab.first, lab.second):
+        lab.kill(region)  # so that the most memory is of this work
+        lab.start(region)
+    lab.positions_equal(pool)
+    api = lab.api(lab.first)
+
+    def verification():
+        return api.call('DescribeReplicationVerification', {'UserPoolId': pool}, service='symbolon')['Verification']
+
+    def begin():
+        api.call('StartReplicationVerification', {'UserPoolId': pool}, service='symbolon')
+
+    def finish():
+        until('the copies are compared', lambda: verification()['Status'] == 'DONE', VERIFY_PATIENCE_SECONDS, 0.05)
+        outcome = verification()['Outcome']
+        if outcome != 'EQUAL':
+            raise BenchError(f'the copies are {outcome}')
+
+    with machine.Steal() as steal:
+        started = time.monotonic()
+        begin()
+        finish()
+        seconds = time.monotonic() - started
+    peaks = {region: machine.memory_mib(lab.pid(region))['peak'] for region in (lab.first, lab.second)}
+    sign_ins = SignIns(options, where, lab, api, client)
+    quiet = sign_ins.p99_alone_us()
+    begin()
+    busy = sign_ins.p99_us()
+    went_on = verification()['Status'] != 'DONE'
+    finish()
+    api.close()
+    details = {'seconds': seconds, 'peak_mib': peaks, 'steal': steal.share, 'sign_in_p99_us': {'without': quiet, 'beside': busy},
+               'verification_outlasted_sign_ins': went_on}
+    return [
+        Figure(work=f'verification of {users:,} users in two Regions', measured=f'{seconds:.1f} s, {max(peaks.values()):.0f} MiB', details=details),
+        Figure(work='sign-in p99 beside it, one round', measured=f'{busy / 1e3:.2f} ms', floor=f'without {quiet / 1e3:.2f} ms', ratio=busy / quiet,
                details=details),
     ]
 
@@ -93,8 +135,7 @@ def catch_up(options):
 
 
 def copy_sign_in(options):
-    """Sign-ins at a steady rate in the first Region, by turns with and without a copy of their pool under way at the default pace.
-    The second Region stands for another machine: it has the load's core, behind the load."""
+    """Sign-ins in the first Region, by turns with and without a copy of their pool under way at the default pace."""
     with folder() as where:
         with Lab(where) as lab:
             api = lab.api(lab.first)
@@ -102,37 +143,23 @@ def copy_sign_in(options):
             client = api.create_client(pool)
             api.close()
         run_json([BIN / 'symbolon_seed', lab.config(lab.first), pool, options.copied_users])
+        lab.move_second_into_memory()
         lab.up()
         try:
-            machine.move(lab.pid(lab.first), machine.SERVER_CORE)
-            machine.move(lab.pid(lab.second), machine.LOAD_CORE, nice=19)
             api = lab.api(lab.first)
-            names = [f'seeded-{number}' for number in range(options.users)]
-            load = Load(api.port, headers=headers_of('InitiateAuth'), body=json.dumps(sign_in_request(client, '{line}')), lines=names)
+            sign_ins = SignIns(options, where, lab, api, client)
 
-            def alone():
-                machine.until_idle(lab.pid(lab.first))
-                return load.run(where, seconds=options.load_seconds, rate=SIGN_INS_PER_SECOND)['latency_us']['p99']
-
-            def beside_a_copy():
+            def begin():
                 api.call('CreateUserPoolReplica', {'UserPoolId': pool, 'RegionName': lab.second})
                 until('the copy is under way', lambda: lab.metric(lab.second, 'symbolon_replication_copy_records') > 0)
-                p99 = load.run(where, seconds=options.load_seconds, rate=SIGN_INS_PER_SECOND)['latency_us']['p99']
-                if lab.replica_status(api, pool) != 'CREATING':
-                    raise BenchError('the copy ended before the sign-ins: more users are needed')
+
+            def finish():
                 until('the copy is complete', lambda: lab.replica_status(api, pool) == 'INACTIVE', COPY_PATIENCE_SECONDS, 0.1)
                 api.call('DeleteUserPoolReplica', {'UserPoolId': pool, 'RegionName': lab.second})
                 until('the replica is gone', lambda: lab.replica_status(api, pool) is None, pause_seconds=0.1)
-                return p99
 
-            load.run(where, seconds=1, rate=SIGN_INS_PER_SECOND)
-            rounds, steals = interleaved(options, alone, beside_a_copy)
+            figure = sign_ins.beside('a first copy', begin, lambda: lab.replica_status(api, pool) == 'CREATING', finish, peers=peers.COPY)
             api.close()
         finally:
             lab.down()
-    ratios = [beside / quiet for quiet, beside in rounds]
-    ratio = statistics.median(ratios)
-    quiet, beside = (statistics.median(column) / 1e3 for column in zip(*rounds))
-    return [Figure(work=f'sign-in p99 during a first copy, {SIGN_INS_PER_SECOND} a second', measured=f'{beside:.2f} ms', floor=f'without {quiet:.2f} ms',
-                   ratio=ratio, reach='<= 1.3 x', met=ratio <= 1.3, peers=peers.COPY,
-                   details={'ratio': spread(ratios), 'rounds_us': rounds, 'steal': steals})]
+    return [figure]

@@ -3,13 +3,18 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import tomllib
 
 from api import Api, ApiError, headers_of, sign_as
 from programs import BIN, BenchError, Load, until
+
+# Between looks at a Region that catches up: so much may be missing from, or added to, the time that it takes.
+LOOK_SECONDS = 0.01
 
 
 def _has_ended(pid):
@@ -21,10 +26,12 @@ def _has_ended(pid):
 
 
 class Lab:
-    def __init__(self, where):
+    def __init__(self, where, environment=None):
         self.dir = where / 'lab'
+        self._environment = environment
         self._log = where / 'lab.log'
         self._process = None
+        self._in_memory = None
         try:
             self.up()
         except BaseException:
@@ -33,7 +40,8 @@ class Lab:
 
     def up(self):
         with open(self._log, 'w') as log:
-            self._process = subprocess.Popen([BIN / 'symbolon', 'lab', 'up', '--dir', self.dir, '--free-ports'], stdout=log, stderr=log)
+            self._process = subprocess.Popen([BIN / 'symbolon', 'lab', 'up', '--dir', self.dir, '--free-ports'], stdout=log, stderr=log,
+                                             env=self._environment)
         until('the lab runs', self._runs, patience_seconds=90)
         with open(self.dir / 'lab.toml', 'rb') as file:
             settings = tomllib.load(file)
@@ -51,6 +59,13 @@ class Lab:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(60)
+
+    def move_second_into_memory(self):
+        """Between `down` and `up`. The second Region's files: where it stands for another machine it has a disk of its own."""
+        self._in_memory = tempfile.TemporaryDirectory(dir='/dev/shm')
+        data = self.config(self.second).parent / 'data'
+        shutil.move(data, self._in_memory.name)
+        data.symlink_to(f'{self._in_memory.name}/data')
 
     def __enter__(self):
         return self
@@ -84,7 +99,7 @@ class Lab:
 
     def begin_start(self, region):
         """The program that starts it; it ends when the Region serves."""
-        return subprocess.Popen([BIN / 'symbolon', 'lab', 'start', region, '--dir', self.dir], stdout=subprocess.DEVNULL)
+        return subprocess.Popen([BIN / 'symbolon', 'lab', 'start', region, '--dir', self.dir], stdout=subprocess.DEVNULL, env=self._environment)
 
     def start(self, region):
         if self.begin_start(region).wait() != 0:
@@ -122,6 +137,8 @@ class Lab:
         connected = None
         deadline = time.monotonic() + patience_seconds
         while time.monotonic() < deadline:
+            # Looking takes the processor from those who are looked at.
+            time.sleep(LOOK_SECONDS)
             try:
                 text = self.metrics(region)
             except (OSError, http.client.HTTPException):

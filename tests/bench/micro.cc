@@ -41,7 +41,7 @@ std::shared_ptr<const keys::PoolKeys> MakePoolKeys() {
   SYMBOLON_CHECK(cmk);
   const auto wrapped =
       keys::WrapNewPoolKeys(**provider, *cmk, "arn:aws:cognito-idp:eu-central-1:000000000000:userpool/" + kPool.value(),
-                            crypto::SystemRandom());
+                            Timestamp(), crypto::SystemRandom());
   SYMBOLON_CHECK(wrapped);
   auto opened = keys::OpenPoolKeys(**provider, region, kPool, *wrapped);
   SYMBOLON_CHECK(opened);
@@ -206,7 +206,9 @@ BENCHMARK(ParseSignIn);
 
 class OneKey final : public http::AccessKeys {
  public:
-  std::optional<Secret> Find(std::string_view) const override { return Secret("secret"); }
+  std::optional<http::AccessKey> Find(std::string_view) const override {
+    return http::AccessKey{.secret = Secret("secret")};
+  }
 };
 
 void VerifySigV4(benchmark::State& state) {

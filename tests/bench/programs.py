@@ -57,16 +57,21 @@ def free_ports(count):
     return ports
 
 
-def run_json(command):
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+def slow_disk(flush_microseconds):
+    """The environment of programs whose files take so much longer to be flushed (slow_flush.cc)."""
+    return os.environ | {'LD_PRELOAD': str(BIN / 'symbolon_slow_flush.so'), 'SYMBOLON_BENCH_FLUSH_MICROSECONDS': str(flush_microseconds)}
+
+
+def run_json(command, environment=None):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         raise BenchError(f'{pathlib.Path(command[0]).name} failed: {done.stderr.strip()[-400:]}')
     return json.loads(done.stdout)
 
 
-def floor(*arguments, core=machine.SERVER_CORE):
+def floor(*arguments, core=machine.SERVER_CORE, environment=None):
     command = [BIN / 'symbolon_floor', *arguments]
-    return run_json(command if core is None else machine.pinned(core, command))
+    return run_json(command if core is None else machine.pinned(core, command), environment)
 
 
 class Load:

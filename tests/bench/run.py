@@ -5,7 +5,9 @@ import sys
 import time
 
 import copies
+import keys
 import lag
+import locks
 import machine
 import one_region
 import promotions
@@ -21,18 +23,21 @@ FIGURES = {
     'lag': (lag.near, 'replication lag under attribute updates'),
     'far-lag': (lag.far, 'the same over a slow link that loses packets; for root'),
     'sync': (two_regions.sync, '`sync` writes, against two durable commits and one round trip'),
-    'million': (copies.million, 'start, idle memory and first copy with 1,000,000 users'),
+    'million': (copies.million, 'start, idle memory, first copy and verification with 1,000,000 users'),
     'copy-sign-in': (copies.copy_sign_in, 'sign-ins during a first copy, against sign-ins without'),
     'catch-up': (copies.catch_up, 'a secondary that was away catches up'),
+    'reencrypt': (keys.reencrypt, 're-encryption of a pool in both Regions'),
+    'reencrypt-sign-in': (keys.reencrypt_sign_in, 'sign-ins during a re-encryption at the default pace'),
     'promotion': (promotions.promotion, 'time without writes when the primary changes'),
     'failover': (two_regions.failover, 'first sign-in after the loss of the primary'),
+    'lock': (locks.lock, 'a key is withdrawn under full sign-in load'),
     'steps': (one_region.steps, 'small steps of a request, against OpenSSL'),
 }
 
-FULL = dict(rounds=7, floor_seconds=1, load_seconds=3, users=64, cold_tokens=4_000, lag_users=1_000, lag_seconds=30, losses=5, promotions=6,
-            seeded_users=1_000_000, copied_users=400_000, missed_entries=100_000, starts=3, micro_seconds=0.3)
-QUICK = dict(rounds=3, floor_seconds=0.5, load_seconds=1, users=16, cold_tokens=500, lag_users=200, lag_seconds=5, losses=2, promotions=2,
-             seeded_users=20_000, copied_users=100_000, missed_entries=10_000, starts=1, micro_seconds=0.05)
+FULL = dict(rounds=7, floor_seconds=1, load_seconds=3, steady_seconds=10, users=64, cold_tokens=4_000, lag_users=1_000, lag_seconds=30,
+            losses=5, locks=5, promotions=6, seeded_users=1_000_000, copied_users=600_000, missed_entries=100_000, reencrypted_users=100_000, starts=3, micro_seconds=0.3)
+QUICK = dict(rounds=3, floor_seconds=0.5, load_seconds=1, steady_seconds=2, users=16, cold_tokens=500, lag_users=200, lag_seconds=5,
+             losses=2, locks=2, promotions=2, seeded_users=20_000, copied_users=100_000, missed_entries=10_000, reencrypted_users=20_000, starts=1, micro_seconds=0.05)
 
 
 def parse_arguments():

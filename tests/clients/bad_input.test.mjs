@@ -69,11 +69,11 @@ test('operations that nobody knows, and those that are not there yet', async () 
   await refused(call(api, 'TeleportUser', {}), 'UnknownOperationException');
   await refused(call(api, undefined, {}), ['UnknownOperationException', 'MissingActionException']);
   await refused(call(api, 'DescribeUserPool', {}, { prefix: 'SomeOtherService.' }), 'UnknownOperationException');
-  const missing = await call(api, 'CreateIdentityProvider', {
-    UserPoolId: pool.Id, ProviderName: 'Example', ProviderType: 'OIDC', ProviderDetails: {},
+  const missing = await call(api, 'CreateUserImportJob', {
+    UserPoolId: pool.Id, JobName: 'import', CloudWatchLogsRoleArn: 'arn:aws:iam::111122223333:role/import',
   });
   assert.ok(missing.status >= 400);
-  assert.match(missing.message, /CreateIdentityProvider/);
+  assert.match(missing.message, /CreateUserImportJob/);
 });
 
 test('bodies past the bound, and nesting past sense', async () => {

@@ -103,6 +103,13 @@ test('a change whose outcome is open may have been made or not, and nothing else
   finds(historyOf(...born, open, signIn(2, { final: true }), ...ending(1)), /accepts password 2/);
 });
 
+test('a confirmation whose outcome is open may have been made or not', () => {
+  const open = [born[0], { kind: 'confirm', user, password: 0, outcome: 'unknown' }];
+  finds(historyOf(...open, ...ending(0)));
+  finds(historyOf(...open, ...everywhere(signIn(0, { final: true, ...refused })), ...listed()));
+  finds(historyOf(born[0], ...ending(0)), /eu-central-1 accepts password 0 of ann at the end, who has none/, /us-east-1 accepts/);
+});
+
 test('a token that is honoured after its revocation had been acknowledged there is found', () => {
   finds(historyOf(revoke({ region: away }), refresh({ region: away }), ...revokedEverywhere, ...listed()), /us-east-1 honoured ann session 0 after its revocation had arrived/);
 });
@@ -145,6 +152,15 @@ test('a disabled user is refused for good, where it is known', () => {
   // Whether it was done may be open.
   finds(historyOf(...born, disable({ outcome: 'unknown' }), signIn(0), signIn(0, saysDisabled), signIn(0, { region: away }), ...listed()));
   finds(historyOf(...born, disable({ outcome: 'unknown' }), signIn(0, saysDisabled), signIn(0), ...listed()), /eu-central-1 let ann in/);
+});
+
+test('a disabled user whose sign-up is set aside is nobody at the end, one whose sign-up stays is disabled', () => {
+  const promote = { kind: 'promote', forced: true, epoch: 2, firstSequence: 1, region: away };
+  const nobody = everywhere(signIn(0, { final: true, outcome: 'refused', error: 'UserNotFoundException: User does not exist.' }));
+  const setAside = [...verdicts(at(1), 'setAside'), ...verdicts(at(2), 'setAside')];
+  finds(historyOf(...born, disable(), promote, ...setAside, ...nobody, ...listed([])));
+  finds(historyOf(...born, disable(), promote, ...setAside, signIn(0, { final: true }), ...listed([])), /let ann in/, /accepts password 0/);
+  finds(historyOf(...born, disable(), ...nobody, ...listed()), /nobody saw eu-central-1 refuse ann/, /nobody saw us-east-1 refuse ann/);
 });
 
 test('what is set aside without a forced promotion that said so is found', () => {

@@ -53,7 +53,7 @@ function passwordsOf(events, lost) {
     if (event.outcome === 'ok' && !lost.has(event.position)) {
       possible = new Set([event.password]);
       made.push({ ...event, at: parsePosition(event.position) });
-    } else if (event.outcome === 'unknown' && event.kind === 'setPassword') {
+    } else if (event.outcome === 'unknown') {
       possible.add(event.password);
     }
   }
@@ -61,7 +61,8 @@ function passwordsOf(events, lost) {
 }
 
 // A disabled user stays so: nobody enables one again. From when on each Region knew: it acknowledged it, or it said so.
-function checkDisabled(user, events, regions) {
+// One whose sign-up was set aside is nobody any more, and nobody is asked about them at the end.
+function checkDisabled(user, events, { lost, regions }) {
   const disables = events.filter(({ kind, outcome }) => kind === 'disable' && outcome === 'ok');
   const signIns = events.filter(({ kind }) => kind === 'signIn');
   const told = [];
@@ -72,7 +73,8 @@ function checkDisabled(user, events, regions) {
     );
     if (outcome === 'ok' && start > arrived) told.push(`${region} let ${user} in, whom it knew to be disabled`);
   }
-  if (disables.some(({ region }) => regions.includes(region))) {
+  const isGone = events.some(({ kind, outcome, position }) => kind === 'signUp' && outcome === 'ok' && lost.has(position));
+  if (!isGone && disables.some(({ region }) => regions.includes(region))) {
     for (const region of regions) {
       const final = signIns.filter((event) => event.final && event.region === region);
       if (!final.some(isDisabled)) told.push(`nobody saw ${region} refuse ${user}, who was disabled, at the end`);
@@ -83,7 +85,7 @@ function checkDisabled(user, events, regions) {
 const isDisabled = ({ outcome, error }) => outcome === 'refused' && /disabled/.test(error);
 
 function checkUser(user, events, { lost, proof, regions }) {
-  const told = checkDisabled(user, events, regions);
+  const told = checkDisabled(user, events, { lost, regions });
   const disabled = events.filter(({ kind, outcome }) => kind === 'disable' && ['ok', 'unknown'].includes(outcome));
   const { possible, made } = passwordsOf(events, lost);
   // The newest change that a Region must know of when it serves `event`: by the position that was asked for, or by one

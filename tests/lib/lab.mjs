@@ -1,12 +1,13 @@
 // A real lab (symbolon lab up) on free ports, in a folder of its own, gone with the test that started it.
 import { spawn, execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
 import { KMSClient } from '@aws-sdk/client-kms';
+import { stopProcess } from './processes.mjs';
 import { until } from './wait.mjs';
 
 const run = promisify(execFile);
@@ -29,10 +30,15 @@ export class Lab {
     this.dir = dir;
   }
 
-  // Starts a lab of its own, in a new folder.
-  static async start({ flags = [] } = {}) {
+  // Starts a lab of its own, in a new folder. `users`: for setUsers, which may be called at any time then.
+  static async start({ flags = [], users } = {}) {
     const lab = new Lab(await mkdtemp(join(tmpdir(), 'symbolon-lab-')));
     try {
+      if (users) {
+        // Regions read the file if it is there when they start.
+        await lab.symbolon('lab', 'init', '--dir', lab.dir, '--free-ports', ...flags);
+        await lab.setUsers(users);
+      }
       await lab.up(flags);
     } catch (error) {
       await rm(lab.dir, { recursive: true, force: true });
@@ -41,10 +47,12 @@ export class Lab {
     return lab;
   }
 
+  static sharedFlags = ['--loopback-providers'];
+
   // The lab that `node tests/run.mjs` started for all files, or, when a file is run by itself, one of its own.
   static async shared() {
     const dir = process.env[sharedLabVariable];
-    if (!dir) return Lab.start();
+    if (!dir) return Lab.start({ flags: Lab.sharedFlags });
     const lab = new Lab(dir);
     await lab.readSettings();
     return lab;
@@ -95,6 +103,23 @@ export class Lab {
     await writeFile(file, text.replace('[replication]\n', ['[replication]', ...lines, ''].join('\n')));
   }
 
+  // Writes the users that all Regions know: { name: { keys: [{ id, secret }], policies: [statements] } }. Regions that run
+  // read them by themselves.
+  async setUsers(users) {
+    const blocks = [];
+    for (const [name, { keys, policies = [] }] of Object.entries(users)) {
+      const files = [];
+      for (const Statement of policies) {
+        files.push(`${name}-${files.length}.json`);
+        await writeFile(join(this.dir, files.at(-1)), JSON.stringify({ Version: '2012-10-17', Statement }));
+      }
+      blocks.push('[[users]]', `name = "${name}"`, ...(files.length ? [`policies = ${JSON.stringify(files)}`] : []));
+      for (const { id, secret } of keys) blocks.push('[[users.access_keys]]', `id = "${id}"`, `secret = "${secret}"`);
+    }
+    await writeFile(join(this.dir, 'users.toml.new'), blocks.join('\n') + '\n');
+    await rename(join(this.dir, 'users.toml.new'), join(this.dir, 'users.toml'));
+  }
+
   // What the Region's clock shows.
   now() {
     return new Date();
@@ -137,6 +162,16 @@ export class Lab {
   }
   async stop(region) {
     await this.symbolon('lab', 'stop', region, '--dir', this.dir);
+  }
+  async #pid(region) {
+    return Number(await readFile(join(this.dir, 'run', `${region}.pid`), 'utf8'));
+  }
+  // The Region's process stands still, though its connections stand, until it is resumed.
+  async suspend(region) {
+    await stopProcess(await this.#pid(region));
+  }
+  async resume(region) {
+    process.kill(await this.#pid(region), 'SIGCONT');
   }
   async startRegion(region) {
     await this.symbolon('lab', 'start', region, '--dir', this.dir);

@@ -2,8 +2,6 @@
 // takes a new copy while it serves, and each of the five is primary once, the last by force.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   AdminCreateUserCommand,
   AdminUpdateUserAttributesCommand,
@@ -73,10 +71,6 @@ async function promote(history, to, { at = to, ...options } = {}) {
   const { Epoch, FirstSequence, SilentRegions } = await ask(lab, at, 'PromoteUserPoolReplica', input);
   history.note('promote', { region: to, forced: Boolean(options.Force), epoch: Epoch, firstSequence: FirstSequence });
   return SilentRegions.map(({ Region }) => Region).sort();
-}
-
-async function signal(region, name) {
-  process.kill(Number(await readFile(join(lab.dir, 'run', `${region}.pid`), 'utf8')), name);
 }
 
 const status = () => lab.symbolon('replication', 'status', '--dir', lab.dir);
@@ -211,12 +205,12 @@ test('the primary is dead and a secondary silent, another is promoted by force, 
   under(t, names, async ({ load, history }) => {
     const [next, silent] = away;
     await lab.kill(home);
-    await signal(silent, 'SIGSTOP');
+    await lab.suspend(silent);
     try {
       assert.deepEqual(await promote(history, next, { Force: true }), [home, silent].sort());
       await load.further(3, 'confirm');
     } finally {
-      await signal(silent, 'SIGCONT');
+      await lab.resume(silent);
     }
     await lab.startRegion(home);
     await until(`${home} can be primary again`, () => promote(history, home), minutes);

@@ -69,8 +69,8 @@ void SimRegion::StartMachine() {
     }
     setup.emplace(replication::AuthoritySetup{options, *registers_, *lease_, "/simulation"});
   }
-  machine_ =
-      std::make_unique<replication::Machine>(*store_, dice_.random(), peers_, SmallOptions(), *this, archive_, setup);
+  machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), *signer_, peers_, SmallOptions(), *this,
+                                                    archive_, setup);
   const bool looks = lease_ && plant_ != Plant::kAnswerWithoutLease;
   commits_.emplace(*store_, &machine_->durability_gate(), looks ? &*lease_ : nullptr);
 }

@@ -5,6 +5,9 @@
 #include "storage/log.h"
 
 namespace symbolon::simulation {
+
+using replication::pb::RoleRecord;
+
 std::string Simulation::NotConverged() {
   for (auto& [name, region] : regions_) {
     if (!region->up()) return name.value() + " is down";
@@ -42,7 +45,7 @@ std::string Simulation::NotConverged(PoolModel& pool) {
   const auto role = RoleAt(primary, pool.id);
   if (!head || !role) return "no role record";
   if (role->deleted()) return "deleted, and still there";
-  std::string lost = WritesMissing(pool, head->digest());
+  std::string lost = WritesMissing(pool, *role, head->digest());
   if (!lost.empty()) return lost;
   for (auto& [name, region] : regions_) {
     const replication::Role of_region = replication::RoleOf(*role, name);
@@ -78,6 +81,9 @@ std::string Simulation::NotConverged(PoolModel& pool) {
 }
 
 void Simulation::CheckAtEnd() {
+  for (const auto& erasure : erasures_) {
+    if (erasure->final) CheckErased(*erasure);
+  }
   std::vector<SimRegion*> all;
   for (auto& [name, region] : regions_) all.push_back(region.get());
   for (SimRegion* region : all) {
@@ -107,12 +113,22 @@ std::string Simulation::BranchesTorn(const PoolModel& pool, const Bytes& head_di
   return "";
 }
 
-std::string Simulation::WritesMissing(PoolModel& pool, const Bytes& head_digest) {
+// Whoever took over by force, from before it was added, does not know of this member, which keeps what it has until a
+// person adds it again, and sets it aside then.
+bool Simulation::IsWithFormerMember(const PoolModel& pool, const RoleRecord& role, const Bytes& digest) const {
+  return std::ranges::any_of(names_, [&](const Region& name) {
+    const auto held = durable_.find({name, pool.id});
+    return replication::RoleOf(role, name).kind == replication::Role::Kind::kNone && held != durable_.end() &&
+           pool.Contains(held->second.digest(), digest);
+  });
+}
+
+std::string Simulation::WritesMissing(PoolModel& pool, const RoleRecord& role, const Bytes& head_digest) {
   std::uint64_t set_aside = 0;
   for (const PoolModel::Write& write : pool.acknowledged) {
     if (pool.Contains(head_digest, write.digest) || write.lost_with_disk) continue;
     const bool safe = write.safe && !pool.forced_by_person && !pool.left_sync;
-    if (!pool.forced || safe || !IsSetAside(pool, write.digest)) {
+    if (!pool.forced || safe || !(IsSetAside(pool, write.digest) || IsWithFormerMember(pool, role, write.digest))) {
       return fmt::format("the write that {} acknowledged at {} is gone", write.region.value(), write.sequence);
     }
     ++set_aside;

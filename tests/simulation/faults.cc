@@ -6,7 +6,7 @@
 namespace symbolon::simulation {
 
 void Simulation::HaveAccident(SimRegion& region) {
-  const std::uint64_t what = dice_.Below(123);
+  const std::uint64_t what = dice_.Below(130);
   if (what < 18) return region.Crash();
   if (what < 50) {
     static constexpr storage::WriteFault kFaults[] = {storage::WriteFault::kCrashBeforeDurable,
@@ -23,13 +23,19 @@ void Simulation::HaveAccident(SimRegion& region) {
   if (what < 100) return region.Pause(dice_.Micros(1'000, 4'000'000));
   if (what < 105) return FillDisk(region);
   if (what < 111) return region.TakeBackup();
-  if (what < 114) return LoseDisk(region);
+  if (what < 116) return LoseDisk(region);
+  if (what >= 123) return Hijack(region);
   if (!region.up()) return;
   trace_.Say("{} forgets expired facts", region.name().value());
   region.Post(nanoseconds(0), [&region] {
     // Fails when the disk does.
     (void)region.store().ForgetExpiredFacts(region.Now().wall, 100);
   });
+}
+
+void Simulation::Hijack(SimRegion& region) {
+  region.Hijack();
+  scheduler_.After(dice_.Micros(1'000'000, 8'000'000), [&region] { region.EndHijack(); });
 }
 
 void Simulation::JumpClock(SimRegion& region) {
@@ -144,6 +150,7 @@ void Simulation::Heal() {
     region->PlanFault(storage::WriteFault::kNone, 0);
     region->SetClockOffset({});
     Upgrade(*region);
+    region->EndHijack();
   }
 }
 

@@ -72,10 +72,15 @@ std::string PoolModel::Add(const storage::pb::LogEntry& entry, const storage::St
               .previous = entry.previous_digest()};
   auto directory = std::make_shared<Directory>(*states_.at(entry.previous_digest()).directory);
   for (const storage::pb::LogChange& change : entry.changes()) {
+    if (!change.deleted() && !change.has_value()) return "a body was erased before anybody saw it";
     if (change.deleted()) {
       directory->erase(change.key());
     } else {
       (*directory)[change.key()] = change.value();
+    }
+    if (const auto once = entries_of_.find(change.key()); once != entries_of_.end()) {
+      if (++once->second > 1) return "a write that was passed on was done twice";
+      if (refused_.contains(change.key())) return "a write that was passed on was done, and its client told otherwise";
     }
     if (change.key() != RoleRecordKey()) continue;
     const auto role = replication::ParseRole(change.value());
@@ -96,6 +101,11 @@ std::string PoolModel::Add(const storage::pb::LogEntry& entry, const storage::St
   state.directory_digest = of_directory.Finish();
   states_[digest] = std::move(state);
   return "";
+}
+
+std::string PoolModel::ExpectNever(const Bytes& key) {
+  refused_.insert(key);
+  return entries_of_.at(key) == 0 ? "" : "the client of a write that was passed on is told that nothing was done";
 }
 
 std::string PoolModel::Check(storage::Store& store) const {

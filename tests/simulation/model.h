@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +54,11 @@ class PoolModel {
   // Empty, or what is wrong with the pool in this store: its directory must be that of its position.
   std::string Check(storage::Store& store) const;
 
+  // At most one entry, of all that were ever written, may have this record. `key`: type ‖ id.
+  void ExpectOnce(const Bytes& key) { entries_of_.emplace(key, 0); }
+  // Now none may, any more: its client was told that nothing was done. Empty, or what is wrong.
+  std::string ExpectNever(const Bytes& key);
+
   // `ancestor` lies in the log that ends with `digest` (or is it).
   bool Contains(const Bytes& digest, const Bytes& ancestor) const;
   // Entries that nothing follows.
@@ -89,6 +95,9 @@ class PoolModel {
   // Digest of the entry at (epoch, sequence).
   std::map<std::pair<std::string, std::uint64_t>, Bytes> positions_;
   std::optional<HandOver> hand_over_;
+  // How many entries have the records of which there may be one at the most, and of which there may be none.
+  std::map<Bytes, int> entries_of_;
+  std::set<Bytes> refused_;
 };
 
 // type ‖ id.

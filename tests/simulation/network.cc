@@ -9,6 +9,8 @@ namespace {
 
 // What a connection holds in each direction before it takes no more.
 constexpr int kUnderWayMax = 8;
+// Calls are made over connections that end in their middle.
+constexpr double kCallLoss = 0.01;
 constexpr nanoseconds kDialTimeout = std::chrono::milliseconds(1'500);
 
 }  // namespace
@@ -116,6 +118,13 @@ void Network::Send(SimRegion& region, replication::LinkId link, const replicatio
     scheduler_.After(arrival - scheduler_.now() + dice_.Micros(0, 30'000),
                      [this, connection, to = 1 - end, frame] { Deliver(connection, to, frame); });
   }
+}
+
+void Network::Carry(const Region& from, const Region& to, std::move_only_function<void()> event) {
+  const bool lost = dice_.Chance(std::max(faults_.loss, kCallLoss));
+  scheduler_.After(Latency(), [this, from, to, lost, event = std::move(event)]() mutable {
+    if (!lost && Reaches(from, to)) event();
+  });
 }
 
 void Network::Deliver(const ConnectionPtr& connection, int to, const replication::pb::Frame& frame) {

@@ -46,6 +46,8 @@ class Network {
   // The link takes another frame.
   bool Takes(SimRegion& region, replication::LinkId link);
   void Send(SimRegion& region, replication::LinkId link, const replication::pb::Frame& frame);
+  // One message beside the connections, which may be lost: the event happens when it arrives.
+  void Carry(const Region& from, const Region& to, std::move_only_function<void()> event);
   std::function<void(const SimRegion& from, const SimRegion& to, const replication::pb::Frame&)> on_deliver;
 
  private:

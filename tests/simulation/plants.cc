@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "storage/local_store.pb.h"
 
 namespace symbolon::simulation {
 namespace {
@@ -42,6 +43,14 @@ constexpr PlantedBug kPlantedBugs[] = {
     {Plant::kTakeDespiteLease, "take-despite-lease", "a register is taken while its owner's lease stands", 400},
     {Plant::kFallBackUnregistered, "fall-back-unregistered",
      "writes are answered without a replica though the register's in-sync set was not emptied", 400},
+    {Plant::kForwardAgain, "forward-again", "a write that was passed on, and not answered, is passed on again", 100},
+    {Plant::kUnknownIsRefused, "unknown-is-refused",
+     "the client of a write that was passed on, and not answered, is told that nothing was done", 100},
+    {Plant::kAcceptAnyHead, "accept-any-head", "a Region does not look at what a log's signatures say", 100},
+    {Plant::kAcceptAnyFact, "accept-any-fact", "a Region takes facts in the name of Regions that did not say them",
+     100},
+    {Plant::kSendErased, "send-erased",
+     "bodies are erased before every member has come past them, and entries are sent without them", 100},
 };
 
 // Makes positions durable after what belongs to them.
@@ -52,10 +61,13 @@ class SplittingEngine final : public storage::Engine {
   std::shared_ptr<const storage::EngineSnapshot> MakeSnapshot() override { return engine_->MakeSnapshot(); }
   storage::StoreResult<std::optional<Bytes>> Get(BytesView key) override { return engine_->Get(key); }
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override { return engine_->EstimateBytes(begin, end); }
-  storage::StoreResult<void> Ingest(BytesView key_prefix, const std::vector<storage::Record>& records) override {
-    return engine_->Ingest(key_prefix, records);
+  storage::StoreResult<void> Ingest(BytesView key_prefix, const std::vector<storage::PackedRecords>& pieces) override {
+    return engine_->Ingest(key_prefix, pieces);
   }
   void Reclaim(Bytes begin, Bytes end) override { engine_->Reclaim(std::move(begin), std::move(end)); }
+  storage::StoreResult<storage::Purged> Purge(const std::vector<storage::KeySpan>& spans) override {
+    return engine_->Purge(spans);
+  }
   storage::StoreResult<void> Write(const storage::EngineBatch& batch) override {
     storage::EngineBatch records;
     storage::EngineBatch positions;
@@ -82,6 +94,52 @@ class SplittingEngine final : public storage::Engine {
   const std::unique_ptr<storage::Engine> engine_;
 };
 
+// Forgets that bodies of the log were erased.
+class ForgetfulEngine final : public storage::Engine {
+ public:
+  explicit ForgetfulEngine(std::unique_ptr<storage::Engine> engine) : engine_(std::move(engine)) {}
+
+  std::shared_ptr<const storage::EngineSnapshot> MakeSnapshot() override {
+    return std::make_shared<Snapshot>(engine_->MakeSnapshot());
+  }
+  storage::StoreResult<std::optional<Bytes>> Get(BytesView key) override { return Forget(key, engine_->Get(key)); }
+  std::uint64_t EstimateBytes(BytesView begin, BytesView end) override { return engine_->EstimateBytes(begin, end); }
+  storage::StoreResult<void> Ingest(BytesView key_prefix, const std::vector<storage::PackedRecords>& pieces) override {
+    return engine_->Ingest(key_prefix, pieces);
+  }
+  void Reclaim(Bytes begin, Bytes end) override { engine_->Reclaim(std::move(begin), std::move(end)); }
+  storage::StoreResult<storage::Purged> Purge(const std::vector<storage::KeySpan>& spans) override {
+    return engine_->Purge(spans);
+  }
+  storage::StoreResult<void> Write(const storage::EngineBatch& batch) override { return engine_->Write(batch); }
+
+ private:
+  class Snapshot final : public storage::EngineSnapshot {
+   public:
+    explicit Snapshot(std::shared_ptr<const storage::EngineSnapshot> snapshot) : snapshot_(std::move(snapshot)) {}
+    storage::StoreResult<std::optional<Bytes>> Get(BytesView key) const override {
+      return Forget(key, snapshot_->Get(key));
+    }
+    std::unique_ptr<storage::EngineIterator> Iterate(BytesView begin, BytesView end,
+                                                     storage::Caching caching) const override {
+      return snapshot_->Iterate(begin, end, caching);
+    }
+
+   private:
+    const std::shared_ptr<const storage::EngineSnapshot> snapshot_;
+  };
+
+  static storage::StoreResult<std::optional<Bytes>> Forget(BytesView key,
+                                                           storage::StoreResult<std::optional<Bytes>> stored) {
+    storage::pb::PoolState state;
+    if (!key.starts_with('p') || !stored || !*stored || !state.ParseFromString(**stored)) return stored;
+    state.clear_erased_through();
+    return std::optional(state.SerializeAsString());
+  }
+
+  const std::unique_ptr<storage::Engine> engine_;
+};
+
 }  // namespace
 
 std::span<const PlantedBug> PlantedBugs() { return kPlantedBugs; }
@@ -94,6 +152,7 @@ std::optional<Plant> FindPlant(std::string_view name) {
 std::unique_ptr<storage::Engine> MakePlantedEngine(Plant plant, const std::shared_ptr<storage::MemoryDisk>& disk) {
   if (plant == Plant::kAnswerBeforeSync) disk->SetUnsynced(1);
   std::unique_ptr<storage::Engine> engine = storage::MakeMemoryEngine(disk);
+  if (plant == Plant::kSendErased) engine = std::make_unique<ForgetfulEngine>(std::move(engine));
   if (plant == Plant::kApplyWithoutPosition) engine = std::make_unique<SplittingEngine>(std::move(engine));
   return engine;
 }

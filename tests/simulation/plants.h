@@ -36,6 +36,11 @@ enum class Plant {
   kAnswerWithoutLease,
   kTakeDespiteLease,
   kFallBackUnregistered,
+  kForwardAgain,
+  kUnknownIsRefused,
+  kAcceptAnyHead,
+  kAcceptAnyFact,
+  kSendErased,
 };
 
 struct PlantedBug {

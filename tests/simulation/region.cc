@@ -44,6 +44,9 @@ replication::Options SmallOptions() {
   options.promise_limit = std::chrono::milliseconds(900);
   options.fetch_limit = std::chrono::milliseconds(2'500);
   options.trim_interval = std::chrono::milliseconds(700);
+  options.sign_interval = std::chrono::milliseconds(300);
+  options.unsigned_limit = std::chrono::milliseconds(2'500);
+  options.keep_signatures_interval = std::chrono::milliseconds(600);
   return options;
 }
 
@@ -69,6 +72,7 @@ SimRegion::SimRegion(Region name, std::vector<Region> peers, Scheduler& schedule
       plant_(plant),
       authority_(authority),
       clock_(scheduler, clock_drift_ppm),
+      signer_(std::make_unique<SimSigner>(dice.random().Octets(replication::kLogKeyBytes), plant)),
       disk_(std::make_shared<storage::MemoryDisk>()) {
   network_.AddRegion(*this);
 }
@@ -85,6 +89,7 @@ void SimRegion::Start() {
   SYMBOLON_CHECK(!up());
   fault_at_.reset();
   versions_ = next_versions_;
+  hijacked_ = std::exchange(hijack_next_, false);
   disk_->PlanFault(storage::WriteFault::kNone);
   if (plant_ == Plant::kForgetFactAtRestart && life_ > 0) ForgetNewestFact(disk_);
   if (plant_ == Plant::kForgetPromiseAtRestart) ForgetPromises(disk_);
@@ -155,6 +160,25 @@ void SimRegion::LoseDiskAndRestore() {
   Crash();
 }
 
+void SimRegion::Hijack() {
+  if (!up()) return;
+  trace_.Say("somebody takes the place of {}", name_.value());
+  hijack_next_ = true;
+  Crash();
+}
+
+void SimRegion::EndHijack() {
+  hijack_next_ = false;
+  if (hijacked_) Crash();
+}
+
+void SimRegion::SetBack() {
+  if (!up() || !backup_) return;
+  trace_.Say("{} is set back", name_.value());
+  disk_ = backup_->Copy();
+  Crash();
+}
+
 void SimRegion::PlanFault(storage::WriteFault fault, std::uint64_t writes_from_now) {
   if (!up() || paused()) return;
   // A fault that has happened already takes effect first.
@@ -202,6 +226,7 @@ void SimRegion::Settle() {
           progress.set_number(progress.number() + 1);
         }
       }
+      if (hijacked_) Forge(*frame);
       SendAs(versions_, *frame);
       if (on_send) on_send(*frame);
       if (frame->has_promise_answer() && frame->promise_answer().granted() && on_promise) {

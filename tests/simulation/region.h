@@ -17,6 +17,7 @@
 #include "replication/durable_commits.h"
 #include "replication/machine.h"
 #include "scheduler.h"
+#include "signatures.h"
 #include "sim_clock.h"
 #include "storage/local_store.h"
 #include "storage/memory/memory_engine.h"
@@ -80,6 +81,16 @@ class SimRegion final : public replication::MachineHost {
   bool has_backup() const { return backup_ != nullptr; }
   // The process dies, and its disk with it; the next one starts on the backup, as another incarnation.
   void LoseDiskAndRestore();
+  // The process dies, and somebody puts the backup in place of its disk and tells nobody.
+  void SetBack();
+  // Somebody says so, after all, while no process runs.
+  void MarkRestored() { restored_ = true; }
+  // As after the loss of the file that holds it, or with another disk.
+  void DrawLogKey() { signer_ = std::make_unique<SimSigner>(dice_.random().Octets(replication::kLogKeyBytes), plant_); }
+  // The process dies; while the next one lives, somebody who has its place in the network changes what it sends.
+  void Hijack();
+  // The impostor goes, whether a process ran meanwhile or not; one that did dies.
+  void EndHijack();
 
   // The event happens if this process still lives then; afterwards what follows from it is carried out.
   void Post(nanoseconds delay, std::move_only_function<void()> event);
@@ -145,10 +156,13 @@ class SimRegion final : public replication::MachineHost {
 
   SimArchive archive_;
   SimClock clock_;
+  std::unique_ptr<SimSigner> signer_;
   std::shared_ptr<storage::MemoryDisk> disk_;
   std::shared_ptr<const storage::MemoryDisk> backup_;
   // The disk came out of a backup and was not started on yet.
   bool restored_ = false;
+  bool hijack_next_ = false;
+  bool hijacked_ = false;
   nanoseconds paused_until_{};
   Versions versions_;
   Versions next_versions_;

@@ -9,7 +9,9 @@ namespace {
 
 using replication::LinkId;
 
-storage::pb::Head HeadAfter(const storage::pb::LogEntry& entry) {
+storage::pb::Head HeadAfter(const Bytes& octets) {
+  storage::pb::LogEntry entry;
+  SYMBOLON_CHECK(entry.ParseFromString(octets));
   storage::pb::Head head;
   *head.mutable_epoch() = entry.epoch();
   head.set_sequence(entry.sequence());

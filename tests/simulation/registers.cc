@@ -72,24 +72,26 @@ std::optional<Revision> Registers::Swap(const replication::RegisterSwap& swap) {
 
 template <class T, class Operation>
 void RegistersOf::Ask(Operation operation, replication::RegisterDone<T> done) {
-  Scheduler& scheduler = cluster_.scheduler_;
+  // This object goes with the process that asked; what is under way does not.
+  simulation::Registers& cluster = cluster_;
+  SimRegion& region = region_;
   // Told once, by the answer or by the end of patience.
   auto told = std::make_shared<replication::RegisterDone<T>>(std::move(done));
-  const auto tell = [this, told](nanoseconds delay, replication::RegisterResult<T> result) {
-    region_.Post(delay, [this, told, result = std::move(result)]() mutable {
+  const auto tell = [&region, told](nanoseconds delay, replication::RegisterResult<T> result) {
+    region.Post(delay, [&region, told, result = std::move(result)]() mutable {
       if (!*told) return;
-      std::exchange(*told, nullptr)(std::move(result), region_.Now());
+      std::exchange(*told, nullptr)(std::move(result), region.Now());
     });
   };
   tell(kCallLimit, Err(replication::RegisterError{"no answer in time"}));
-  scheduler.After(cluster_.dice_.Micros(300, 30'000),
-                  [this, operation = std::move(operation), tell, life = region_.life(), &scheduler]() mutable {
-                    if (cluster_.cut_requests_.contains(region_.name()) || scheduler.now() < cluster_.fails_until_)
-                      return;
-                    auto result = operation(cluster_);
-                    if (cluster_.cut_answers_.contains(region_.name()) || region_.life() != life) return;
-                    tell(cluster_.dice_.Micros(300, 30'000), std::move(result));
-                  });
+  cluster.scheduler_.After(
+      cluster.dice_.Micros(300, 30'000),
+      [&cluster, &region, operation = std::move(operation), tell, life = region.life()]() mutable {
+        if (cluster.cut_requests_.contains(region.name()) || cluster.scheduler_.now() < cluster.fails_until_) return;
+        auto result = operation(cluster);
+        if (cluster.cut_answers_.contains(region.name()) || region.life() != life) return;
+        tell(cluster.dice_.Micros(300, 30'000), std::move(result));
+      });
 }
 
 void RegistersOf::Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease,

@@ -19,6 +19,12 @@ void Result::Add(const Result& other) {
   held += other.held;
   writes_set_aside += other.writes_set_aside;
   hand_overs += other.hand_overs;
+  forwards_done += other.forwards_done;
+  forwards_refused += other.forwards_refused;
+  forwards_unknown += other.forwards_unknown;
+  forwards_redirected += other.forwards_redirected;
+  erasures += other.erasures;
+  bodies_erased += other.bodies_erased;
   leases_lost += other.leases_lost;
   automatic_promotions += other.automatic_promotions;
   answers_withheld += other.answers_withheld;
@@ -42,6 +48,9 @@ void Result::Add(const replication::ReplicationCounters& other) {
   counters.take_overs += other.take_overs;
   counters.step_downs += other.step_downs;
   counters.protocol_errors += other.protocol_errors;
+  counters.signatures_refused += other.signatures_refused;
+  counters.rollbacks_found += other.rollbacks_found;
+  counters.log_keys_replaced += other.log_keys_replaced;
 }
 
 std::string Describe(const Result& sum) {
@@ -52,11 +61,14 @@ std::string Describe(const Result& sum) {
       "facts: {} accepted; processes: {} died, {} disks lost\n"
       "in processes that lived to the end: {} hand-overs, {} epochs begun, {} suffixes set aside, {} copies taken, {} "
       "resumed\n"
+      "passed on by secondaries: {} done, {} refused, {} of unknown outcome, {} sent once more\n"
+      "erased: {} records in every Region, {} bodies\n"
       "under an authority: {} leases lost, {} automatic promotions, {} answers withheld",
       sum.commits, sum.confirmed, sum.fell_back, sum.unconfirmed, sum.held, sum.writes_set_aside, sum.answers,
       sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.counters.hand_overs,
       sum.counters.take_overs, sum.counters.suffixes_set_aside, sum.counters.copies_taken, sum.counters.copies_resumed,
-      sum.leases_lost, sum.automatic_promotions, sum.answers_withheld);
+      sum.forwards_done, sum.forwards_refused, sum.forwards_unknown, sum.forwards_redirected, sum.erasures,
+      sum.bodies_erased, sum.leases_lost, sum.automatic_promotions, sum.answers_withheld);
 }
 
 }  // namespace symbolon::simulation

@@ -31,6 +31,14 @@ struct Result {
   // Acknowledged writes that a forced promotion set aside.
   std::uint64_t writes_set_aside = 0;
   std::uint64_t hand_overs = 0;
+  // Writes that secondaries passed on to the primary: how they ended, and how many of them were sent once more.
+  std::uint64_t forwards_done = 0;
+  std::uint64_t forwards_refused = 0;
+  std::uint64_t forwards_unknown = 0;
+  std::uint64_t forwards_redirected = 0;
+  // Records that are erased in every Region, and bodies that Regions erased for them.
+  std::uint64_t erasures = 0;
+  std::uint64_t bodies_erased = 0;
   // Under an authority, and of the first two in processes that lived to the end.
   std::uint64_t leases_lost = 0;
   std::uint64_t automatic_promotions = 0;

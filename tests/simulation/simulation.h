@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "people.h"
 #include "region.h"
 #include "registers.h"
+#include "replication/forwarding.h"
 #include "result.h"
 #include "scheduler.h"
 #include "trace.h"
@@ -48,8 +50,45 @@ class Simulation {
   SimRegion* PrimaryOf(PoolModel& pool);
   bool Admits(SimRegion& region, const PoolId& pool);
 
+  // ---- writes that a secondary passes on to the primary (forwarding.cc) ----
+  struct ForwardedWrite;
+  // What a Region has waited for to serve it.
+  struct ForwardLooks {
+    bool waited_for_gate = false;
+    bool waited_for_entry = false;
+  };
+  void ForwardWrite(PoolModel& pool, SimRegion& region);
+  void PassOn(const std::shared_ptr<ForwardedWrite>& write);
+  void ServeForwarded(const std::shared_ptr<ForwardedWrite>& write, SimRegion& region, ForwardLooks looks,
+                      const std::function<void(replication::pb::ControlAnswer)>& reply);
+  void CommitForwarded(const std::shared_ptr<ForwardedWrite>& write, SimRegion& region,
+                       const replication::pb::RoleRecord& role,
+                       const std::function<void(replication::pb::ControlAnswer)>& reply);
+  void OnForwardReply(const std::shared_ptr<ForwardedWrite>& write, replication::ForwardReply reply);
+
+  // ---- records that are erased (erasures.cc) ----
+  struct Erasure {
+    PoolModel* pool;
+    // type ‖ id
+    Bytes key;
+    // The entry that deleted it.
+    Bytes digest;
+    std::uint64_t sequence = 0;
+    // Who said that it was done.
+    std::set<Region> erased = {};
+    bool final = false;
+  };
+  void Erase(PoolModel& pool);
+  void Pursue(Erasure& erasure);
+  bool HasReached(const Erasure& erasure, SimRegion& region);
+  void AskMembers(Erasure& erasure, SimRegion& primary, const replication::pb::RoleRecord& role);
+  void EraseIn(Erasure& erasure, SimRegion& region);
+  void CheckErased(const Erasure& erasure);
+
   // ---- accidents (faults.cc) ----
   void HaveAccident(SimRegion& region);
+  // Somebody sits on the Region's link for a while.
+  void Hijack(SimRegion& region);
   void JumpClock(SimRegion& region);
   void FillDisk(SimRegion& region);
   // One Region runs another version.
@@ -117,7 +156,8 @@ class Simulation {
   void CheckAtEnd();
   std::string FactsMissing(PoolModel& pool, SimRegion& region);
   std::string BranchesTorn(const PoolModel& pool, const Bytes& head_digest);
-  std::string WritesMissing(PoolModel& pool, const Bytes& head_digest);
+  bool IsWithFormerMember(const PoolModel& pool, const replication::pb::RoleRecord& role, const Bytes& digest) const;
+  std::string WritesMissing(PoolModel& pool, const replication::pb::RoleRecord& role, const Bytes& head_digest);
   template <class... Args>
   void Fail(fmt::format_string<Args...> format, Args&&... args) {
     if (!result_.violation.empty()) return;
@@ -135,6 +175,7 @@ class Simulation {
   std::map<Region, std::unique_ptr<SimRegion>> regions_;
   std::vector<std::unique_ptr<PoolModel>> pools_;
   std::map<PoolId, std::unique_ptr<People>> people_;
+  std::vector<std::unique_ptr<Erasure>> erasures_;
   // The furthest position seen in a Region, while it holds the pool.
   std::map<std::pair<Region, PoolId>, storage::pb::Head> seen_;
   // The highest epoch that a Region promised to another, and its head then.

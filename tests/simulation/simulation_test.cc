@@ -43,6 +43,12 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.hand_overs, kSeedsPerShard / 8);
   EXPECT_GT(sum.writes_set_aside, kSeedsPerShard / 20);
   EXPECT_GT(sum.disks_lost, kSeedsPerShard / 20);
+  EXPECT_GT(sum.forwards_done, kSeedsPerShard / 2);
+  EXPECT_GT(sum.forwards_refused, kSeedsPerShard / 4);
+  EXPECT_GT(sum.forwards_unknown, kSeedsPerShard / 20);
+  EXPECT_GT(sum.forwards_redirected, 0);
+  EXPECT_GT(sum.erasures, kSeedsPerShard / 2);
+  EXPECT_GT(sum.bodies_erased, kSeedsPerShard / 4);
   EXPECT_GT(sum.leases_lost, kSeedsPerShard / 10);
   EXPECT_GT(sum.counters.copies_resumed, 0);
   EXPECT_GT(sum.counters.copies_failed, 0);
@@ -50,6 +56,9 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.counters.take_overs, 5);
   EXPECT_GT(sum.counters.step_downs, 1);
   EXPECT_GT(sum.counters.suffixes_set_aside, 2);
+  EXPECT_GT(sum.counters.signatures_refused, kSeedsPerShard / 20);
+  // Nobody is set back unnoticed, so whoever is accused of it is accused wrongly.
+  EXPECT_EQ(sum.counters.rollbacks_found, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, SeedsTest, testing::Range<std::uint64_t>(0, kShards));

@@ -151,5 +151,135 @@ TEST_F(StageTest, APrimaryIsRestoredFromBeforeAMemberWasAdded_ItFollowsTheMember
   EXPECT_FALSE(stage.Admits(kEurope));
 }
 
+std::optional<replication::ReplicationStatus> StatusAt(Stage& stage, std::string_view region) {
+  return stage.At(region).machine().Status(stage.pool(), stage.At(region).Now());
+}
+
+// All that the member has is signed by the primary.
+bool IsSigned(Stage& stage, std::string_view member) {
+  const auto status = StatusAt(stage, member);
+  return status && status->signed_sequence && status->head && *status->signed_sequence == status->head->sequence();
+}
+
+TEST_F(StageTest, APrimaryIsSetBackAndNobodySaysSo_ItWritesNothingAndNothingIsTakenBack) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica, kAsia});
+  stage.At(kEurope).TakeBackup();
+  ASSERT_TRUE(stage.Write(kEurope, "acknowledged"));
+  ASSERT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "acknowledged") && IsSigned(stage, kAmerica); }));
+  // What is kept of signatures outlives the one who keeps it.
+  stage.For(std::chrono::seconds(2));
+  stage.At(kAmerica).Crash();
+  stage.At(kAsia).Crash();
+  stage.At(kEurope).SetBack();
+  stage.At(kEurope).Start();
+  stage.At(kAmerica).Start();
+  EXPECT_TRUE(stage.Until([&] { return stage.At(kEurope).machine().Counters().rollbacks_found > 0; }));
+  stage.For(std::chrono::seconds(5));
+  EXPECT_FALSE(stage.Admits(kEurope));
+  EXPECT_TRUE(StatusAt(stage, kEurope)->problem.contains("set back or altered"));
+  EXPECT_FALSE(stage.Write(kEurope, "of the other branch") && stage.Has(kAmerica, "of the other branch"));
+  EXPECT_TRUE(stage.Has(kAmerica, "acknowledged"));
+  EXPECT_TRUE(stage.At(kAmerica).archive().kept.empty());
+
+  // A person says so, and who goes on.
+  stage.At(kEurope).Crash();
+  stage.At(kEurope).MarkRestored();
+  stage.At(kEurope).Start();
+  stage.At(kAsia).Start();
+  stage.For(std::chrono::seconds(2));
+  ASSERT_TRUE(stage.TakeOver(kAmerica));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "acknowledged") && stage.Has(kAsia, "acknowledged"); }));
+}
+
+TEST_F(StageTest, AMemberShowsAnotherKey_ItIsTakenFromAnotherStoreOnly) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  const auto pinned = [&](std::string_view region) {
+    return replication::LogKeyOf(*stage.RoleAt(kEurope), Region(std::string(region)))->public_key();
+  };
+  const Bytes before = pinned(kAmerica);
+  stage.At(kAmerica).TakeBackup();
+  stage.At(kAmerica).Crash();
+  stage.At(kAmerica).DrawLogKey();
+  stage.At(kAmerica).Start();
+  stage.For(std::chrono::seconds(5));
+  EXPECT_EQ(pinned(kAmerica), before);
+  EXPECT_FALSE(stage.HandOver(kEurope, kAmerica));
+  EXPECT_FALSE(stage.TakeOver(kAmerica));
+  EXPECT_TRUE(stage.Admits(kEurope));
+
+  stage.At(kAmerica).LoseDiskAndRestore();
+  stage.At(kAmerica).Start();
+  EXPECT_TRUE(stage.Until([&] { return pinned(kAmerica) != before; }));
+  EXPECT_EQ(stage.At(kEurope).machine().Counters().log_keys_replaced, 1u);
+  ASSERT_TRUE(stage.Until([&] {
+    return stage.RoleAt(kAmerica)->SerializeAsString() == stage.RoleAt(kEurope)->SerializeAsString() &&
+           IsSigned(stage, kAmerica);
+  }));
+  // By then each has noticed that what it has of a connection ended with the other's process.
+  stage.For(std::chrono::seconds(10));
+  EXPECT_TRUE(stage.HandOver(kEurope, kAmerica));
+  ASSERT_TRUE(stage.Write(kAmerica, "by the new key"));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "by the new key") && IsSigned(stage, kEurope); }));
+}
+
+// The primary's own key is another one, as if somebody else answered for it.
+TEST_F(StageTest, APrimaryDoesNotSignWithTheKeyThatIsKnown_NothingIsTakenFromIt) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.At(kEurope).Crash();
+  stage.At(kEurope).DrawLogKey();
+  stage.At(kEurope).Start();
+  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+  ASSERT_TRUE(stage.Write(kEurope, "unproven"));
+  stage.For(std::chrono::seconds(10));
+  EXPECT_FALSE(stage.Has(kAmerica, "unproven"));
+  EXPECT_GT(stage.At(kAmerica).machine().Counters().signatures_refused, 0u);
+  EXPECT_TRUE(StatusAt(stage, kAmerica)->problem.contains("log key"));
+  EXPECT_TRUE(StatusAt(stage, kEurope)->problem.contains("log key"));
+}
+
+TEST_F(StageTest, ARegionForgesWhatAnotherSaid_ItIsRefusedAndComesAsItWasSaidLater) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica, kAsia});
+  stage.CutOff(kAsia);
+  ASSERT_TRUE(stage.SayFact(kAmerica, "said"));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "said"); }));
+  stage.At(kEurope).Hijack();
+  stage.At(kEurope).Start();
+  stage.network().HealAll();
+  stage.network().Cut(Region(std::string(kAmerica)), Region(std::string(kAsia)));
+  stage.network().Cut(Region(std::string(kAsia)), Region(std::string(kAmerica)));
+  stage.For(std::chrono::seconds(15));
+  EXPECT_FALSE(stage.HasFact(kAsia, "said"));
+  EXPECT_GT(stage.At(kAsia).machine().Counters().signatures_refused, 0u);
+  stage.At(kEurope).EndHijack();
+  stage.At(kEurope).Start();
+  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAsia, "said"); }));
+}
+
+TEST_F(StageTest, AMemberLosesItsDiskAndItsKeyAndIsAway_WhatItSaidBeforeAndAfterIsProvedToANewMember) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.At(kAmerica).TakeBackup();
+  ASSERT_TRUE(stage.SayFact(kAmerica, "before"));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "before"); }));
+  stage.At(kAmerica).LoseDiskAndRestore();
+  stage.At(kAmerica).DrawLogKey();
+  stage.At(kAmerica).Start();
+  ASSERT_TRUE(stage.Until([&] { return stage.At(kEurope).machine().Counters().log_keys_replaced == 1; }));
+  ASSERT_TRUE(stage.SayFact(kAmerica, "after"));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "after") && stage.HasFact(kAmerica, "before"); }));
+  stage.CutOff(kAmerica);
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), Region(std::string(kAsia)), stage.At(kEurope).Now().wall);
+  }));
+  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAsia, "before") && stage.HasFact(kAsia, "after"); }));
+  for (const std::string_view region : {kEurope, kAmerica, kAsia}) {
+    EXPECT_EQ(stage.At(region).machine().Counters().signatures_refused, 0u) << region;
+  }
+}
+
 }  // namespace
 }  // namespace symbolon::simulation

@@ -80,12 +80,14 @@ void Simulation::ActLater() {
 void Simulation::Act() {
   PoolModel& pool = *dice_.Pick(pools_);
   SimRegion& region = RegionOf(dice_.Pick(names_));
-  if (hands_over_ && dice_.Chance(0.03)) return HandOver(pool);
+  if (hands_over_ && dice_.Chance(0.05)) return HandOver(pool);
   if (takes_over_ && dice_.Chance(0.012)) return TakeOver(pool, region);
   if (ActUnderAuthority(pool)) return;
   if (dice_.Chance(0.25)) return people_[pool.id]->Act(region);
   const std::uint64_t what = dice_.Below(1'000);
-  if (what < 500) return WriteDirectory(pool);
+  if (what < 350) return WriteDirectory(pool);
+  if (what < 370) return Erase(pool);
+  if (what < 500) return ForwardWrite(pool, region);
   if (what < 520) {
     for (std::uint64_t burst = dice_.Between(5, 30); burst > 0; --burst) WriteDirectory(pool);
     return;

@@ -1,8 +1,6 @@
 // An etcd cluster decides who is primary: a planned change, the loss and the stop of the primary with automatic
 // promotion, and a primary that is cut off from etcd.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { Lab } from '../lib/lab.mjs';
@@ -32,9 +30,6 @@ const write = (region, GroupName = anyName('group')) =>
 const exists = async (region, GroupName) =>
   (await call(region.api, 'GetGroup', { UserPoolId: pool.Id, GroupName })).status === 200;
 
-async function signal(region, name) {
-  process.kill(Number(await readFile(join(lab.dir, 'run', `${region.name}.pid`), 'utf8')), name);
-}
 const untilWrites = (region, deadlineMs = 30_000) =>
   until(
     `${region.name} takes a write`,
@@ -142,14 +137,14 @@ test('the primary is stopped and goes on after another took over: it answers no 
   const next = other(old);
   await untilWrites(old);
   await untilEqual();
-  await signal(old, 'SIGSTOP');
+  await lab.suspend(old.name);
   let late;
   try {
     // They wait in its sockets.
     late = Array.from({ length: 20 }, () => write(old).catch((error) => ({ status: 0, error: error.name })));
     await untilWrites(next);
   } finally {
-    await signal(old, 'SIGCONT');
+    await lab.resume(old.name);
   }
   const answers = await Promise.all(late);
   assert.deepEqual(answers.filter(({ status }) => status === 200), []);

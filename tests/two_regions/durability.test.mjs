@@ -1,7 +1,5 @@
 // What a pool's durability promises, and what a stopped and a killed Region make of it.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { AdminGetUserCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { Lab } from '../lib/lab.mjs';
@@ -24,16 +22,13 @@ const setDurability = (...words) => lab.symbolon('replication', 'durability', po
 const durability = async () => (await describeReplication(lab, primary.name, pool.Id)).Durability;
 const untilInReach = () => until('a replica is in reach', async () => !(await durability()).OutOfReach);
 
-async function signal(region, name) {
-  process.kill(Number(await readFile(join(lab.dir, 'run', `${region.name}.pid`), 'utf8')), name);
-}
 // Does `work` while the secondary does not run, though its connections stand.
 async function whileStopped(work) {
-  await signal(secondary, 'SIGSTOP');
+  await lab.suspend(secondary.name);
   try {
     return await work();
   } finally {
-    await signal(secondary, 'SIGCONT');
+    await lab.resume(secondary.name);
   }
 }
 async function whileKilled(work) {

@@ -1,8 +1,6 @@
 // A secondary that passes changes on to the primary: everything works in every Region, and what became of a change is
 // told truly when the primary is stopped, dead or changing.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, test } from 'node:test';
 import {
   AdminCreateUserCommand,
@@ -244,9 +242,8 @@ test('the router prefers a secondary, and everything works', async () => {
 });
 
 test('the primary hangs: the outcome is unknown, later requests are refused, and it tells when it goes on', async () => {
-  const pid = Number(await readFile(join(lab.dir, 'run', `${home.name}.pid`), 'utf8'));
   const hanging = anyName('hanging');
-  process.kill(pid, 'SIGSTOP');
+  await lab.suspend(home.name);
   try {
     const error = await signUp(sdk[away.name], hanging).then(
       () => assert.fail('nobody can have done it'),
@@ -263,7 +260,7 @@ test('the primary hangs: the outcome is unknown, later requests are refused, and
     assert.equal(refused.name, 'ServiceUnavailableException', refused.message);
     assert.match(refused.message, /^Nothing was changed: SignUp/);
   } finally {
-    process.kill(pid, 'SIGCONT');
+    await lab.resume(home.name);
   }
   assert.equal(await forwarded(away, 'unknown'), 1);
   await until('the secondary passes on again', () => signUp(sdk[away.name], anyName()));

@@ -1,7 +1,5 @@
 // The figures of lag tell the truth: while a Region keeps up, stands still, is gone, and when the primary has forgotten it.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { AdminUpdateUserAttributesCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { Lab } from '../lib/lab.mjs';
@@ -39,10 +37,6 @@ const untilNoLag = () =>
     return now.entries === 0 && now.seconds === 0;
   });
 
-async function signal(region, name) {
-  process.kill(Number(await readFile(join(lab.dir, 'run', `${region}.pid`), 'utf8')), name);
-}
-
 test('a Region that keeps up has no lag', async () => {
   await update('before');
   await untilCaughtUp(lab, pool.Id);
@@ -50,7 +44,7 @@ test('a Region that keeps up has no lag', async () => {
 });
 
 test('what a Region that stands still lacks is counted, and its age grows from the first of it', async () => {
-  await signal(secondary.name, 'SIGSTOP');
+  await lab.suspend(secondary.name);
   try {
     const sent = seconds();
     await update('while it stands still 1');
@@ -64,7 +58,7 @@ test('what a Region that stands still lacks is counted, and its age grows from t
     }
     assert.match(await lab.symbolon('replication', 'status', '--dir', lab.dir), new RegExp(`${secondary.name} .* 20 entries, [0-9.]+ s`));
   } finally {
-    await signal(secondary.name, 'SIGCONT');
+    await lab.resume(secondary.name);
   }
   await untilCaughtUp(lab, pool.Id);
   await untilNoLag();

@@ -2,6 +2,9 @@
 // back, as a failing disk or somebody with access to it would. STORE is the node's data_dir/store. Takes the record
 // number INDEX of that type in the pool's directory, in key order, and flips a bit of it, removes it, or adds another
 // whose key is its with the last octet changed. Prints the record's key (without its type) in hexadecimal.
+//
+// symbolon_tamper STORE POOL rewrite: changes what the newest entry of the pool's log says, with its digest and the
+// head, so that the log is one in itself. Prints the entry's sequence.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -12,6 +15,7 @@
 
 #include "storage/keys.h"
 #include "storage/local_store.pb.h"
+#include "storage/log.h"
 #include "storage/rocksdb/rocksdb_engine.h"
 
 namespace symbolon::storage {
@@ -56,7 +60,37 @@ StoreResult<Bytes> Tamper(const std::string& directory, const Target& target) {
   return key.substr(before_id);
 }
 
+StoreResult<std::uint64_t> RewriteNewestEntry(const std::string& directory, const PoolId& pool) {
+  SYMBOLON_TRY(const auto engine, OpenRocksDb({.directory = directory}));
+  SYMBOLON_TRY(const std::optional<Bytes> stored, engine->Get(keys::PoolState(pool)));
+  pb::PoolState state;
+  if (!stored || !state.ParseFromString(*stored)) return Missing("the pool is not here");
+  const Bytes key = keys::LogEntry(pool, state.generation(), state.head().sequence());
+  SYMBOLON_TRY(const std::optional<Bytes> octets, engine->Get(key));
+  pb::LogEntry entry;
+  if (!octets || !entry.ParseFromString(*octets) || entry.changes().empty()) return Missing("no entry is kept");
+  pb::LogChange& change = *entry.mutable_changes(0);
+  change.mutable_value()->back() = static_cast<char>(change.value().back() ^ 1);
+  change.set_value_digest(ValueDigest(change.value()));
+  state.mutable_head()->set_digest(EntryDigest(entry));
+  EngineBatch batch;
+  batch.Put(key, entry.SerializeAsString());
+  batch.Put(keys::Record(pool, state.generation(), change.key()), Bytes(change.value()));
+  batch.Put(keys::PoolState(pool), state.SerializeAsString());
+  SYMBOLON_TRY_VOID(engine->Write(batch));
+  return entry.sequence();
+}
+
 int Main(int argc, char** argv) {
+  if (argc == 4 && std::string_view(argv[3]) == "rewrite") {
+    const auto sequence = RewriteNewestEntry(argv[1], PoolId(argv[2]));
+    if (!sequence) {
+      fmt::print(stderr, "symbolon_tamper: {}\n", sequence.error().detail);
+      return 1;
+    }
+    fmt::print("{}\n", *sequence);
+    return 0;
+  }
   const auto number = [](std::string_view text, auto& value) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     return error == std::errc() && end == text.data() + text.size();
@@ -65,7 +99,9 @@ int Main(int argc, char** argv) {
   const bool understood = argc == 6 && number(argv[3], target.type) && number(argv[4], target.index);
   if (understood) target.what = argv[5];
   if (target.what != "change" && target.what != "remove" && target.what != "add") {
-    fmt::print(stderr, "usage: symbolon_tamper STORE POOL TYPE INDEX change|remove|add\n");
+    fmt::print(stderr,
+               "usage: symbolon_tamper STORE POOL TYPE INDEX change|remove|add\n"
+               "       symbolon_tamper STORE POOL rewrite\n");
     return 2;
   }
   target.pool = PoolId(argv[2]);

@@ -91,7 +91,7 @@ ApiResult<AdminCreateUserResponse> AdminCreateUser(Call& call, const AdminCreate
 }
 
 ApiResult<AdminGetUserResponse> AdminGetUser(Call& call, const AdminGetUserRequest& request) {
-  SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  SYMBOLON_TRY(const User user, FindKnownUser(call, request.Username));
   MfaPreference mfa = DescribeMfa(user.record);
   UserType shown = DescribeUser(call.tx(), user.record);
   return AdminGetUserResponse{.Username = user.record.username(),
@@ -134,20 +134,20 @@ ApiResult<AdminDeleteUserAttributesResponse> AdminDeleteUserAttributes(
 }
 
 ApiResult<AdminEnableUserResponse> AdminEnableUser(Call& call, const AdminEnableUserRequest& request) {
-  SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  SYMBOLON_TRY(const User user, FindKnownUser(call, request.Username));
   auth::EnableUser(call.tx(), user.record, call.now());
   return AdminEnableUserResponse{};
 }
 
 ApiResult<AdminDisableUserResponse> AdminDisableUser(Call& call, const AdminDisableUserRequest& request) {
-  SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  SYMBOLON_TRY(const User user, FindKnownUser(call, request.Username));
   auth::DisableUser(call.tx(), call.env().region().region, user.key, user.record, call.now());
   return AdminDisableUserResponse{};
 }
 
 ApiResult<model::own::DescribeUserActivityResponse> DescribeUserActivity(
     Call& call, const model::own::DescribeUserActivityRequest& request) {
-  SYMBOLON_TRY(const User user, FindExistingUser(call, request.Username));
+  SYMBOLON_TRY(const User user, FindKnownUser(call, request.Username));
   const auth::FailedAttempts failed = auth::FailedAttemptsOf(call.tx(), user.key, call.now());
   return model::own::DescribeUserActivityResponse{.Username = user.record.username(),
                                                   .Enabled = auth::IsEnabled(call.tx(), user.record),

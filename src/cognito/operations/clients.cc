@@ -7,7 +7,9 @@
 
 #include "cognito/call.h"
 #include "cognito/page_token.h"
+#include "cognito/urls.h"
 #include "directory/groups.h"
+#include "directory/identity_providers.h"
 #include "model/cognito_handlers.h"
 
 namespace symbolon::cognito::operations {
@@ -143,20 +145,44 @@ bool ScopeExists(Call& call, const std::string& scope) {
                                      &pb::ResourceServerRecord::Scope::name) != server->scopes().end();
 }
 
+// Where browsers are sent: https, http on this machine, or an application's own scheme; never with a fragment
+// (developer guide, "App client settings").
+ApiResult<void> CheckUrls(std::string_view member, const std::optional<std::vector<std::string>>& urls) {
+  for (const std::string& url : urls.value_or(std::vector<std::string>{})) {
+    const std::size_t colon = url.find(':');
+    const std::string scheme = url.substr(0, colon);
+    const bool is_local = IsThisMachine(AuthorityOf(url));
+    const bool is_scheme =
+        colon != std::string::npos && colon > 0 && std::ranges::all_of(scheme, [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '.' || c == '-';
+        });
+    const bool is_script = scheme == "javascript" || scheme == "data" || scheme == "vbscript";
+    const bool is_plain = std::ranges::all_of(url, [](char c) { return c > ' ' && c < 0x7f; });
+    if (!is_scheme || !is_plain || is_script || (scheme == "http" && !is_local) || url.find('#') != std::string::npos)
+      return Invalid(
+          fmt::format("{} cannot use {}: https, a scheme of an application, or http://localhost.", member, url));
+  }
+  return {};
+}
+
 template <class Request>
 ApiResult<void> ApplyOAuth(Call& call, pb::ClientRecord& client, const Request& request) {
   std::vector<std::string> flows;
   for (const OAuthFlowType flow : request.AllowedOAuthFlows.value_or(std::vector<OAuthFlowType>{})) {
-    if (flow != OAuthFlowType::kClientCredentials)
-      return NotAvailable(fmt::format("The OAuth flow {}", ToString(flow)));
+    if (flow == OAuthFlowType::kImplicit) return NotAvailable(fmt::format("The OAuth flow {}", ToString(flow)));
+    flows.emplace_back(ToString(flow));
+    if (flow != OAuthFlowType::kClientCredentials) continue;
     if (client.secrets().empty()) {
       return Fail(ErrorCode::kInvalidOAuthFlowException,
                   "client_credentials flow can not be selected if client does not have a client secret.");
     }
-    flows.emplace_back(ToString(flow));
+    if (request.AllowedOAuthFlows->size() > 1) {
+      return Fail(ErrorCode::kInvalidOAuthFlowException,
+                  "client_credentials flow can not be selected along with code flow or implicit flow.");
+    }
   }
   const bool takes_client_tokens =
-      !flows.empty() ||
+      std::ranges::find(flows, "client_credentials") != flows.end() ||
       std::ranges::find(client.explicit_auth_flows(), "ALLOW_CLIENT_TOKEN_AUTH") != client.explicit_auth_flows().end();
   const bool enabled = request.AllowedOAuthFlowsUserPoolClient.value_or(false);
   const auto scopes = request.AllowedOAuthScopes.value_or(std::vector<std::string>{});
@@ -175,6 +201,8 @@ ApiResult<void> ApplyOAuth(Call& call, pb::ClientRecord& client, const Request& 
   client.set_oauth_enabled(enabled);
   SetSorted(client.mutable_allowed_oauth_flows(), std::move(flows));
   SetSorted(client.mutable_allowed_oauth_scopes(), scopes);
+  SYMBOLON_TRY_VOID(CheckUrls("CallbackURLs", request.CallbackURLs));
+  SYMBOLON_TRY_VOID(CheckUrls("LogoutURLs", request.LogoutURLs));
   SetSorted(client.mutable_callback_urls(), request.CallbackURLs.value_or(std::vector<std::string>{}));
   SetSorted(client.mutable_logout_urls(), request.LogoutURLs.value_or(std::vector<std::string>{}));
   client.set_default_redirect_uri(request.DefaultRedirectURI.value_or(""));
@@ -184,7 +212,7 @@ ApiResult<void> ApplyOAuth(Call& call, pb::ClientRecord& client, const Request& 
   }
   const auto providers = request.SupportedIdentityProviders.value_or(std::vector<std::string>{});
   for (const std::string& provider : providers) {
-    if (provider != "COGNITO")
+    if (provider != "COGNITO" && !directory::GetIdentityProvider(call.tx(), provider))
       return Invalid(fmt::format("The provider {} does not exist for User Pool {}.", provider, call.pool_id().value()));
   }
   SetSorted(client.mutable_identity_providers(), providers);

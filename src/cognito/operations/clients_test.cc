@@ -182,7 +182,7 @@ TEST_F(ClientsTest, ScopesMustExistAndSuitTheFlow) {
   }
   EXPECT_THAT(Create(R"({"AllowedOAuthFlows":["client_credentials"]})").error(),
               StartsWith("InvalidOAuthFlowException: "));
-  EXPECT_THAT(Create(R"({"AllowedOAuthFlows":["code"]})").error(), HasSubstr("not available yet"));
+  EXPECT_THAT(Create(R"({"AllowedOAuthFlows":["implicit"]})").error(), HasSubstr("not available yet"));
   EXPECT_THAT(Create(R"({"AllowedOAuthFlowsUserPoolClient":true})").error(), StartsWith("InvalidParameterException: "));
 }
 

@@ -42,6 +42,7 @@ ApiResult<void> Prefer(Call& call, User user, const Request& request) {
   SYMBOLON_TRY_VOID(RequireOff(request.EmailMfaSettings, "EMAIL_OTP"));
   SYMBOLON_TRY_VOID(RequireOff(request.WebAuthnMfaSettings, "WEB_AUTHN"));
   if (!request.SoftwareTokenMfaSettings) return {};
+  SYMBOLON_TRY_VOID(RequireOwnCredentials(user.record));
   const SoftwareTokenMfaSettingsType& settings = *request.SoftwareTokenMfaSettings;
   const auto preferred = auth::PreferSoftwareToken(call.auth_context(), user, settings.Enabled.value_or(false),
                                                    settings.PreferredMfa.value_or(false));
@@ -86,6 +87,7 @@ ApiResult<AssociateSoftwareTokenResponse> AssociateSoftwareToken(Call& call,
                                           .Session = std::move(associated->session)};
   }
   User user = call.signed_in().user.Copy();
+  SYMBOLON_TRY_VOID(RequireOwnCredentials(user.record));
   auto secret_code = auth::AssociateSoftwareToken(call.auth_context(), user);
   if (!secret_code) return Refuse(call, secret_code.error());
   return AssociateSoftwareTokenResponse{.SecretCode = *std::move(secret_code)};

@@ -6,6 +6,7 @@
 #include "cognito/global_settings.h"
 #include "cognito/pool_settings.h"
 #include "cognito/tags.h"
+#include "keys/arn.h"
 #include "model/cognito_handlers.h"
 
 namespace symbolon::cognito::operations {
@@ -30,10 +31,44 @@ UserPoolType Describe(Call& call, const pb::PoolRecord& pool) {
   shown.Id = call.pool_id().value();
   // A replica has the pool's id and an ARN of its own; the one in the record, of the Region of birth, binds the keys.
   shown.Arn = ArnHere(call);
+  const Region& here = call.env().region().region;
+  if (call.tx().GetClear(directory::RecordType::kRegionKey, here.value())) {
+    shown.KeyConfiguration->KmsKeyArn = key_life::KmsKeyOf(call.tx(), here, pool.kms_key_arn());
+  }
   const pb::PublicRecord published = PublicOf(call);
   if (auto tags = TagsOf(call, pool); !tags.empty()) shown.UserPoolTags = std::move(tags);
   if (!published.domain().empty()) (published.custom_domain() ? shown.CustomDomain : shown.Domain) = published.domain();
   return shown;
+}
+
+// The key that the request names, if it is another one. Left out, the key stays; of a replicated pool it has to be
+// named, as with AWS, where leaving it out means an AWS owned key.
+ApiResult<void> ChangeKey(Call& call, pb::PoolRecord& pool, const std::optional<KeyConfigurationType>& configuration) {
+  std::string key_arn;
+  if (configuration) {
+    SYMBOLON_TRY(key_arn, KmsKeyArnOf(configuration));
+  } else if (call.role().members_size() == 0) {
+    return {};
+  }
+  const Region& here = call.env().region().region;
+  const std::string now = key_life::KmsKeyOf(call.tx(), here, pool.kms_key_arn());
+  if (keys::KeyArnInRegion(key_arn, here) == now) return {};
+  if (key_arn.empty() && call.role().members_size() > 0) {
+    return Fail(ErrorCode::kInvalidParameterException,
+                "Using an AWS owned KMS key is not supported for a user pool with multi-region replication enabled.");
+  }
+  const auto changed = Fail(ErrorCode::kConcurrentModificationException,
+                            "The user pool's keys or replicas have changed meanwhile. Nothing has been done.");
+  if (now != keys::KeyArnInRegion(pool.kms_key_arn(), here)) {
+    // This Region's own: the pool's, in other Regions, stays.
+    const auto& own_key = call.preparation().region_key;
+    if (!own_key || !key_life::Take(call.tx(), *own_key)) return changed;
+    return {};
+  }
+  const auto& prepared = call.preparation().key_change;
+  if (!prepared || !key_life::Take(call.tx(), call.role(), *prepared)) return changed;
+  pool.set_kms_key_arn(key_arn);
+  return {};
 }
 
 // A page token is the last pool id shown: sealing it would need keys of some pool, and a pool id is no secret.
@@ -78,21 +113,13 @@ ApiResult<UpdateUserPoolResponse> UpdateUserPool(Call& call, const UpdateUserPoo
   SYMBOLON_TRY_VOID(CheckTags(request.UserPoolTags));
   if (request.UserPoolTags) PutTags(call, call.pool(), *request.UserPoolTags);
   if (!call.is_primary()) {
-    SYMBOLON_TRY_VOID(CheckGlobalSettings(call.pool(), request));
+    const Region& here = call.env().region().region;
+    SYMBOLON_TRY_VOID(
+        CheckGlobalSettings(call.pool(), request, key_life::KmsKeyOf(call.tx(), here, call.pool().kms_key_arn())));
     return UpdateUserPoolResponse{};
   }
   pb::PoolRecord pool = call.pool();
-  if (request.KeyConfiguration) {
-    SYMBOLON_TRY(const std::string key_arn, KmsKeyArnOf(request.KeyConfiguration));
-    if (key_arn.empty() && !pool.kms_key_arn().empty() && call.role().members_size() > 0) {
-      return Fail(ErrorCode::kInvalidParameterException,
-                  "Using an AWS owned KMS key is not supported for a user pool with multi-region replication enabled.");
-    }
-    if (key_arn != pool.kms_key_arn()) {
-      return Fail(ErrorCode::kInvalidParameterException,
-                  "Changing the key of an existing user pool is not available yet.");
-    }
-  }
+  SYMBOLON_TRY_VOID(ChangeKey(call, pool, request.KeyConfiguration));
   SYMBOLON_TRY_VOID(ApplySettings(pool, request));
   if (call.role().members_size() > 0 && pool.tier() == "LITE") {
     return Fail(ErrorCode::kTierChangeNotAllowedException, "A user pool with replicas cannot move to the LITE tier.");

@@ -117,6 +117,7 @@ ApiResult<DeleteUserResponse> DeleteUser(Call& call, const DeleteUserRequest&) {
 ApiResult<ChangePasswordResponse> ChangePassword(Call& call, const ChangePasswordRequest& request) {
   User user = call.signed_in().user.Copy();
   const pb::UserRecord before = user.record;
+  SYMBOLON_TRY_VOID(RequireOwnCredentials(user.record));
   if (user.record.status() == pb::RESET_REQUIRED)
     return Fail(ErrorCode::kPasswordResetRequiredException, "Password reset required for the user");
   SYMBOLON_TRY_VOID(CheckPasswordPolicy(call, request.ProposedPassword));

@@ -22,11 +22,24 @@ std::string ArnIn(Call& call, const std::string& region) {
                      call.pool_id().value());
 }
 
+// Only what is the Region's own; empty otherwise.
+std::optional<KeyConfigurationType> OwnKeyOf(Call& call, const std::string& region) {
+  if (!call.tx().GetClear(directory::RecordType::kRegionKey, region)) return std::nullopt;
+  return KeyConfigurationType{.KeyType = EncryptionKeyType::kCustomerManagedKey,
+                              .KmsKeyArn = key_life::KmsKeyOf(call.tx(), Region(region), call.pool().kms_key_arn())};
+}
+
 UserPoolReplicaType Describe(Call& call, const rpb::Member& member) {
   return {.RegionName = member.region(),
           .Status = ParseReplicaStatusType(replication::MemberStateName(member.state())),
           .Role = ReplicaRoleType::kSecondary,
-          .UserPoolArn = ArnIn(call, member.region())};
+          .UserPoolArn = ArnIn(call, member.region()),
+          .KeyConfiguration = OwnKeyOf(call, member.region())};
+}
+
+tl::unexpected<model::ApiError> KeysChanged() {
+  return Fail(ErrorCode::kConcurrentModificationException,
+              "The user pool's keys or replicas have changed meanwhile. Nothing has been done.");
 }
 
 tl::unexpected<model::ApiError> Refuse(const replication::RoleError& error, const std::string& region) {
@@ -71,16 +84,19 @@ ApiResult<CreateUserPoolReplicaResponse> CreateUserPoolReplica(Call& call,
   SYMBOLON_TRY_VOID(CheckTags(request.UserPoolTags));
   if (call.pool().kms_key_arn().empty()) {
     return Fail(ErrorCode::kInvalidParameterException,
-                "Replicas need a user pool that is encrypted with a multi-Region customer managed key.");
+                "Replicas need a user pool that is encrypted with a customer managed key.");
   }
+  const auto& own_key = call.preparation().region_key;
   const std::vector<Region>& key_regions = call.preparation().key_regions;
-  if (std::ranges::find(key_regions, region) == key_regions.end()) {
+  if (!own_key && std::ranges::find(key_regions, region) == key_regions.end()) {
     return Fail(ErrorCode::kInvalidParameterException,
-                fmt::format("The key {} of the user pool has no replica in Region {}.", call.pool().kms_key_arn(),
-                            request.RegionName));
+                fmt::format("The key {} of the user pool has no replica in Region {}. Name a key of that Region in "
+                            "KeyConfiguration, or use a multi-Region key that exists there.",
+                            call.pool().kms_key_arn(), request.RegionName));
   }
   const auto role = replication::AddMember(call.role(), region, call.now());
   if (!role) return Refuse(role.error(), request.RegionName);
+  if (own_key && !key_life::Take(call.tx(), *own_key)) return KeysChanged();
   Store(call, *role);
   directory::pb::RegionalSettings first;
   if (request.UserPoolTags) first.mutable_tags()->insert(request.UserPoolTags->begin(), request.UserPoolTags->end());
@@ -94,6 +110,14 @@ ApiResult<UpdateUserPoolReplicaResponse> UpdateUserPoolReplica(Call& call,
   const auto role = replication::SetMemberState(
       call.role(), region, request.Status == UpdateReplicaStatusType::kActive ? rpb::ACTIVE : rpb::INACTIVE);
   if (!role) return Refuse(role.error(), request.RegionName);
+  const bool activates = request.Status == UpdateReplicaStatusType::kActive &&
+                         replication::FindMember(call.role(), region)->state() != rpb::ACTIVE;
+  const auto& opened = call.preparation().opened_keys;
+  if (activates && call.is_primary() && opened != call.tx().GetClear(directory::RecordType::kWrappedKeys, "")) {
+    return KeysChanged();
+  }
+  const auto& own_key = call.preparation().region_key;
+  if (own_key && !key_life::Take(call.tx(), *own_key)) return KeysChanged();
   Store(call, *role);
   return UpdateUserPoolReplicaResponse{.UserPoolReplica = Describe(call, *replication::FindMember(*role, region))};
 }
@@ -114,6 +138,9 @@ ApiResult<DeleteUserPoolReplicaResponse> DeleteUserPoolReplica(Call& call,
   if (!role) return Refuse(role.error(), request.RegionName);
   Store(call, *role);
   directory::DropRegionalSeed(call.tx(), region);
+  if (!key_life::DropRegionKey(call.tx(), region)) {
+    return Fail(ErrorCode::kInternalErrorException, "The user pool's keys cannot be read.");
+  }
   return DeleteUserPoolReplicaResponse{.UserPoolReplica = Describe(call, *replication::FindMember(*role, region))};
 }
 
@@ -124,7 +151,8 @@ ApiResult<ListUserPoolReplicasResponse> ListUserPoolReplicas(Call& call, const L
   replicas.push_back({.RegionName = primary,
                       .Status = ReplicaStatusType::kActive,
                       .Role = ReplicaRoleType::kPrimary,
-                      .UserPoolArn = ArnIn(call, primary)});
+                      .UserPoolArn = ArnIn(call, primary),
+                      .KeyConfiguration = OwnKeyOf(call, primary)});
   for (const rpb::Member& member : call.role().members()) {
     if (member.region() != primary) replicas.push_back(Describe(call, member));
   }

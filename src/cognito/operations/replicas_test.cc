@@ -6,6 +6,7 @@
 
 #include "base/manual_clock.h"
 #include "cognito/test_region.h"
+#include "key_life/link.pb.h"
 
 namespace symbolon::cognito {
 namespace {
@@ -28,6 +29,15 @@ class ReplicasTest : public testing::Test {
   }
   std::string SetStatus(const PoolId& pool, const char* status) {
     return Call("UpdateUserPoolReplica", pool, kOther, {{"Status", status}}).error();
+  }
+
+  ReplicasTest() {
+    region_.ask_about_keys = [this](const Region&, const Bytes& request) {
+      key_life::pb::KeyRequest about;
+      EXPECT_TRUE(about.ParseFromString(request));
+      other_.CopyPool(region_, PoolId(about.pool()));
+      return other_.AnswerAboutKeys(Region("eu-central-1"), request);
+    };
   }
 
   ManualClock clock_;
@@ -69,19 +79,25 @@ TEST_F(ReplicasTest, PrimaryAndSecondariesAreListed) {
 }
 
 TEST_F(ReplicasTest, PoolWithAReplicaStaysWhatItMustBe) {
-  const PoolId pool = PoolWithKey(region_.CreateSharedKey(other_));
+  const std::string key = region_.CreateSharedKey(other_);
+  const PoolId pool = PoolWithKey(key);
   ASSERT_EQ(Call("CreateUserPoolReplica", pool).error(), "");
   const auto update = [&](object settings) {
     settings["UserPoolId"] = pool.value();
     return region_.Call("UpdateUserPool", settings).error();
   };
-  EXPECT_EQ(update({{"KeyConfiguration", {{"KeyType", "AWS_OWNED_KEY"}}}}),
-            "InvalidParameterException: Using an AWS owned KMS key is not supported for a user pool with multi-region "
-            "replication enabled.");
-  EXPECT_THAT(update({{"UserPoolTier", "LITE"}}), StartsWith("TierChangeNotAllowedException: "));
+  const object own_key{{"KeyType", "CUSTOMER_MANAGED_KEY"}, {"KmsKeyArn", key}};
+  constexpr std::string_view kNoOwnedKey =
+      "InvalidParameterException: Using an AWS owned KMS key is not supported for a user pool with multi-region "
+      "replication enabled.";
+  EXPECT_EQ(update({{"KeyConfiguration", {{"KeyType", "AWS_OWNED_KEY"}}}}), kNoOwnedKey);
+  // Leaving it out means that, with AWS.
+  EXPECT_EQ(update({}), kNoOwnedKey);
+  EXPECT_THAT(update({{"KeyConfiguration", own_key}, {"UserPoolTier", "LITE"}}),
+              StartsWith("TierChangeNotAllowedException: "));
   EXPECT_THAT(region_.Call("DeleteUserPool", {{"UserPoolId", pool.value()}}).error(),
               StartsWith("InvalidParameterException: "));
-  EXPECT_EQ(update({}), "");
+  EXPECT_EQ(update({{"KeyConfiguration", own_key}}), "");
 }
 
 TEST_F(ReplicasTest, ReplicaThatCannotBeIsRefused) {

@@ -27,6 +27,10 @@ Response Answer(auth::SignInStep step) {
         .RefreshToken = std::move(tokens->refresh_token),
         .IdToken = std::move(tokens->id_token),
     };
+    if (tokens->new_device) {
+      response.AuthenticationResult->NewDeviceMetadata = NewDeviceMetadataType{
+          .DeviceKey = std::move(tokens->new_device->key), .DeviceGroupKey = std::move(tokens->new_device->group_key)};
+    }
     return response;
   }
   auth::Challenge& challenge = std::get<auth::Challenge>(step);
@@ -42,6 +46,12 @@ Response Answer(auth::SignInStep step) {
       break;
     case auth::ChallengeName::kMfaSetup:
       response.ChallengeName = ChallengeNameType::kMfaSetup;
+      break;
+    case auth::ChallengeName::kDeviceSrpAuth:
+      response.ChallengeName = ChallengeNameType::kDeviceSrpAuth;
+      break;
+    case auth::ChallengeName::kDevicePasswordVerifier:
+      response.ChallengeName = ChallengeNameType::kDevicePasswordVerifier;
       break;
   }
   response.ChallengeParameters = std::move(challenge.parameters);
@@ -78,13 +88,15 @@ ApiResult<auth::ChallengeName> ChallengeOf(ChallengeNameType challenge) {
       return auth::ChallengeName::kSoftwareTokenMfa;
     case ChallengeNameType::kMfaSetup:
       return auth::ChallengeName::kMfaSetup;
+    case ChallengeNameType::kDeviceSrpAuth:
+      return auth::ChallengeName::kDeviceSrpAuth;
+    case ChallengeNameType::kDevicePasswordVerifier:
+      return auth::ChallengeName::kDevicePasswordVerifier;
     case ChallengeNameType::kSmsMfa:
     case ChallengeNameType::kEmailOtp:
     case ChallengeNameType::kSelectMfaType:
     case ChallengeNameType::kCustomChallenge:
     case ChallengeNameType::kSelectChallenge:
-    case ChallengeNameType::kDeviceSrpAuth:
-    case ChallengeNameType::kDevicePasswordVerifier:
     case ChallengeNameType::kAdminNoSrpAuth:
     case ChallengeNameType::kSmsOtp:
     case ChallengeNameType::kPassword:
@@ -114,12 +126,12 @@ ApiResult<Response> Start(Call& call, const Request& request, auth::Door door) {
 }
 
 template <class Response, class Request>
-ApiResult<Response> Respond(Call& call, const Request& request) {
+ApiResult<Response> Respond(Call& call, const Request& request, auth::Door door) {
   SYMBOLON_TRY(const auth::ChallengeName challenge, ChallengeOf(request.ChallengeName));
   const auth::Context context = call.auth_context();
   auto step = auth::FindClient(call.tx(), request.ClientId).and_then([&](const auto& client) {
-    return auth::AnswerChallenge(context, *client, challenge, request.Session,
-                                 ParametersIn(request.ChallengeResponses));
+    return auth::AnswerChallenge(context, *client, challenge, request.Session, ParametersIn(request.ChallengeResponses),
+                                 door);
   });
   if (!step) return Refuse(call, step.error());
   return Answer<Response>(*std::move(step));
@@ -137,12 +149,12 @@ ApiResult<AdminInitiateAuthResponse> AdminInitiateAuth(Call& call, const AdminIn
 
 ApiResult<RespondToAuthChallengeResponse> RespondToAuthChallenge(Call& call,
                                                                  const RespondToAuthChallengeRequest& request) {
-  return Respond<RespondToAuthChallengeResponse>(call, request);
+  return Respond<RespondToAuthChallengeResponse>(call, request, auth::Door::kPublic);
 }
 
 ApiResult<AdminRespondToAuthChallengeResponse> AdminRespondToAuthChallenge(
     Call& call, const AdminRespondToAuthChallengeRequest& request) {
-  return Respond<AdminRespondToAuthChallengeResponse>(call, request);
+  return Respond<AdminRespondToAuthChallengeResponse>(call, request, auth::Door::kAdmin);
 }
 
 }  // namespace symbolon::cognito::operations

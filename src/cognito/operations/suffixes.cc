@@ -26,7 +26,8 @@ bool IsSealed(std::uint16_t type) {
   using directory::RecordType;
   const auto known = static_cast<RecordType>(type);
   return known != RecordType::kRole && known != RecordType::kWrappedKeys && known != RecordType::kPublic &&
-         known != RecordType::kDomain;
+         known != RecordType::kDomain && known != RecordType::kReencryption && known != RecordType::kShreddingOrder &&
+         known != RecordType::kErasure;
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ ApiResult<DescribeReplicationSuffixResponse> DescribeReplicationSuffix(
       shown.CommitTime = change.commit_time;
     }
     if (!change.value) {
-      shown.Deleted = true;
+      (change.erased ? shown.Erased : shown.Deleted) = true;
       continue;
     }
     Bytes plain = *change.value;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "auth/client_credentials.h"
+#include "auth/external_users.h"
 #include "auth/facts.h"
 #include "auth/refresh.h"
 #include "cognito/app_client.h"
@@ -33,7 +34,7 @@ ApiResult<GetTokensFromRefreshTokenResponse> GetTokensFromRefreshToken(
     Call& call, const GetTokensFromRefreshTokenRequest& request) {
   SYMBOLON_TRY(const SharedClient client, FindClient(call, request.ClientId));
   SYMBOLON_TRY_VOID(Authenticate(*client, request.ClientSecret, ErrorCode::kNotAuthorizedException));
-  auto tokens = auth::RefreshTokens(call.auth_context(), *client, request.RefreshToken);
+  auto tokens = auth::RefreshTokens(call.auth_context(), *client, request.RefreshToken, request.DeviceKey);
   if (!tokens) return Refuse(call, tokens.error());
   return GetTokensFromRefreshTokenResponse{.AuthenticationResult = AuthenticationResultType{
                                                .AccessToken = std::move(tokens->access_token),
@@ -62,7 +63,7 @@ ApiResult<GlobalSignOutResponse> GlobalSignOut(Call& call, const GlobalSignOutRe
 
 ApiResult<AdminUserGlobalSignOutResponse> AdminUserGlobalSignOut(Call& call,
                                                                  const AdminUserGlobalSignOutRequest& request) {
-  const auto user = directory::FindUser(call.tx(), call.pool(), request.Username);
+  const auto user = auth::FindKnownUser(call.tx(), call.pool(), request.Username);
   if (!user) return Fail(ErrorCode::kUserNotFoundException, "User does not exist.");
   auth::SignOutUser(call.tx(), call.env().region().region, user->key, call.now());
   return AdminUserGlobalSignOutResponse{};

@@ -45,6 +45,8 @@ class LocalHarness final : public KeyProviderHarness {
   std::string MakeKey() override { return provider_->CreateKey(true, "").value().arn; }
   void Disable(const std::string& arn) override { ASSERT_TRUE(provider_->DisableKey(arn)); }
   void Enable(const std::string& arn) override { ASSERT_TRUE(provider_->EnableKey(arn)); }
+  bool CanScheduleDeletion() const override { return true; }
+  void ScheduleDeletion(const std::string& arn) override { ASSERT_TRUE(provider_->ScheduleDeletion(arn, 7)); }
   void Restart() override {
     provider_.reset();
     provider_ = OpenIn(directory_.path()).value();
@@ -55,28 +57,6 @@ class LocalHarness final : public KeyProviderHarness {
   std::unique_ptr<LocalKeyProvider> provider_;
 };
 
-// Providers of several Regions, joined without a network.
-class DirectTransport final : public KeyReplicationTransport {
- public:
-  std::map<Region, LocalKeyProvider*> regions;
-  std::optional<LocalKeyError> import_fails_after;  // the target took it, the answer is lost
-  Bytes (*alter)(Bytes) = [](Bytes sealed) { return sealed; };
-  std::vector<ReplicaKey> sent;
-
-  LocalKeyResult<Bytes> TransportPublicKey(const Region& target) override {
-    if (!regions.contains(target)) return Err(LocalKeyError{LocalKeyErrorCode::kUnknownRegion, target.value()});
-    return regions[target]->TransportPublicKey();
-  }
-  LocalKeyResult<void> ImportReplica(const Region& target, const ReplicaKey& key) override {
-    sent.push_back(key);
-    ReplicaKey arriving = key;
-    arriving.sealed_material = alter(arriving.sealed_material);
-    SYMBOLON_TRY_VOID(regions[target]->AcceptReplica(arriving));
-    if (import_fails_after) return Err(*import_fails_after);
-    return {};
-  }
-};
-
 class LocalKeyProviderTest : public testing::Test {
  protected:
   LocalKeyProviderTest() { transport_.regions = {{kHere, here_.get()}, {kThere, there_.get()}}; }
@@ -84,7 +64,7 @@ class LocalKeyProviderTest : public testing::Test {
   TemporaryDirectory directory_here_, directory_there_;
   std::unique_ptr<LocalKeyProvider> here_ = OpenIn(directory_here_.path()).value();
   std::unique_ptr<LocalKeyProvider> there_ = OpenIn(directory_there_.path(), kThere).value();
-  DirectTransport transport_;
+  DirectTransport transport_{kHere};
 };
 
 TEST_F(LocalKeyProviderTest, NewKeysAreDescribedAndListedInPages) {
@@ -168,10 +148,10 @@ TEST_F(LocalKeyProviderTest, ReplicationRefusals) {
 
 TEST_F(LocalKeyProviderTest, ReplicationWhoseAnswerWasLostIsRepeated) {
   const auto key = here_->CreateKey(true, "").value();
-  transport_.import_fails_after = LocalKeyError{LocalKeyErrorCode::kUnavailable, "cut"};
+  transport_.answer_is_lost = LocalKeyError{LocalKeyErrorCode::kUnavailable, "cut"};
   EXPECT_EQ(here_->ReplicateKey(key.id, kThere, "", transport_).error().code, LocalKeyErrorCode::kUnavailable);
   EXPECT_TRUE(here_->Describe(key.id)->replicas.empty());
-  transport_.import_fails_after.reset();
+  transport_.answer_is_lost.reset();
   ASSERT_TRUE(here_->ReplicateKey(key.id, kThere, "", transport_));
   EXPECT_EQ(here_->Describe(key.id)->replicas, std::vector<Region>{kThere});
   EXPECT_EQ(there_->ListKeys(10, std::nullopt).keys.size(), 1u);
@@ -193,23 +173,28 @@ TEST_F(LocalKeyProviderTest, RegionThatLostItsDiskGetsTheReplicaAgain) {
 
 TEST_F(LocalKeyProviderTest, AlteredOrMisdirectedReplicaIsRefused) {
   const auto key = here_->CreateKey(true, "").value();
-  transport_.alter = [](Bytes sealed) {
-    sealed.back() ^= 1;
-    return sealed;
-  };
+  const auto flip = [](ReplicaKey& replica) { replica.materials[0].sealed.back() ^= 1; };
+  transport_.alter = flip;
   EXPECT_EQ(here_->ReplicateKey(key.id, kThere, "", transport_).error().code, LocalKeyErrorCode::kMalformed);
 
   ASSERT_EQ(transport_.sent.size(), 1u);
-  const ReplicaKey good = transport_.sent[0];
-  std::vector<ReplicaKey> wrong(8, good);
+  ReplicaKey good = transport_.sent[0];
+  flip(good);
+  std::vector<ReplicaKey> wrong(14, good);
   wrong[0].key_id = "mrk-ffffffffffffffffffffffffffffffff";
   wrong[1].key_id = "x";
   wrong[2].primary = Region("eu-west-1");
   wrong[3].primary = kThere;
   wrong[4].replicas = {};
-  wrong[5].material_version = 2;
-  wrong[6].sealed_material = "";
+  wrong[5].materials[0].facts.version = 2;
+  wrong[6].materials[0].sealed = "";
   wrong[7].primary = Region();
+  wrong[8].materials.clear();
+  wrong[9].materials.push_back(good.materials[0]);
+  wrong[10].current_version = 2;
+  wrong[11].materials[0].facts.id = std::string(64, '0');
+  wrong[12].rotation.since = Timestamp::max();
+  wrong[13].rotation.period_days = -1;
   for (const ReplicaKey& replica : wrong) {
     EXPECT_EQ(there_->AcceptReplica(replica).error().code, LocalKeyErrorCode::kMalformed);
   }
@@ -217,6 +202,133 @@ TEST_F(LocalKeyProviderTest, AlteredOrMisdirectedReplicaIsRefused) {
   EXPECT_TRUE(there_->AcceptReplica(good));
   // Sealed for the other Region.
   EXPECT_EQ(here_->AcceptReplica(good).error().code, LocalKeyErrorCode::kMalformed);
+}
+
+// A directory as the first release wrote it; it is not written to.
+void CopyFirstRelease(const fs::path& from, const fs::path& to) {
+  for (const char* name : {"keys", "root.key"}) {
+    fs::copy_file(from / name, to / name);
+    fs::permissions(to / name, fs::perms::owner_read | fs::perms::owner_write);
+  }
+}
+
+TEST(LocalKeyFileTest, FilesOfTheFirstReleaseOpenAndAreWrittenAnew) {
+  const fs::path written = fs::path(SYMBOLON_KEYS_TESTDATA) / "first_release";
+  const TemporaryDirectory here, there;
+  CopyFirstRelease(written, here.path());
+  CopyFirstRelease(written / "there", there.path());
+  const EncryptionContext context = {{"purpose", "fixture"}};
+  const std::string multi = "mrk-7e3115904a3e2744b78ff6c4276aa49f";
+  const std::string single = "c6a0ffc5-1753-411d-9674-401a2838e73a";
+  const std::string owned = "arn:aws:kms:eu-central-1:000000000000:key/902a4c14-c13d-48d6-bcf2-5ed04dc29a96";
+  const Bytes of_multi = HexDecode(
+                             "01246d726b2d3765333131353930346133653237343462373866663663343237366161343966000000010b"
+                             "68adb06b080fd5b35f94825a77514599921ac4a391b7c28d01aeb425cdb626cd423b68e6ca4f03c9811f"
+                             "fc63362124e287f9175a211e6bb7d42ecc4a716e")
+                             .value();
+  const Bytes of_single = HexDecode(
+                              "012463366130666663352d313735332d343131642d393637342d343031613238333865373361000000"
+                              "01cd3d54ed7a59e4b112a068e1ea3e8799c6073297a8fdebde98a4e86ca5be1452a1fb09bee35bcfbe"
+                              "291fe72964cbd1ef665b1b3ee84132452dd7e1c8d7587e19")
+                              .value();
+  for (int restarts = 0; restarts < 3; ++restarts) {
+    auto provider = OpenIn(here.path()).value();
+    const auto facts = provider->Facts(multi).value();
+    EXPECT_EQ(facts->description, "multi-Region, with a replica");
+    EXPECT_EQ(facts->created, FromSeconds(1'700'003'600));
+    EXPECT_EQ(facts->replicas, std::vector<Region>{kThere});
+    EXPECT_EQ(facts->current_version, 1u);
+    EXPECT_EQ(facts->current()->id.size(), 64u);
+    EXPECT_EQ(*facts->policy, DefaultKeyPolicy(kTestAccount));
+    EXPECT_EQ(provider->Decrypt(facts->arn, context, of_multi)->view(), "of the multi-Region key");
+    EXPECT_EQ(provider->EnsureServiceOwnedKey().value(), owned);
+    EXPECT_EQ(provider->Describe(single)->state, restarts == 0 ? KeyState::kDisabled : KeyState::kEnabled);
+    ASSERT_TRUE(provider->EnableKey(single));
+    EXPECT_EQ(provider->DecryptUnder(std::nullopt, context, of_single)->plaintext.view(), "of the single-Region key");
+  }
+  auto replica = OpenIn(there.path(), kThere).value();
+  EXPECT_EQ(replica->Facts(multi).value()->current()->id,
+            OpenIn(here.path()).value()->Facts(multi).value()->current()->id);
+  EXPECT_EQ(replica->DecryptUnder(multi, context, of_multi)->plaintext.view(), "of the multi-Region key");
+}
+
+TEST_F(LocalKeyProviderTest, SettingsOfAKeyOutliveARestart) {
+  const auto key =
+      here_->CreateKey(LocalKeyProvider::NewKey{.description = "first", .tags = {{"a", "1"}, {"b", "2"}}}).value();
+  ASSERT_TRUE(here_->SetDescription(key->id, "second"));
+  ASSERT_TRUE(here_->SetPolicy(key->id, "{}"));
+  ASSERT_TRUE(here_->AddTags(key->id, {{"b", "3"}, {"c", "4"}}));
+  ASSERT_TRUE(here_->RemoveTags(key->id, {"a", "none"}));
+  here_.reset();
+  here_ = OpenIn(directory_here_.path()).value();
+  const auto facts = here_->Facts(key->id).value();
+  EXPECT_EQ(facts->description, "second");
+  EXPECT_EQ(*facts->policy, "{}");
+  EXPECT_FALSE(facts->policy_is_default);
+  EXPECT_EQ(facts->tags, (Tags{{"b", "3"}, {"c", "4"}}));
+  EXPECT_EQ(here_->Facts(key->id).value()->policy, facts->policy);  // the same object
+
+  Tags many;
+  for (std::size_t i = 0; i < LocalKeyProvider::kTagsMax; ++i) many.emplace(std::to_string(i), "");
+  EXPECT_EQ(here_->AddTags(key->id, many).error().code, LocalKeyErrorCode::kLimitExceeded);
+  EXPECT_EQ(here_->Facts(key->id).value()->tags.size(), 2u);
+}
+
+TEST_F(LocalKeyProviderTest, AliasesNameKeys) {
+  const auto one = here_->CreateKey(false, "").value(), two = here_->CreateKey(false, "").value();
+  ASSERT_TRUE(here_->CreateAlias("alias/a", one.id));
+  EXPECT_EQ(here_->CreateAlias("alias/a", two.id).error().code, LocalKeyErrorCode::kAlreadyExists);
+  EXPECT_EQ(here_->TargetOf("alias/a").value(), one.id);
+  clock_of_tests.Advance(std::chrono::seconds(5));
+  ASSERT_TRUE(here_->UpdateAlias("alias/a", two.arn));
+  ASSERT_TRUE(here_->CreateAlias("alias/b", two.id));
+  here_.reset();
+  here_ = OpenIn(directory_here_.path()).value();
+  const auto aliases = here_->Aliases();
+  ASSERT_EQ(aliases.size(), 2u);
+  EXPECT_EQ(aliases[0].name, "alias/a");
+  EXPECT_EQ(aliases[0].key_id, two.id);
+  EXPECT_EQ(aliases[0].updated - aliases[0].created, std::chrono::seconds(5));
+  ASSERT_TRUE(here_->DeleteAlias("alias/a"));
+  EXPECT_EQ(here_->DeleteAlias("alias/a").error().code, LocalKeyErrorCode::kNotFound);
+  EXPECT_EQ(here_->UpdateAlias("alias/a", one.id).error().code, LocalKeyErrorCode::kNotFound);
+  EXPECT_EQ(here_->CreateAlias("alias/c", "none").error().code, LocalKeyErrorCode::kNotFound);
+  EXPECT_EQ(here_->CreateAlias("alias/c", here_->EnsureServiceOwnedKey().value()).error().code,
+            LocalKeyErrorCode::kNotFound);
+  for (std::size_t i = 0; i < LocalKeyProvider::kAliasesPerKeyMax; ++i) {
+    ASSERT_TRUE(here_->CreateAlias("alias/n" + std::to_string(i), one.id));
+  }
+  EXPECT_EQ(here_->CreateAlias("alias/more", one.id).error().code, LocalKeyErrorCode::kLimitExceeded);
+  EXPECT_EQ(here_->UpdateAlias("alias/b", one.id).error().code, LocalKeyErrorCode::kLimitExceeded);
+  EXPECT_TRUE(here_->UpdateAlias("alias/n0", one.id));
+}
+
+TEST_F(LocalKeyProviderTest, GrantsAreKeptUntilTheyAreRemoved) {
+  const auto key = here_->CreateKey(false, "").value();
+  const Grant asked{.name = "g",
+                    .grantee = "arn:aws:iam::000000000000:user/a",
+                    .retiring = "arn:aws:iam::000000000000:user/b",
+                    .operations = {"Decrypt"},
+                    .constraints = {.context_subset = EncryptionContext{{"a", "b"}}}};
+  const Grant made = here_->CreateGrant(key.id, asked).value();
+  EXPECT_EQ(made.id.size(), 64u);
+  EXPECT_EQ(here_->CreateGrant(key.id, asked).value(), made);
+  Grant other = asked;
+  other.constraints.context_subset = EncryptionContext{};
+  EXPECT_NE(here_->CreateGrant(key.id, other).value().id, made.id);
+  Grant nameless = asked;
+  nameless.name.clear();
+  EXPECT_NE(here_->CreateGrant(key.id, nameless).value().id, here_->CreateGrant(key.id, nameless).value().id);
+  here_.reset();
+  here_ = OpenIn(directory_here_.path()).value();
+  const auto grants = here_->Facts(key.id).value()->grants;
+  EXPECT_EQ(grants.size(), 4u);
+  EXPECT_TRUE(std::ranges::is_sorted(grants, {}, &Grant::id));
+  EXPECT_NE(std::ranges::find(grants, made), grants.end());
+  EXPECT_EQ(here_->GrantsRetirableBy(asked.retiring).size(), 4u);
+  EXPECT_TRUE(here_->GrantsRetirableBy(asked.grantee).empty());
+  ASSERT_TRUE(here_->RemoveGrant(key.id, made.id));
+  EXPECT_EQ(here_->RemoveGrant(key.id, made.id).error().code, LocalKeyErrorCode::kNoSuchGrant);
 }
 
 TEST_F(LocalKeyProviderTest, ListenerHearsOfChanges) {

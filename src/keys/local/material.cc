@@ -52,4 +52,12 @@ KeyResult<Secret> KeyMaterial::Decrypt(const EncryptionContext& context, BytesVi
   return *std::move(plaintext);
 }
 
+std::optional<CiphertextHeader> ParseCiphertextHeader(BytesView ciphertext) {
+  if (ciphertext.size() < 2 || ciphertext[0] != kFormat) return std::nullopt;
+  const std::size_t id_size = static_cast<unsigned char>(ciphertext[1]);
+  if (ciphertext.size() < 2 + id_size + 4) return std::nullopt;
+  return CiphertextHeader{.key_id = ciphertext.substr(2, id_size),
+                          .version = ReadBigEndian32(ciphertext.substr(2 + id_size, 4))};
+}
+
 }  // namespace symbolon::keys::local

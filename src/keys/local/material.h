@@ -19,7 +19,7 @@ namespace symbolon::keys::local {
 // with the additional data
 //   "symbolon kms 1" ‖ all octets before the sealed plaintext ‖ number of context pairs (4)
 //   ‖ for each pair, ascending by name: length of name (4) ‖ name ‖ length of value (4) ‖ value
-// It names no Region: a replica of a multi-Region key has the same id and material. Immutable and thread-safe.
+// It names no Region: a replica of a multi-Region key has the same id and materials. Immutable and thread-safe.
 class KeyMaterial {
  public:
   // `octets`: 32.
@@ -38,5 +38,14 @@ class KeyMaterial {
   Secret octets_;
   crypto::XaesKey key_;
 };
+
+struct CiphertextHeader {
+  std::string_view key_id;
+  std::uint32_t version;
+};
+
+// Which key and material made a ciphertext, as it says itself; nothing of it is proven before it opens. Views into
+// `ciphertext`. nullopt for what is none of ours.
+std::optional<CiphertextHeader> ParseCiphertextHeader(BytesView ciphertext);
 
 }  // namespace symbolon::keys::local

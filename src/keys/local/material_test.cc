@@ -31,5 +31,17 @@ TEST(KeyMaterialTest, ContextsThatReadAlikeDiffer) {
   EXPECT_TRUE(material.Decrypt({{"a", "bc"}}, ciphertext));
 }
 
+// Computed from the text of material.h by another program (Python with the package `cryptography`).
+TEST(KeyMaterialTest, KnownAnswer) {
+  class FixedNonce final : public Random {
+   public:
+    Bytes Octets(std::size_t) override { return "ABCDEFGHIJKLMNOPQRSTUVWX"; }
+  } nonce;
+  const KeyMaterial material("mrk-00112233445566778899aabbccddeeff", 1, Secret(Bytes(32, 0x55)));
+  EXPECT_EQ(HexEncode(material.Encrypt(nonce, {{"aws:cognito-idp:userpool-arn", "arn:pool"}, {"a", "b"}}, "plaintext")),
+            "01246d726b2d303031313232333334343535363637373838393961616262636364646565666600000001414243444546"
+            "4748494a4b4c4d4e4f505152535455565758977a504d93abecfb9ee8e5f7c6e77829380d4eee761717407f");
+}
+
 }  // namespace
 }  // namespace symbolon::keys::local

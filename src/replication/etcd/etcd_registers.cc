@@ -84,6 +84,8 @@ class EtcdRegisters::Impl {
     tls.pem_cert_chain = options_.certificate_pem;
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kMessageLimitBytes);
+    // gRPC's own retries end the process when a server that is going away leaves a status out (grpc/grpc issue 34683).
+    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
     arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);

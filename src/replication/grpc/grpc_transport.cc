@@ -242,6 +242,8 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
     // The certificate must name the Region, whatever its address is called.
     arguments.SetSslTargetNameOverride(peer.value());
     arguments.SetMaxReceiveMessageSize(kMessageLimitBytes);
+    // gRPC's own retries end the process when a server that is going away leaves a status out (grpc/grpc issue 34683).
+    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
     arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);

@@ -2,6 +2,7 @@
 // of either side while it works.
 #include "replication/replicator.h"
 
+#include <grpc/grpc.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -15,6 +16,7 @@
 #include "base/temporary_directory.h"
 #include "replication/grpc/grpc_transport.h"
 #include "replication/grpc/test_certificates.h"
+#include "replication/log_signatures.h"
 #include "replication/suffix_file.h"
 #include "storage/memory/memory_engine.h"
 #include "storage/store_test_support.h"
@@ -34,6 +36,14 @@ storage::Key UserKey(std::size_t number) {
   return {storage::Space::kDirectory, kPool, kType, "user" + std::to_string(number)};
 }
 storage::Key FactKeyOf(const Bytes& subject) { return {storage::Space::kFact, kPool, kType, subject}; }
+
+// gRPC's own threads end before the process does: what OpenSSL keeps for each of them would be a leak otherwise.
+class GrpcEndsFirst : public testing::Environment {
+ public:
+  void SetUp() override { ::grpc_init(); }
+  void TearDown() override { ::grpc_shutdown_blocking(); }
+};
+const testing::Environment* const kGrpcEndsFirst = testing::AddGlobalTestEnvironment(new GrpcEndsFirst);
 
 // Wakes whoever waits for something to become true.
 class Bell {
@@ -99,7 +109,7 @@ class TestRegion {
     auto transport = std::make_unique<GrpcTransport>(std::move(options));
     transport_ = transport.get();
     replicator_ = std::make_unique<Replicator>(
-        *store_, SystemClock(), random_, std::vector<Region>{peer_}, options_, std::move(transport), suffixes_,
+        *store_, SystemClock(), random_, signer_, std::vector<Region>{peer_}, options_, std::move(transport), suffixes_,
         [](const Region& from, const pb::ControlRequest& request) -> ControlResult<Bytes> {
           if (request.has_import_replica_key()) return Err(ControlError{ControlErrorCode::kRefused, "not that key"});
           return from.value() + " asks for " + request.get_transport_key();
@@ -153,6 +163,7 @@ class TestRegion {
   SuffixFolder suffixes_{folder_.path(), 2};
   GrpcTransport* transport_ = nullptr;
   Replicator::AnswerForwarded answer_forwarded_ = Echo;
+  const Ed25519LogSigner signer_{crypto::Ed25519Key::Generate()};
   std::unique_ptr<Replicator> replicator_;
 };
 

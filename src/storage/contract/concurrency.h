@@ -119,6 +119,43 @@ TEST_P(StoreContract, NoticesNameRegionalKeysFactsAndAppliedKeys) {
   EXPECT_TRUE(notices[2].facts_grew);
 }
 
+TEST_P(StoreContract, WorkAfterNoticesComesAfterTheAnswerAndMayUseTheStore) {
+  MustCommit(FirstCommit());
+  std::promise<std::vector<std::string>> told;
+  std::vector<std::string> order;
+  const auto subscription = store().Subscribe([&](const Notice&) { order.push_back("notice"); },
+                                              [&](bool more_follows) {
+                                                // That of the commit before may still come.
+                                                if (order.empty()) return;
+                                                EXPECT_FALSE(more_follows);
+                                                order.push_back("after");
+                                                // No lock of the store is held.
+                                                EXPECT_TRUE(store().TrimLog(kTestPool, 1));
+                                                told.set_value(order);
+                                              });
+  store().Submit(DirectoryCommit({{DirectoryKey("a"), "1"}}), [&](const auto& result) {
+    EXPECT_TRUE(result);
+    order.push_back("answer");
+  });
+  EXPECT_EQ(told.get_future().get(), (std::vector<std::string>{"notice", "answer", "after"}));
+}
+
+TEST_P(StoreContract, WorkAfterNoticesComesAfterACopyAndADropToo) {
+  MustCommit(FirstCommit());
+  int notices = 0;
+  int after = 0;
+  const auto subscription =
+      other().Subscribe([&](const Notice&) { ++notices; }, [&](bool) { EXPECT_EQ(notices, ++after); });
+  const auto source = store().OpenCopy(kTestPool);
+  ASSERT_TRUE(source);
+  ASSERT_TRUE(other().BeginStaging(kTestPool, (*source)->head(), (*source)->history()));
+  ASSERT_TRUE(other().WriteStaging(kTestPool, *(*source)->Next("", 1 << 20)));
+  ASSERT_TRUE(other().FlipStaging(kTestPool));
+  EXPECT_EQ(after, 1);
+  ASSERT_TRUE(other().DropPool(kTestPool));
+  EXPECT_EQ(after, 2);
+}
+
 TEST_P(StoreContract, ASubscriptionThatEndedIsNotCalledAndMayEndItself) {
   int calls = 0;
   auto subscription = store().Subscribe([&](const Notice&) { ++calls; });

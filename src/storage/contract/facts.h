@@ -171,6 +171,39 @@ TEST_P(StoreContract, FactsMergeBothWaysToTheSameOctets) {
   EXPECT_EQ(passed_on->size(), 2u);
 }
 
+TEST_P(StoreContract, AnEntryWithAProofStaysAsItCameHoweverLongItIsKept) {
+  MustCommit(FactCommit("family", Elements({"a"}, 100)));
+  auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  pb::FactEntry second = entries[0];
+  second.set_number(2);
+  second.mutable_value()->clear_elements();
+  second.mutable_value()->add_elements("b");
+  for (pb::FactEntry* entry : {&entries[0], &second}) {
+    entry->mutable_proof()->set_signature("signature");
+    entry->mutable_proof()->add_path(Bytes(32, 'p'));
+  }
+  ASSERT_TRUE(MergeAndWait(other(), kTestPool, {entries[0], second}));
+  EXPECT_EQ(ElementsNow(other(), "family"), (std::vector<Bytes>{"a", "b"}));
+  const auto passed_on = *other().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  ASSERT_EQ(passed_on.size(), 2u);
+  EXPECT_EQ(passed_on[1].SerializeAsString(), second.SerializeAsString());
+
+  // The fact lives on because of what another Region said, and the entry with it.
+  MustCommitAt(other(), FactCommit("family", Elements({"c"}, 300)));
+  EXPECT_EQ(*other().ForgetExpiredFacts(FromMicros(150), 100), 0u);
+  const auto kept = *other().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  ASSERT_EQ(kept.size(), 2u);
+  EXPECT_EQ(kept[1].value().expires_at_micros(), 100);
+  EXPECT_EQ(kept[1].kept_until_micros(), 300);
+  EXPECT_EQ(*other().ForgetExpiredFacts(FromMicros(301), 100), 1u);
+  EXPECT_EQ(ReadNow(other(), FactKey("family")), std::nullopt);
+  EXPECT_TRUE((*other().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20))[0].key().empty());
+
+  second.set_number(3);
+  second.mutable_proof()->set_signature(Bytes(1'000, 's'));
+  EXPECT_EQ(CodeOf(MergeAndWait(other(), kTestPool, {second})), StoreErrorCode::kCorrupt);
+}
+
 TEST_P(StoreContract, KnownFactsAreSkippedAndGapsChangeNothing) {
   for (int i = 1; i <= 5; ++i) MustCommit(FactCommit("f" + std::to_string(i), Elements({"x"})));
   const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);

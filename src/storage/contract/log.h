@@ -74,6 +74,10 @@ TEST_P(StoreContract, TheLogIsGaplessAndChainsInPiecesOfAnySize) {
     EXPECT_EQ(ReadVerifiedLog(store(), kTestPool, 1, limit_bytes).size(), 30u);
     EXPECT_EQ(ReadVerifiedLog(store(), kTestPool, 17, limit_bytes).size(), 14u);
   }
+  const auto parsed = *store().ReadLog(kTestPool, 5, 5000);
+  const auto stored = *store().ReadLogAsStored(kTestPool, 5, 5000);
+  ASSERT_EQ(stored.size(), parsed.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) EXPECT_EQ(stored[i], parsed[i].SerializeAsString());
   const StoreResult<std::vector<pb::LogEntry>> beyond = store().ReadLog(kTestPool, 31, 1000);
   ASSERT_TRUE(beyond);
   EXPECT_TRUE(beyond->empty());
@@ -145,6 +149,25 @@ TEST_P(StoreContract, AppliedEntriesMakeAnEqualDirectory) {
   EXPECT_EQ(ReadAll(*there, all), ReadAll(*here, all));
   EXPECT_EQ(ReadVerifiedLog(other(), kTestPool).size(), 3u);
   EXPECT_EQ(CodeOf(SubmitAndWait(other(), DirectoryCommit({{DirectoryKey("a"), "x"}}))), StoreErrorCode::kNotWriter);
+}
+
+TEST_P(StoreContract, AppliedEntriesAreKeptAsTheyCameAndWhatIsNoneChangesNothing) {
+  MustCommit(FirstCommit({{DirectoryKey("a"), "1"}}));
+  MustCommit(DirectoryCommit({{DirectoryKey("b"), "2"}}));
+  std::vector<Bytes> entries = *store().ReadLogAsStored(kTestPool, 1, 1 << 20);
+  ASSERT_EQ(entries.size(), 2u);
+  // A field that only a later version knows, of number 1000.
+  entries[0].append("\xc0\x3e\x07", 3);
+  const auto apply = [&](std::vector<Bytes> given) {
+    std::promise<StoreResult<pb::Head>> answered;
+    other().Apply({kTestPool, std::move(given)}, [&](StoreResult<pb::Head> result) { answered.set_value(result); });
+    return answered.get_future().get();
+  };
+  EXPECT_EQ(CodeOf(apply({entries[0], "no entry"})), StoreErrorCode::kCorrupt);
+  EXPECT_EQ(*other().MakeSnapshot()->Head(kTestPool), std::nullopt);
+  ASSERT_TRUE(apply(entries));
+  EXPECT_EQ(*other().ReadLogAsStored(kTestPool, 1, 1 << 20), entries);
+  EXPECT_EQ(ReadNow(other(), DirectoryKey("b")), "2");
 }
 
 TEST_P(StoreContract, AppliedEntriesMayComeAgainAndOverlap) {

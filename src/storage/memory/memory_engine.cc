@@ -252,13 +252,17 @@ class MemoryEngine final : public Engine {
     std::unreachable();
   }
 
-  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<Record>& records) override {
+  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<PackedRecords>& pieces) override {
     EngineBatch batch;
-    for (const Record& record : records) batch.Put(Bytes(key_prefix).append(record.id), record.value);
+    for (const PackedRecords& piece : pieces) {
+      for (const RecordView& record : piece) batch.Put(Bytes(key_prefix).append(record.id), Bytes(record.value));
+    }
     return Write(batch);
   }
 
   void Reclaim(Bytes, Bytes) override {}
+  // The disk holds nothing but what is there.
+  StoreResult<Purged> Purge(const std::vector<KeySpan>&) override { return Purged(); }
 
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override {
     const State& state = disk_->state();

@@ -22,6 +22,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "storage/rocksdb/purge.h"
 
 namespace symbolon::storage {
 namespace {
@@ -215,13 +216,17 @@ class RocksDbEngine final : public Engine {
   }
 
   // One file in RocksDB's own format, linked into the store: no log, no write buffer, no compaction.
-  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<Record>& records) override {
-    SYMBOLON_CHECK(!records.empty());
+  StoreResult<void> Ingest(BytesView key_prefix, const std::vector<PackedRecords>& pieces) override {
+    std::size_t count = 0;
     std::size_t size_bytes = 0;
-    for (const Record& record : records) size_bytes += key_prefix.size() + record.id.size() + record.value.size();
+    for (const PackedRecords& piece : pieces) {
+      count += piece.count();
+      size_bytes += piece.size_bytes() + piece.count() * key_prefix.size();
+    }
+    SYMBOLON_CHECK(count > 0);
     SYMBOLON_TRY_VOID(CheckRoom(size_bytes));
     const std::string file = fmt::format("{}/{}/{}.sst", options_.directory, kIngestFolder, next_ingested_++);
-    if (const rocksdb::Status status = WriteFile(file, key_prefix, records); !status.ok()) {
+    if (const rocksdb::Status status = WriteFile(file, key_prefix, pieces); !status.ok()) {
       Remove(file);
       if (status.IsNoSpace()) return Err(Full(status.ToString()));
       return Err(StoreError{StoreErrorCode::kUnavailable, status.ToString()});
@@ -242,6 +247,14 @@ class RocksDbEngine final : public Engine {
     std::lock_guard lock(sweeper_mutex_);
     if (!sweeper_) sweeper_ = std::make_unique<Sweeper>(*db_);
     sweeper_->Sweep(std::move(begin), std::move(end));
+  }
+
+  StoreResult<Purged> Purge(const std::vector<KeySpan>& spans) override {
+    std::uint64_t size_bytes = 0;
+    for (const KeySpan& span : spans) size_bytes += EstimateBytes(span.begin, span.end);
+    SYMBOLON_TRY_VOID(CheckRoom(size_bytes));
+    std::lock_guard lock(purge_mutex_);
+    return PurgeFiles(*db_, options_.directory, spans, options_.purge_wait);
   }
 
   std::uint64_t EstimateBytes(BytesView begin, BytesView end) override {
@@ -272,13 +285,16 @@ class RocksDbEngine final : public Engine {
     std::filesystem::remove(file, failure);  // it may never have been there
   }
 
-  rocksdb::Status WriteFile(const std::string& file, BytesView key_prefix, const std::vector<Record>& records) const {
+  rocksdb::Status WriteFile(const std::string& file, BytesView key_prefix,
+                            const std::vector<PackedRecords>& pieces) const {
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), db_->GetOptions());
     rocksdb::Status status = writer.Open(file);
     Bytes key(key_prefix);
-    for (auto record = records.begin(); status.ok() && record != records.end(); ++record) {
-      key.replace(key_prefix.size(), Bytes::npos, record->id);
-      status = writer.Put(ToSlice(key), ToSlice(record->value));
+    for (const PackedRecords& piece : pieces) {
+      for (auto record = piece.begin(); status.ok() && record != piece.end(); ++record) {
+        key.replace(key_prefix.size(), Bytes::npos, record->id);
+        status = writer.Put(ToSlice(key), ToSlice(record->value));
+      }
     }
     return status.ok() ? writer.Finish() : status;
   }
@@ -307,6 +323,8 @@ class RocksDbEngine final : public Engine {
   const std::unique_ptr<rocksdb::DB> db_;
   std::atomic<std::uint64_t> next_ingested_ = 0;
   std::mutex resume_mutex_;
+  // One purge at a time: what they write does not add up.
+  std::mutex purge_mutex_;
   std::mutex sweeper_mutex_;
   // Made when there is something to sweep.
   std::unique_ptr<Sweeper> sweeper_;

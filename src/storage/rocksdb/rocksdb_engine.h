@@ -1,6 +1,7 @@
 // The embedded engine: RocksDB in one directory, its log synced at every write.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,8 @@ struct RocksDbOptions {
   std::size_t headroom_bytes = 256 << 20;
   // Threads for flushes and compactions.
   int background_jobs = 2;
+  // How long a purge waits for those who read a state of before.
+  std::chrono::milliseconds purge_wait{5'000};
 };
 
 // After a crash all that Write answered is there; only a torn end of RocksDB's log is tolerated, any other damage is

@@ -16,8 +16,9 @@ using Progress = ResponseReader::Progress;
 
 class OneKey final : public http::AccessKeys {
  public:
-  std::optional<Secret> Find(std::string_view access_key_id) const override {
-    return access_key_id == "KEY" ? std::optional(Secret("secret")) : std::nullopt;
+  std::optional<http::AccessKey> Find(std::string_view access_key_id) const override {
+    if (access_key_id != "KEY") return std::nullopt;
+    return http::AccessKey{.secret = Secret("secret")};
   }
 };
 

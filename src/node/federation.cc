@@ -1,0 +1,64 @@
+#include "node/federation.h"
+
+#include <algorithm>
+
+#include "federation/curl_fetcher.h"
+#include "node/housekeeping.h"
+
+namespace symbolon::node {
+namespace {
+
+constexpr std::size_t kProviderThreads = 8;
+constexpr std::size_t kProviderQueue = 128;
+constexpr std::chrono::milliseconds kAbsorptionInterval{200};
+
+// Whether all members have what the pool's log holds up to this entry. A member that has not been heard of has nothing.
+bool EverybodyHas(const std::optional<replication::ReplicationStatus>& status, std::uint64_t sequence) {
+  return !status || std::ranges::all_of(status->members, [&](const replication::MemberStatus& member) {
+    return member.acknowledged && member.acknowledged->sequence() >= sequence;
+  });
+}
+
+}  // namespace
+
+class Federation::Parts {
+ public:
+  Parts(const FederationConfig& config, Services services)
+      : fetcher_({.ca_file = config.ca_file, .allow_loopback = config.loopback_providers, .timeout = config.timeout}),
+        client_(fetcher_, services.clock),
+        threads_(kProviderThreads, kProviderQueue),
+        absorption_({.store = services.store,
+                     .keys = services.keys,
+                     .records = services.records,
+                     .region = services.region,
+                     .commits = services.commits,
+                     .gate = services.gate,
+                     .client = client_,
+                     .clock = services.clock,
+                     .random = services.random,
+                     .everybody_has =
+                         [status = std::move(services.status)](const PoolId& pool, std::uint64_t sequence) {
+                           return !status || EverybodyHas(status(pool), sequence);
+                         }}),
+        housekeeping_({{.interval = kAbsorptionInterval, .run = [this] { absorption_.Tick(); }}}) {}
+  ~Parts() { absorption_.Stop(); }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  federation::CurlFetcher fetcher_;
+  federation::OidcClient client_;
+  http::BlockingPool threads_;
+  federation::Absorption absorption_;
+  // Last: it works with the rest.
+  Housekeeping housekeeping_;
+};
+
+Federation::Federation(const FederationConfig& config, Services services)
+    : parts_(std::make_unique<Parts>(config, std::move(services))) {}
+Federation::~Federation() = default;
+
+federation::OidcClient& Federation::providers() { return parts_->client_; }
+http::BlockingPool& Federation::threads() { return parts_->threads_; }
+federation::Absorption::Counters Federation::counters() const { return parts_->absorption_.counters(); }
+
+}  // namespace symbolon::node

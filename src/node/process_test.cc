@@ -1,0 +1,26 @@
+#include "node/process.h"
+
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+
+namespace symbolon::node {
+namespace {
+
+// In a process of its own, which is changed by it.
+TEST(ProcessTest, PreparedProcess_CannotBeDumped) {
+  EXPECT_EXIT(
+      {
+        const bool prepared = PrepareProcess(16).has_value();
+        rlimit core{};
+        ::getrlimit(RLIMIT_CORE, &core);
+        const bool closed = ::prctl(PR_GET_DUMPABLE) == 0 && core.rlim_cur == 0 && core.rlim_max == 0;
+        std::_Exit(prepared && closed ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace symbolon::node

@@ -1,0 +1,192 @@
+// What a consumer takes of the facts that a supplier passes on.
+#include "replication/fact_exchange.h"
+
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "base/manual_clock.h"
+#include "base/seeded_random.h"
+#include "storage/local_store.h"
+#include "storage/log.h"
+#include "storage/memory/memory_engine.h"
+
+namespace symbolon::replication {
+namespace {
+
+using storage::pb::FactEntry;
+
+const PoolId kPool("eu-central-1_Pool00001");
+const Region kHome("eu-central-1");
+const Region kAway("us-east-1");
+const Region kAsia("ap-south-1");
+const Bytes kAsiaStore("asia's store");
+
+// kAway asks kHome. Facts are said by kAsia, which is not there unless a test says so.
+class FactExchangeTest : public testing::Test {
+ protected:
+  FactExchangeTest() {
+    log::SetLevel(log::Level::kOff);
+    asia_.log_keys = {asia_signer_.public_key()};
+    asia_.pinned = true;
+    EXPECT_TRUE(CarryOut(consumer_.Start())->again());
+  }
+
+  // Fact `number` of kAsia, about a subject of its own.
+  static FactEntry Fact(std::uint64_t number) {
+    FactEntry entry;
+    entry.set_region(kAsia.value());
+    entry.set_incarnation(kAsiaStore);
+    entry.set_number(number);
+    entry.set_key(Bytes("kk").append(std::to_string(number)));
+    entry.mutable_value()->set_maximum(number);
+    return entry;
+  }
+  FactEntry Proved(FactEntry entry) const {
+    std::vector<FactEntry> entries{std::move(entry)};
+    ProveFacts(asia_signer_, kPool, kAsia, entries);
+    return entries.front();
+  }
+  static FactEntry Forged(FactEntry entry) {
+    entry.mutable_value()->set_maximum(entry.value().maximum() + 1);
+    return entry;
+  }
+  // "Of what was said up to here nothing is left."
+  static FactEntry Nothing(std::uint64_t number) {
+    FactEntry entry = Fact(number);
+    entry.clear_key();
+    entry.clear_value();
+    entry.set_forgotten_before(number - 1);
+    return entry;
+  }
+
+  // What the consumer says then.
+  std::optional<pb::FactsHave> Receive(std::vector<FactEntry> entries) {
+    pb::Facts facts;
+    for (FactEntry& entry : entries) *facts.add_entries() = std::move(entry);
+    return CarryOut(consumer_.OnFacts(
+        std::move(facts), [this](const Region& region) { return region == kAsia ? asia_ : FactOrigin(); }, now_));
+  }
+  std::optional<pb::FactsHave> Pass(std::chrono::nanoseconds time) {
+    now_.since_boot += time;
+    return CarryOut(consumer_.OnTick(now_));
+  }
+  std::optional<pb::FactsHave> CarryOut(FactConsumer::Step step) {
+    std::optional<pb::FactsHave> have;
+    while (true) {
+      if (step.frame) have = step.frame->facts_have();
+      if (!step.merge) return have;
+      storage::StoreResult<void> merged = Err(storage::StoreError{});
+      away_->MergeFacts(kPool, *std::move(step.merge), [&](auto result) { merged = std::move(result); });
+      while (away_->Step()) {
+      }
+      step = consumer_.OnMerged(merged, now_);
+    }
+  }
+  std::uint64_t KnownOfAsia() {
+    return storage::ProgressOf(*away_->MakeSnapshot()->Facts(kPool), kAsia.value(), kAsiaStore);
+  }
+
+  ManualClock clock_;
+  SeededRandom random_{1};
+  Options options_;
+  Instant now_;
+  ReplicationCounters counters_;
+  const std::unique_ptr<storage::LocalStore> away_ =
+      *storage::LocalStore::Open(storage::MakeMemoryEngine(), {.region = kAway, .clock = &clock_, .random = &random_});
+  const Ed25519LogSigner asia_signer_{crypto::Ed25519Key::Generate()};
+  const Ed25519LogSigner away_signer_{crypto::Ed25519Key::Generate()};
+  FactOrigin asia_;
+  FactConsumer consumer_{*away_, away_signer_, kPool, kHome, options_, counters_};
+};
+
+TEST_F(FactExchangeTest, AForgedFactIsRefused_WhatWasSaidBeforeItAndByOthersIsTaken_AndItIsAskedForAgain) {
+  FactEntry home = Fact(1);
+  home.set_region(kHome.value());
+  Receive({Proved(Fact(1)), Forged(Proved(Fact(2))), Proved(Fact(3)), home});
+  EXPECT_EQ(KnownOfAsia(), 1u);
+  EXPECT_EQ(storage::ProgressOf(*away_->MakeSnapshot()->Facts(kPool), kHome.value(), kAsiaStore), 1u);
+  EXPECT_EQ(counters_.signatures_refused, 1u);
+  Receive({Proved(Fact(4))});
+  EXPECT_EQ(KnownOfAsia(), 1u);
+  EXPECT_EQ(counters_.signatures_refused, 1u);
+
+  EXPECT_FALSE(Pass(options_.unsigned_limit - std::chrono::nanoseconds(1)));
+  const auto asked = Pass(std::chrono::nanoseconds(1));
+  ASSERT_TRUE(asked && asked->again());
+  // This was under way.
+  Receive({Proved(Fact(5))});
+  EXPECT_EQ(KnownOfAsia(), 1u);
+  Receive({Proved(Fact(2)), Proved(Fact(3)), Proved(Fact(4))});
+  Receive({Proved(Fact(5))});
+  EXPECT_EQ(KnownOfAsia(), 5u);
+  EXPECT_EQ(counters_.signatures_refused, 1u);
+  EXPECT_FALSE(Pass(2 * options_.unsigned_limit));
+}
+
+TEST_F(FactExchangeTest, AFactWithoutAProofIsTakenOnlyIfItIsOlderThanTheRegionsFirstKey) {
+  asia_.unsigned_through[kAsiaStore] = 2;
+  Receive({Fact(1), Fact(2), Fact(3)});
+  EXPECT_EQ(KnownOfAsia(), 2u);
+  EXPECT_EQ(counters_.signatures_refused, 1u);
+}
+
+TEST_F(FactExchangeTest, TheRegionItselfIsAsked_NobodyElseIsBelievedWithoutAProof) {
+  asia_.unsigned_through[kAsiaStore] = 2;
+  asia_.asked_itself = true;
+  Receive({Fact(1)});
+  EXPECT_EQ(KnownOfAsia(), 0u);
+  ASSERT_TRUE(Pass(options_.unsigned_limit));
+  Receive({Nothing(1)});
+  EXPECT_EQ(KnownOfAsia(), 0u);
+  ASSERT_TRUE(Pass(options_.unsigned_limit));
+  FactEntry behind_a_gap = Proved(Fact(2));
+  behind_a_gap.set_forgotten_before(1);
+  Receive({behind_a_gap});
+  EXPECT_EQ(KnownOfAsia(), 0u);
+  EXPECT_EQ(counters_.signatures_refused, 0u) << "an honest Region says such things too";
+
+  asia_.asked_itself = false;
+  ASSERT_TRUE(Pass(options_.unsigned_limit));
+  Receive({behind_a_gap, Nothing(3)});
+  EXPECT_EQ(KnownOfAsia(), 3u);
+}
+
+TEST_F(FactExchangeTest, ASupplierOfAnEarlierReleaseLosesProofs_ThatIsNoForgery) {
+  asia_.proofs_lost = true;
+  Receive({Fact(1)});
+  EXPECT_EQ(KnownOfAsia(), 0u);
+  EXPECT_EQ(counters_.signatures_refused, 0u);
+}
+
+TEST_F(FactExchangeTest, OnlyARegionThatIsGoneIsBelievedWithoutAKey_AndItsProofIsNotPassedOnUnchecked) {
+  asia_ = FactOrigin();
+  asia_.key_may_come = true;
+  Receive({Fact(1)});
+  EXPECT_EQ(KnownOfAsia(), 0u) << "by its key, or by itself, it can still be had";
+  EXPECT_EQ(counters_.signatures_refused, 0u);
+  ASSERT_TRUE(Pass(options_.unsigned_limit));
+
+  asia_.key_may_come = false;
+  Receive({Forged(Proved(Fact(1)))});
+  EXPECT_EQ(KnownOfAsia(), 1u);
+  EXPECT_FALSE(away_->ReadFacts(kPool, kAsia, kAsiaStore, 1, 1 << 20)->front().has_proof());
+}
+
+TEST_F(FactExchangeTest, ASupplierThatForgesAllItSaysIsNotListenedTo) {
+  std::vector<FactEntry> forged;
+  for (int i = 0; i < 1'000; ++i) {
+    forged.push_back(Forged(Proved(Fact(1))));
+    forged.back().set_incarnation("store " + std::to_string(i));
+  }
+  Receive(forged);
+  EXPECT_LT(counters_.signatures_refused, 100u);
+  const std::uint64_t refused = counters_.signatures_refused;
+  Receive(forged);
+  EXPECT_EQ(counters_.signatures_refused, refused);
+  ASSERT_TRUE(Pass(options_.unsigned_limit)->again());
+  Receive({Proved(Fact(1))});
+  EXPECT_EQ(KnownOfAsia(), 1u);
+}
+
+}  // namespace
+}  // namespace symbolon::replication
