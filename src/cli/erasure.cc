@@ -64,7 +64,8 @@ CliResult<std::string> RegionLines(const json::object& erasure) {
     const json::object& region = value.get_object();
     const std::string state = TextOf(region, "State");
     const bool erased = state == "ERASED";
-    const std::string more = erased ? "at " + TimeOf(region, "ErasedAt") : TextOf(region, "Reason");
+    std::string more = TextOf(region, "Reason");
+    if (erased) more = "at " + TimeOf(region, "ErasedAt") + (more.empty() ? "" : "; ") + more;
     std::string line = fmt::format("  {:<20} {:<8} {}", TextOf(region, "Region"),
                                    erased               ? "erased"
                                    : state == "REMOVED" ? "NOT CONFIRMED"

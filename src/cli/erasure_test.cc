@@ -22,6 +22,16 @@ TEST(Erasure, PendingRegionsAreNamedWithWhatTheyWaitFor) {
             "  ap-south-1           pending\n");
 }
 
+TEST(Erasure, RegionThatHasErasedAndWaitsToCertifyIsShownWithBoth) {
+  const auto view = ViewErasure(
+      R"({"Erasure":{"ErasureId":"0a","Sub":"s","Status":"PENDING","AskedAt":1800000000,"Regions":[
+          {"Region":"eu-central-1","State":"ERASED","ErasedAt":1800000001.5,"Reason":"Not issued yet."}]}})");
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->text,
+            "0a  user s  pending  asked for at 2027-01-15T08:00:00Z\n"
+            "  eu-central-1         erased   at 2027-01-15T08:00:01Z; Not issued yet.\n");
+}
+
 TEST(Erasure, FinalOneHasItsCertificate) {
   const auto view = ViewErasure(
       R"({"Erasure":{"ErasureId":"0a","Sub":"s","Status":"FINAL","AskedAt":1800000000,"EndedAt":1800000002,"Regions":[],

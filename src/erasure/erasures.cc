@@ -306,14 +306,14 @@ void Erasures::EraseEverywhere(const PoolId& pool, const replication::pb::RoleRe
     all = false;
     SetWaits(pending.id, region, std::move(done.waits_for));
   }
-  bool finish = false;
-  if (all) {
-    const std::string why =
-        key_life::AuditDestruction(trail_, services_.clock.Now(), "IssueCertificate", *order, removed);
-    finish = why.empty();
-    if (!finish) log::Warning("pool {}: the certificate of an erasure is not issued yet: {}", pool.value(), why);
-  }
+  std::string why;
+  if (all) why = key_life::AuditDestruction(trail_, services_.clock.Now(), "IssueCertificate", *order, removed);
+  const bool finish = all && why.empty();
   if (!statements.empty() || finish) Store(pool, pending, statements, finish);
+  if (!why.empty()) {
+    log::Warning("pool {}: the certificate of an erasure is not issued yet: {}", pool.value(), why);
+    SetWaits(pending.id, services_.here, "The certificate is not issued yet: " + why);
+  }
 }
 
 bool Erasures::IsRemoved(const replication::pb::RoleRecord& role, const Region& region) const {

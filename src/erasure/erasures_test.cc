@@ -215,6 +215,7 @@ TEST_F(ErasuresTest, CertificateHasItsLineInTheAuditTrail_OrIsNotIssued) {
     for (int i = 0; i < 10; ++i) Turn(home_);
     EXPECT_FALSE(StateOf(Record(home_))->ended);
     EXPECT_TRUE(StateOf(Record(home_))->regions[1].erased_at);
+    EXPECT_THAT(WaitsFor(kHome), HasSubstr("not issued yet"));
   }
   trail->Tick();
   RunToTheEnd(home_);

@@ -5,6 +5,8 @@
 //   symbolon_floor password-sign-in SECONDS        the powers of one password check and two RS256 signatures
 //   symbolon_floor commit SECONDS DIR IN_FLIGHT    durable commits of a store in DIR, so many under way at a time
 //   symbolon_floor round-trip SECONDS CONFIG CONFIG    frames over the link between the Regions of two configurations
+//   symbolon_floor commit-twice SECONDS CONFIG CONFIG DIR DIR    the same, and before each frame, there and back, a
+//   commit
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -23,12 +25,12 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "crypto/random.h"
 #include "crypto/signing_key.h"
 #include "crypto/srp.h"
+#include "floor_store.h"
 #include "round_trip.h"
-#include "storage/local_store.h"
-#include "storage/rocksdb/rocksdb_engine.h"
 
 namespace symbolon::bench {
 namespace {
@@ -93,16 +95,9 @@ int PasswordSignIn(double seconds) {
 
 // ---- commits ----
 
-const PoolId kPool("eu-central-1_Floor0001");
-// What a sign-up writes: the user, three index entries, and a message in the outbox.
-constexpr std::size_t kUserBytes = 1'000;
-constexpr std::size_t kIndexEntries = 3;
-constexpr std::size_t kIndexBytes = 100;
-constexpr std::size_t kMessageBytes = 400;
-
 class Commits {
  public:
-  Commits(storage::Store& store, double seconds) : store_(store), seconds_(seconds) {}
+  Commits(FloorStore& store, double seconds) : store_(store), seconds_(seconds) {}
 
   int Run(std::size_t in_flight) {
     const double cpu_before = CpuSeconds();
@@ -124,32 +119,9 @@ class Commits {
     return 0;
   }
 
-  // The first commit opens the log.
-  void Open() {
-    under_way_ = 1;
-    Submit(1);
-    std::unique_lock lock(mutex_);
-    all_done_.wait(lock, [this] { return under_way_ == 0; });
-    latencies_micros_.clear();
-  }
-
  private:
-  void Submit(std::optional<std::uint64_t> start_epoch_counter = std::nullopt) {
-    storage::Commit commit;
-    commit.pool = kPool;
-    commit.start_epoch_counter = start_epoch_counter;
-    const Bytes id = crypto::SystemRandom().Octets(16);
-    const auto key = [](storage::Space space, std::uint16_t type, Bytes key_id) {
-      return storage::Key{.space = space, .pool = kPool, .type = type, .id = std::move(key_id)};
-    };
-    commit.directory.push_back({key(storage::Space::kDirectory, 9, id), Bytes(kUserBytes, 'u')});
-    for (std::uint16_t i = 0; i < kIndexEntries; ++i) {
-      Bytes entry = crypto::SystemRandom().Octets(16) + id;
-      commit.directory.push_back({key(storage::Space::kDirectory, 11, std::move(entry)), Bytes(kIndexBytes, 'i')});
-    }
-    commit.regional.push_back({key(storage::Space::kRegional, 100, id), Bytes(kMessageBytes, 'm')});
-    store_.Submit(std::move(commit), [this, sent = SteadyClock::now()](const auto& result) {
-      SYMBOLON_CHECK(result);
+  void Submit() {
+    store_.Commit([this, sent = SteadyClock::now()] {
       const auto now = SteadyClock::now();
       latencies_micros_.push_back(std::chrono::duration<double, std::micro>(now - sent).count());
       if (now < end_) return Submit();
@@ -158,7 +130,7 @@ class Commits {
     });
   }
 
-  storage::Store& store_;
+  FloorStore& store_;
   const double seconds_;
   SteadyClock::time_point begin_, end_;
   // Of the committer's thread while commits are under way.
@@ -169,24 +141,9 @@ class Commits {
 };
 
 int Commit(double seconds, const std::string& directory, std::size_t in_flight) {
-  storage::RocksDbOptions options;
-  options.directory = directory;
-  auto engine = storage::OpenRocksDb(options);
-  if (!engine) {
-    fmt::print(stderr, "symbolon_floor: {}\n", engine.error().detail);
-    return 1;
-  }
-  auto store = storage::LocalStore::Open(
-      *std::move(engine),
-      {.region = Region("eu-central-1"), .clock = &SystemClock(), .random = &crypto::SystemRandom()});
-  if (!store) {
-    fmt::print(stderr, "symbolon_floor: {}\n", store.error().detail);
-    return 1;
-  }
-  const storage::CommitterThread committer(**store);
-  Commits commits(**store, seconds);
-  commits.Open();
-  return commits.Run(in_flight);
+  const std::unique_ptr<FloorStore> store = FloorStore::Open(directory);
+  if (!store) return 1;
+  return Commits(*store, seconds).Run(in_flight);
 }
 
 template <class Number>
@@ -204,12 +161,16 @@ int Main(const std::vector<std::string>& arguments) {
     if (const auto in_flight = Parse<std::size_t>(arguments[3])) return Commit(*seconds, arguments[2], *in_flight);
   }
   if (seconds && arguments.size() == 4 && arguments[0] == "round-trip") {
-    return RoundTrips(*seconds, arguments[2], arguments[3]);
+    return RoundTrips(*seconds, {arguments[2], ""}, {arguments[3], ""});
+  }
+  if (seconds && arguments.size() == 6 && arguments[0] == "commit-twice") {
+    return RoundTrips(*seconds, {arguments[2], arguments[4]}, {arguments[3], arguments[5]});
   }
   fmt::print(stderr,
              "usage: symbolon_floor rsa-sign|password-sign-in SECONDS\n"
              "       symbolon_floor commit SECONDS DIR IN_FLIGHT\n"
-             "       symbolon_floor round-trip SECONDS CONFIG CONFIG\n");
+             "       symbolon_floor round-trip SECONDS CONFIG CONFIG\n"
+             "       symbolon_floor commit-twice SECONDS CONFIG CONFIG DIR DIR\n");
   return 2;
 }
 

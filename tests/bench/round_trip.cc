@@ -11,10 +11,13 @@
 #include <condition_variable>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
+#include "floor_store.h"
 #include "node/config.h"
 #include "replication/grpc/grpc_transport.h"
 
@@ -56,11 +59,13 @@ Result<TransportOptions, std::string> OptionsOf(const std::string& config_file) 
   return options;
 }
 
-// One link that sends one kind of frame, each when it is asked to and the one before it has left.
+// One link that sends one kind of frame, each when it is asked to, what comes before it is durable, and the one before
+// it has left.
 class EventsOfOneLink : public replication::Transport::Events {
  public:
-  EventsOfOneLink(GrpcTransport& transport, std::size_t frame_bytes)
-      : transport_(transport), frame_(MakeFrame(frame_bytes)) {}
+  // `store`: nullptr when nothing is committed.
+  EventsOfOneLink(GrpcTransport& transport, FloorStore* store, std::size_t frame_bytes)
+      : transport_(transport), store_(store), frame_(MakeFrame(frame_bytes)) {}
   replication::LinkId OnAccepted(const Region&) override { return 2; }
   void OnConnected(replication::LinkId) override {}
   void OnClosed(replication::LinkId) override {}
@@ -76,6 +81,10 @@ class EventsOfOneLink : public replication::Transport::Events {
 
  protected:
   void Send(replication::LinkId link) {
+    if (store_ == nullptr) return SendNow(link);
+    store_->Commit([this, link] { SendNow(link); });
+  }
+  void SendNow(replication::LinkId link) {
     const std::lock_guard lock(sending_mutex_);
     due_ = true;
     SendIfDue(link);
@@ -92,6 +101,7 @@ class EventsOfOneLink : public replication::Transport::Events {
   }
 
   GrpcTransport& transport_;
+  FloorStore* const store_;
   const replication::pb::Frame frame_;
   // gRPC may tell within a call that a frame has left.
   std::recursive_mutex sending_mutex_;
@@ -101,7 +111,7 @@ class EventsOfOneLink : public replication::Transport::Events {
 
 class Answering final : public EventsOfOneLink {
  public:
-  explicit Answering(GrpcTransport& transport) : EventsOfOneLink(transport, kAnswerBytes) {}
+  Answering(GrpcTransport& transport, FloorStore* store) : EventsOfOneLink(transport, store, kAnswerBytes) {}
   void OnFrame(replication::LinkId link, replication::pb::Frame) override {
     transport().Resume(link);
     Send(link);
@@ -110,7 +120,7 @@ class Answering final : public EventsOfOneLink {
 
 class Asking final : public EventsOfOneLink {
  public:
-  explicit Asking(GrpcTransport& transport) : EventsOfOneLink(transport, kFrameBytes) {}
+  Asking(GrpcTransport& transport, FloorStore* store) : EventsOfOneLink(transport, store, kFrameBytes) {}
 
   void OnConnected(replication::LinkId link) override {
     SetWritable();
@@ -163,31 +173,45 @@ int Complain(std::string_view message) {
   return 1;
 }
 
+// nullopt: it does not open.
+std::optional<std::unique_ptr<FloorStore>> StoreOf(const FloorRegion& region) {
+  if (region.store_directory.empty()) return nullptr;
+  std::unique_ptr<FloorStore> store = FloorStore::Open(region.store_directory);
+  if (!store) return std::nullopt;
+  return store;
+}
+
 // Tells its port, and answers frames until the parent ends.
-[[noreturn]] void Answer(const std::string& config_file, int port_to) {
+[[noreturn]] void Answer(const FloorRegion& region, int port_to) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  auto options = OptionsOf(config_file);
+  auto options = OptionsOf(region.config_file);
   if (!options) _exit(Complain(options.error()));
+  const auto store = StoreOf(region);
+  if (!store) _exit(1);
   GrpcTransport transport(*std::move(options));
-  Answering events(transport);
+  Answering events(transport, store->get());
   if (const auto started = transport.Start(events); !started) _exit(Complain(started.error().detail));
   const std::uint16_t port = transport.port();
   if (write(port_to, &port, sizeof port) != sizeof port) _exit(1);
   while (true) pause();
 }
 
-int Ask(double seconds, const std::string& config_file, int port_from) {
+int Ask(double seconds, const FloorRegion& region, int port_from) {
   std::uint16_t port = 0;
   if (read(port_from, &port, sizeof port) != sizeof port) return Complain("the other process did not start");
-  auto options = OptionsOf(config_file);
+  auto options = OptionsOf(region.config_file);
   if (!options) return Complain(options.error());
+  auto store = StoreOf(region);
+  if (!store) return 1;
   if (options->peers.size() != 1) return Complain("the topology must have two Regions");
   const Region peer = options->peers.begin()->first;
   options->peers[peer] = fmt::format("127.0.0.1:{}", port);
   GrpcTransport transport(*std::move(options));
-  Asking events(transport);
+  Asking events(transport, store->get());
   if (const auto started = transport.Start(events); !started) return Complain(started.error().detail);
   const std::vector<double> micros = events.Measure(peer, seconds);
+  // Before `events`, which it calls.
+  store->reset();
   if (micros.empty()) return Complain("no frame came back");
   const auto percentile = [&micros](double share) {
     return micros[static_cast<std::size_t>(share * static_cast<double>(micros.size() - 1))];
@@ -200,14 +224,14 @@ int Ask(double seconds, const std::string& config_file, int port_from) {
 
 }  // namespace
 
-int RoundTrips(double seconds, const std::string& from_config, const std::string& to_config) {
+int RoundTrips(double seconds, const FloorRegion& from, const FloorRegion& to) {
   int ends[2];
   SYMBOLON_CHECK(pipe(ends) == 0);
   const pid_t child = fork();
   SYMBOLON_CHECK(child >= 0);
-  if (child == 0) Answer(to_config, ends[1]);
+  if (child == 0) Answer(to, ends[1]);
   close(ends[1]);
-  const int status = Ask(seconds, from_config, ends[0]);
+  const int status = Ask(seconds, from, ends[0]);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   return status;

@@ -22,7 +22,7 @@ FIGURES = {
     'sign-up': (one_region.sign_up, 'durable sign-ups, against the store alone'),
     'lag': (lag.near, 'replication lag under attribute updates'),
     'far-lag': (lag.far, 'the same over a slow link that loses packets; for root'),
-    'sync': (two_regions.sync, '`sync` writes, against two durable commits and one round trip'),
+    'sync': (two_regions.sync, '`sync` writes, against a commit, a frame, a commit and a frame back'),
     'million': (copies.million, 'start, idle memory, first copy and verification with 1,000,000 users'),
     'copy-sign-in': (copies.copy_sign_in, 'sign-ins during a first copy, against sign-ins without'),
     'catch-up': (copies.catch_up, 'a secondary that was away catches up'),

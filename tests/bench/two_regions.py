@@ -17,7 +17,8 @@ SLOW_FLUSH_MICROSECONDS = 1_000
 
 
 def sync(options):
-    """A write that a second Region has on its disk too, beside what that takes: two durable commits and a round trip."""
+    """A write that a second Region has on its disk too, beside what that takes: a durable commit, a frame to another process, a durable commit
+    there, and a frame back."""
     return [_sync(options, "this machine's disk", None),
             _sync(options, f'a flush takes {SLOW_FLUSH_MICROSECONDS / 1_000:g} ms more', slow_disk(SLOW_FLUSH_MICROSECONDS))]
 
@@ -40,19 +41,26 @@ def _sync(options, disk, environment):
             def round_trip():
                 return floor('round-trip', options.floor_seconds, *map(lab.config, (lab.first, lab.second)), core=None)['latency_us']['p50']
 
+            def commit_twice():
+                with folder() as stores:
+                    return floor('commit-twice', options.floor_seconds, *map(lab.config, (lab.first, lab.second)), stores / 'first', stores / 'second',
+                                 core=None, environment=environment)['latency_us']['p50']
+
             def write():
                 return updates.run(where, seconds=options.load_seconds, core=None)['latency_us']['p50']
 
             updates.run(where, seconds=1, core=None)
             local = write()
             api.call('SetReplicationDurability', {'UserPoolId': pool, 'Mode': 'SYNC'}, service='symbolon')
-            rounds, steals = interleaved(options, commit, round_trip, write)
+            rounds, steals = interleaved(options, commit, round_trip, commit_twice, write)
             api.close()
-    ratios = [written / (2 * committed + there_and_back) for committed, there_and_back, written in rounds]
+    ratios = [written / twice for *_, twice, written in rounds]
     ratio = statistics.median(ratios)
-    committed, there_and_back, written = (statistics.median(column) / 1e3 for column in zip(*rounds))
+    committed, there_and_back, twice, written = (statistics.median(column) / 1e3 for column in zip(*rounds))
+    # Over and over in one process each, so that nothing sleeps and caches are warm: what no way through two processes reaches.
+    apart = 2 * committed + there_and_back
     return Figure(work=f'`sync` write, one at a time, p50 ({disk})', measured=f'{written:.2f} ms',
-                  floor=f'2 x {committed:.2f} + {there_and_back:.2f} ms', ratio=ratio, reach='<= 1.3 x', met=ratio <= 1.3, peers=peers.SYNC,
+                  floor=f'{twice:.2f} ms; its parts apart {apart:.2f} ms', ratio=ratio, reach='<= 1.3 x', met=ratio <= 1.3, peers=peers.SYNC,
                   details={'ratio': spread(ratios), 'rounds_us': rounds, 'async_write_us': local, 'steal': steals})
 
 

@@ -38,8 +38,9 @@ ApiResult<ErasureType> Describe(const Bytes& id, const directory::pb::ErasureRec
     of_region.ErasedAt = region.erased_at;
     if (region.removed) of_region.Reason = region.waits_for;
     const auto reason = waits_for.find(region.region);
-    const bool pending = !region.erased_at && !region.removed;
-    if (pending && reason != waits_for.end() && !reason->second.empty()) of_region.Reason = reason->second;
+    // Also of a Region that has erased all and issues the certificate.
+    const bool waits = !state->ended && !region.removed;
+    if (waits && reason != waits_for.end() && !reason->second.empty()) of_region.Reason = reason->second;
   }
   // Members that came later have nothing to erase; they have to come past the deletion.
   for (const auto& [region, reason] : waits_for) {
