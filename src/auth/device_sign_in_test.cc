@@ -1,4 +1,5 @@
-#include "auth/activity.h"
+#include "auth/device_sign_in.h"
+
 #include "auth/lockout.h"
 #include "auth/mfa.h"
 #include "auth/password.h"
