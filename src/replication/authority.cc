@@ -1,5 +1,6 @@
 #include "replication/authority.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -86,6 +87,7 @@ void Authority::OnHeld(const RegisterResult<bool>& kept, std::chrono::nanosecond
   if (!kept) {
     ++counters.renewals_failed;
     problem_ = kept.error().detail;
+    whole_ = true;
     renew_at_ = now.since_boot + options_.retry_interval;
     return UpdateLive(now);
   }
@@ -98,6 +100,7 @@ void Authority::OnHeld(const RegisterResult<bool>& kept, std::chrono::nanosecond
     informed_ = false;
     lease_.DenyAll();
     UpdateLive(now);
+    whole_ = true;
     hurry_ = true;
   }
   // The lease runs from when it was granted, which is not before this.
@@ -112,20 +115,37 @@ void Authority::Read(Instant now) {
   reading_ = true;
   hurry_ = false;
   read_at_ = now.since_boot + options_.read_interval;
-  registers_.Read(read_revision_, [this, number = lease_number_](RegisterResult<RegisterNews> news, Instant at) {
-    OnRead(std::move(news), number, at);
+  const bool whole = std::exchange(whole_, false);
+  registers_.Read(whole ? 0 : read_revision_,
+                  [this, whole, number = lease_number_](RegisterResult<RegisterNews> news, Instant at) {
+                    OnRead(std::move(news), whole, number, at);
+                  });
+}
+
+bool Authority::WentBack(const RegisterNews& all) const {
+  std::map<PoolId, const RegisterNews::Entry*> there;
+  for (const RegisterNews::Entry& entry : all.changed) there[entry.pool] = &entry;
+  return std::ranges::any_of(known_, [&](const auto& pool) {
+    const Known& known = pool.second;
+    // A change of this Region's own may be newer than what was read.
+    if (known.revision == 0 || known.revision > all.revision) return false;
+    const auto found = there.find(pool.first);
+    if (found == there.end() || found->second->revision < known.revision) return true;
+    return found->second->revision == known.revision &&
+           found->second->value.SerializeAsString() != known.value.SerializeAsString();
   });
 }
 
-void Authority::OnRead(RegisterResult<RegisterNews> news, std::uint64_t lease_number, Instant now) {
+void Authority::OnRead(RegisterResult<RegisterNews> news, bool whole, std::uint64_t lease_number, Instant now) {
   reading_ = false;
   if (!news) {
     problem_ = news.error().detail;
+    whole_ = true;
     read_at_ = now.since_boot + options_.retry_interval;
     return;
   }
   const bool another = cluster_ != 0 && news->cluster != cluster_;
-  if (another || news->revision < read_revision_) {
+  if (another || news->revision < read_revision_ || (whole && WentBack(*news))) {
     // Somebody has put another cluster there, or an older state of it.
     log::Error("authority: the cluster is {}: its registers are read anew",
                another ? "another one" : "older than it was");
@@ -141,7 +161,11 @@ void Authority::OnRead(RegisterResult<RegisterNews> news, std::uint64_t lease_nu
     return UpdateLive(now);
   }
   cluster_ = news->cluster;
+  // Then it is not known yet whether they were set back.
+  const bool behind =
+      whole && std::ranges::any_of(known_, [&](const auto& pool) { return pool.second.revision > news->revision; });
   Take(*std::move(news), now);
+  if (behind) whole_ = true;
   if (informed_ || lease_number == 0 || lease_number != lease_number_) return;
   informed_ = true;
   UpdateLive(now);
@@ -193,6 +217,7 @@ void Authority::Swap(const PoolId& pool, pb::Register value, std::move_only_func
     swapping_.erase(pool);
     if (!swapped || !*swapped) {
       if (!swapped) problem_ = swapped.error().detail;
+      whole_ = true;
       hurry_ = true;
       return done(swapped ? Swapped::kChanged : Swapped::kUnavailable, now);
     }

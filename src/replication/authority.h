@@ -106,7 +106,9 @@ class Authority {
   void Renew(Instant now);
   void OnHeld(const RegisterResult<bool>& kept, std::chrono::nanoseconds sent_at, Instant now);
   void Read(Instant now);
-  void OnRead(RegisterResult<RegisterNews> news, std::uint64_t lease_number, Instant now);
+  void OnRead(RegisterResult<RegisterNews> news, bool whole, std::uint64_t lease_number, Instant now);
+  // What was known is not there any more, in these registers: they were set back.
+  bool WentBack(const RegisterNews& all) const;
   void Take(RegisterNews news, Instant now);
   void NoteHolders(std::set<Holder> holders, Instant now);
   // False: it was known.
@@ -134,6 +136,9 @@ class Authority {
 
   std::uint64_t cluster_ = 0;
   Revision read_revision_ = 0;
+  // All registers are read the next time, not what is new: a cluster that was set back while it could not be asked may
+  // have come past `read_revision_` again since.
+  bool whole_ = false;
   std::optional<std::chrono::nanoseconds> read_done_at_;
   std::map<PoolId, Known> known_;
   std::set<Holder> holders_;

@@ -48,7 +48,7 @@ class AuthorityTest : public testing::Test {
     done(std::move(kept), Now());
     authority_.OnTick(Now());
   }
-  void AnswerRead(RegisterNews news) {
+  void AnswerRead(RegisterResult<RegisterNews> news) {
     ASSERT_EQ(registers_.reads.size(), 1);
     auto done = std::move(registers_.reads.back());
     registers_.reads.clear();
@@ -170,6 +170,54 @@ TEST_F(AuthorityTest, ClusterOlderThanItWas_NothingIsAdmittedBeforeAllIsReadAnew
   EXPECT_FALSE(authority_.live());
   authority_.OnTick(Now());
   EXPECT_EQ(registers_.read_since, 0);
+}
+
+// It was set back while nobody could ask, and has come past where it was since.
+TEST_F(AuthorityTest, ClusterOlderThanItWasAndPastItAgain_IsFoundOutByReadingAll) {
+  Begin();
+  Pass(options_.read_interval);
+  RegisterNews news = News(7, {kHome});
+  news.changed.push_back({kPool, 6, Owned(kHome, 2)});
+  AnswerRead(std::move(news));
+  authority_.Admit(kPool, 2);
+  Pass(options_.renew_interval);
+  AnswerHold(Err(RegisterError{"no answer"}));
+  AnswerRead(Err(RegisterError{"no answer"}));
+  Pass(options_.retry_interval);
+  EXPECT_EQ(registers_.read_since, 0);
+  news = News(50, {kHome, kAway});
+  news.changed.push_back({kPool, 3, Owned(kAway, 1)});
+  AnswerRead(news);
+  EXPECT_FALSE(lease_.Admits(kPool));
+  EXPECT_FALSE(authority_.live());
+  AnswerHold(true);
+  EXPECT_EQ(registers_.read_since, 0);
+  AnswerRead(news);
+  EXPECT_FALSE(authority_.IsOwn(authority_.Find(kPool).value));
+}
+
+TEST_F(AuthorityTest, AfterAFailureWhatIsAsItWasIsNoSetback) {
+  Begin();
+  authority_.Swap(kPool, Owned(kHome, 1), [](Authority::Swapped, Instant) {});
+  registers_.swaps.back().second(std::optional<Revision>(9), Now());
+  authority_.Admit(kPool, 1);
+  Pass(options_.renew_interval);
+  AnswerRead(Err(RegisterError{"no answer"}));
+  AnswerHold(true);
+  Pass(options_.retry_interval);
+  EXPECT_EQ(registers_.read_since, 0);
+  // Of before this Region's change: that is not known to be there yet.
+  AnswerRead(News(8, {kHome}));
+  EXPECT_TRUE(authority_.live());
+  Pass(options_.read_interval);
+  EXPECT_EQ(registers_.read_since, 0);
+  RegisterNews news = News(10, {kHome});
+  news.changed.push_back({kPool, 9, Owned(kHome, 1)});
+  AnswerRead(std::move(news));
+  EXPECT_TRUE(authority_.live());
+  EXPECT_TRUE(lease_.Admits(kPool, 1));
+  Pass(options_.read_interval);
+  EXPECT_EQ(registers_.read_since, 10);
 }
 
 }  // namespace

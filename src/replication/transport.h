@@ -53,7 +53,8 @@ class Transport {
   virtual void Resume(LinkId link) = 0;
   // Whether a connection to the peer stands, so that a call begun now would be sent. Tries to have one otherwise.
   virtual bool IsReady(const Region& peer) = 0;
-  // nullopt: not reached, or not answered in time.
+  // nullopt: not reached, or not answered in time. While the peer has a link that it dialled, a connection to it is
+  // waited for; otherwise a peer that cannot be reached at once is not.
   virtual void Control(const Region& peer, const pb::ControlRequest& request, std::chrono::milliseconds timeout,
                        std::function<void(std::optional<pb::ControlAnswer>)> done) = 0;
 };

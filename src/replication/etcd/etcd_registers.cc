@@ -228,7 +228,9 @@ class EtcdRegisters::Impl {
       const auto& found = answer->responses(0).response_range().kvs();
       holding->expected = found.empty() ? 0 : found[0].mod_revision();
       holding->created = found.empty() ? 0 : found[0].create_revision();
-      holding->same_session = !found.empty() && found[0].value() == holding->session;
+      // One that is older than this object made it is of a cluster that was set back.
+      holding->same_session =
+          !found.empty() && found[0].value() == holding->session && found[0].mod_revision() >= held_.revision;
       Bind(holding);
     });
   }

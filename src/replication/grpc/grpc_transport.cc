@@ -1,8 +1,10 @@
 #include "replication/grpc/grpc_transport.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -95,14 +97,14 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
   }
 
   void Stop() {
-    std::map<LinkId, std::shared_ptr<LinkStream>> links;
+    std::map<LinkId, Standing> links;
     {
       const std::lock_guard lock(mutex_);
       if (std::exchange(stopping_, true)) return;
       links.swap(links_);
       for (const auto& call : calls_) call->context.TryCancel();
     }
-    for (const auto& [id, link] : links) link->Close();
+    for (const auto& [id, link] : links) link.stream->Close();
     links.clear();
     if (server_) server_->Shutdown(std::chrono::system_clock::now());
     std::unique_lock lock(mutex_);
@@ -119,7 +121,7 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
       const std::lock_guard lock(mutex_);
       if (stopping_) return;
       ++under_way_;
-      links_[id] = link;
+      links_[id] = {.stream = link};
     }
     link->Begin();
   }
@@ -129,7 +131,7 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
   std::shared_ptr<LinkStream> Find(LinkId id) {
     const std::lock_guard lock(mutex_);
     const auto found = links_.find(id);
-    return found == links_.end() ? nullptr : found->second;
+    return found == links_.end() ? nullptr : found->second.stream;
   }
 
   bool IsReady(const Region& peer) { return ChannelTo(peer)->GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY; }
@@ -145,6 +147,9 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
     {
       const std::lock_guard lock(mutex_);
       stopping = stopping_;
+      // Of who came to us we know that it is there: if our own connection is being made, the call waits for it.
+      call->context.set_wait_for_ready(
+          std::ranges::any_of(links_, [&](const auto& link) { return link.second.accepted_from == peer; }));
       if (!stopping) {
         ++under_way_;
         calls_.insert(call);
@@ -163,6 +168,8 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
     }
     const auto stream = std::make_shared<AcceptedStream>(*this, *context);
     if (const auto peer = PeerOf(*context, options_.peers)) {
+      // The pause after earlier failures to reach it need not be sat out.
+      grpc::experimental::ChannelResetConnectionBackoff(ChannelTo(*peer).get());
       stream->Begin(*peer);
     } else {
       stream->End(NoRegion());
@@ -186,10 +193,10 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
 
   // ---- StreamOwner ----
   Events& events() override { return *events_; }
-  bool Add(LinkId id, std::shared_ptr<LinkStream> link) override {
+  bool Add(LinkId id, const Region& peer, std::shared_ptr<LinkStream> link) override {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
-    links_[id] = std::move(link);
+    links_[id] = {.stream = std::move(link), .accepted_from = peer};
     return true;
   }
   void OnDone(LinkId id, std::shared_ptr<void> stream) override {
@@ -205,10 +212,15 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
   }
 
  private:
+  struct Standing {
+    std::shared_ptr<LinkStream> stream;
+    std::optional<Region> accepted_from = std::nullopt;
+  };
+
   std::shared_ptr<LinkStream> Take(LinkId id) {
     const std::lock_guard lock(mutex_);
     const auto node = links_.extract(id);
-    return node ? node.mapped() : nullptr;
+    return node ? node.mapped().stream : nullptr;
   }
   void EndOne(std::shared_ptr<void> ended) {
     const std::lock_guard lock(mutex_);
@@ -259,7 +271,7 @@ class GrpcTransport::Impl final : public wire::Link::CallbackService, public Str
   std::mutex mutex_;
   std::condition_variable ended_;
   // guarded by mutex_, as is what follows
-  std::map<LinkId, std::shared_ptr<LinkStream>> links_;
+  std::map<LinkId, Standing> links_;
   std::map<Region, std::shared_ptr<grpc::Channel>> channels_;
   std::set<std::shared_ptr<Call>> calls_;
   // Streams, and calls to others, that gRPC has not given back yet; and what it gave back, to be destroyed elsewhere

@@ -69,11 +69,10 @@ class Recorder final : public Transport::Events {
 
 class GrpcTransportTest : public testing::Test {
  protected:
-  // `own` listens, with a certificate that `authority` signed for `named`, and knows the others.
-  std::unique_ptr<GrpcTransport> Make(const Region& own, const TestAuthority& authority, const Region& named,
-                                      Recorder& events, const TestAuthority& trusted) {
+  static TransportOptions OptionsOf(const Region& own, const TestAuthority& authority, const Region& named,
+                                    const TestAuthority& trusted, int port) {
     TransportOptions options;
-    options.listen = "127.0.0.1:0";
+    options.listen = "127.0.0.1:" + std::to_string(port);
     for (const Region& region : {kHome, kAway}) {
       if (region != own) options.peers[region] = "";
     }
@@ -81,7 +80,12 @@ class GrpcTransportTest : public testing::Test {
     options.ca_pem = trusted.ca_pem();
     options.certificate_pem = issued.certificate_pem;
     options.key_pem = issued.key_pem;
-    auto transport = std::make_unique<GrpcTransport>(std::move(options));
+    return options;
+  }
+  // `own` listens, with a certificate that `authority` signed for `named`, and knows the others.
+  std::unique_ptr<GrpcTransport> Make(const Region& own, const TestAuthority& authority, const Region& named,
+                                      Recorder& events, const TestAuthority& trusted) {
+    auto transport = std::make_unique<GrpcTransport>(OptionsOf(own, authority, named, trusted, 0));
     const auto started = transport->Start(events);
     EXPECT_TRUE(started) << started.error().detail;
     return transport;
@@ -89,8 +93,21 @@ class GrpcTransportTest : public testing::Test {
   std::unique_ptr<GrpcTransport> Make(const Region& own, Recorder& events) {
     return Make(own, authority_, own, events, authority_);
   }
+  // nullptr: the port is somebody else's by now.
+  std::unique_ptr<GrpcTransport> MakeAt(int port, const Region& own, Recorder& events) {
+    auto transport = std::make_unique<GrpcTransport>(OptionsOf(own, authority_, own, authority_, port));
+    return transport->Start(events) ? std::move(transport) : nullptr;
+  }
   static void PointTo(GrpcTransport& from, const Region& peer, const GrpcTransport& to) {
     from.SetPeerAddress(peer, "127.0.0.1:" + std::to_string(to.port()));
+  }
+
+  static std::optional<pb::ControlAnswer> Ask(GrpcTransport& from, const Region& peer,
+                                              const pb::ControlRequest& request) {
+    std::promise<std::optional<pb::ControlAnswer>> answered;
+    from.Control(peer, request, kPatience,
+                 [&](std::optional<pb::ControlAnswer> answer) { answered.set_value(std::move(answer)); });
+    return answered.get_future().get();
   }
 
   const TestAuthority authority_;
@@ -183,20 +200,33 @@ TEST_F(GrpcTransportTest, CallIsAnsweredOrEndsWhenItsAnswerIsDropped) {
   const auto home = Make(kHome, home_events_);
   const auto away = Make(kAway, away_events_);
   PointTo(*home, kAway, *away);
-  const auto ask = [&](const pb::ControlRequest& request) {
-    std::promise<std::optional<pb::ControlAnswer>> answered;
-    home->Control(kAway, request, kPatience,
-                  [&](std::optional<pb::ControlAnswer> answer) { answered.set_value(std::move(answer)); });
-    return answered.get_future().get();
-  };
   pb::ControlRequest request;
   request.set_get_transport_key("this");
-  const auto answer = ask(request);
+  const auto answer = Ask(*home, kAway, request);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->payload(), "answer to this");
   EXPECT_TRUE(away_events_.Happened("asked by eu-central-1"));
   request.mutable_propose_member_state();
-  EXPECT_FALSE(ask(request));
+  EXPECT_FALSE(Ask(*home, kAway, request));
+}
+
+// A Region that was restarted has come to us before our own connection to it is made anew.
+TEST_F(GrpcTransportTest, PeerThatIsBackAndHasDialled_IsReachedByTheNextCall) {
+  const auto home = Make(kHome, home_events_);
+  std::unique_ptr<GrpcTransport> back;
+  for (int round = 0; round < 10 && !back; ++round) {
+    auto away = Make(kAway, away_events_);
+    PointTo(*home, kAway, *away);
+    const int port = away->port();
+    away.reset();
+    ASSERT_FALSE(Ask(*home, kAway, {}));
+    back = MakeAt(port, kAway, away_events_);
+  }
+  ASSERT_TRUE(back);
+  PointTo(*back, kHome, *home);
+  back->Dial(kHome, 1);
+  ASSERT_TRUE(away_events_.Await("connected 1"));
+  EXPECT_TRUE(Ask(*home, kAway, {}));
 }
 
 TEST_F(GrpcTransportTest, PortThatIsTakenIsSaid) {

@@ -63,7 +63,7 @@ void DialledStream::OnDone(const grpc::Status& status) {
 void AcceptedStream::Begin(const Region& peer) {
   self_ = shared_from_this();
   link_ = owner_.events().OnAccepted(peer);
-  if (!owner_.Add(link_, self_)) return End({grpc::StatusCode::UNAVAILABLE, "stopping"});
+  if (!owner_.Add(link_, peer, self_)) return End({grpc::StatusCode::UNAVAILABLE, "stopping"});
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   StartSendInitialMetadata();

@@ -28,8 +28,8 @@ class StreamOwner {
  public:
   virtual ~StreamOwner() = default;
   virtual Transport::Events& events() = 0;
-  // False: stopping; the link has to end.
-  virtual bool Add(LinkId link, std::shared_ptr<LinkStream> stream) = 0;
+  // A peer opened it. False: stopping; the link has to end.
+  virtual bool Add(LinkId link, const Region& peer, std::shared_ptr<LinkStream> stream) = 0;
   // gRPC is done with the stream; `link` 0: it never got a name. The stream is handed over, because it must not be
   // destroyed on gRPC's threads: the last channel would join the thread that lets go of it.
   virtual void OnDone(LinkId link, std::shared_ptr<void> stream) = 0;
