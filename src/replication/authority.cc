@@ -176,9 +176,9 @@ void Authority::Take(RegisterNews news, Instant now) {
   read_revision_ = news.revision;
   read_done_at_ = now.since_boot;
   if (gap) gone_since_.clear();
-  std::vector<PoolId> changed;
+  std::set<PoolId> changed = std::exchange(not_swapped_, {});
   for (RegisterNews::Entry& entry : news.changed) {
-    if (Learn(entry.pool, entry.revision, std::move(entry.value), now)) changed.push_back(std::move(entry.pool));
+    if (Learn(entry.pool, entry.revision, std::move(entry.value), now)) changed.insert(std::move(entry.pool));
   }
   NoteHolders(std::move(news.holders), now);
   for (const PoolId& pool : changed) events_.on_register(pool, now);
@@ -219,6 +219,7 @@ void Authority::Swap(const PoolId& pool, pb::Register value, std::move_only_func
       if (!swapped) problem_ = swapped.error().detail;
       whole_ = true;
       hurry_ = true;
+      not_swapped_.insert(pool);
       return done(swapped ? Swapped::kChanged : Swapped::kUnavailable, now);
     }
     Learn(pool, **swapped, std::move(value), now);

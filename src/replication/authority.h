@@ -84,7 +84,8 @@ class Authority {
   // stands.
   std::optional<std::chrono::nanoseconds> GoneSince(const Known& known) const;
 
-  // Changes the register from what is known of it, if it is still free then. One at a time for each pool.
+  // Changes the register from what is known of it, if it is still free then. One at a time for each pool. When that
+  // fails the registers are read, and on_register is called then, whether this one has changed or not.
   void Swap(const PoolId& pool, pb::Register value, std::move_only_function<void(Swapped, Instant)> done);
   bool swapping(const PoolId& pool) const { return swapping_.contains(pool); }
 
@@ -140,6 +141,8 @@ class Authority {
   // have come past `read_revision_` again since.
   bool whole_ = false;
   std::optional<std::chrono::nanoseconds> read_done_at_;
+  // Whose change failed since the registers were read.
+  std::set<PoolId> not_swapped_;
   std::map<PoolId, Known> known_;
   std::set<Holder> holders_;
   std::map<Holder, std::chrono::nanoseconds> gone_since_;

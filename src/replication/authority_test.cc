@@ -172,6 +172,28 @@ TEST_F(AuthorityTest, ClusterOlderThanItWas_NothingIsAdmittedBeforeAllIsReadAnew
   EXPECT_EQ(registers_.read_since, 0);
 }
 
+TEST_F(AuthorityTest, ChangeThatFails_IsToldOfAgainWhenTheRegistersAreRead) {
+  for (const RegisterResult<std::optional<Revision>>& end :
+       {RegisterResult<std::optional<Revision>>(std::nullopt),
+        RegisterResult<std::optional<Revision>>(Err(RegisterError{"no answer"}))}) {
+    authority_.Swap(kPool, Owned(kHome, 1), [](Authority::Swapped, Instant) {});
+    registers_.swaps.back().second(end, Now());
+    EXPECT_TRUE(changed_.empty());
+    authority_.OnTick(Now());
+    AnswerRead(Err(RegisterError{"no answer"}));
+    EXPECT_TRUE(changed_.empty());
+    Pass(options_.retry_interval);
+    AnswerRead(News(3, {}));
+    EXPECT_EQ(changed_, std::vector{kPool});
+    Pass(options_.read_interval);
+    AnswerRead(News(3, {}));
+    EXPECT_EQ(changed_, std::vector{kPool});
+    changed_.clear();
+    Pass(options_.read_interval);
+    AnswerRead(News(3, {}));
+  }
+}
+
 // It was set back while nobody could ask, and has come past where it was since.
 TEST_F(AuthorityTest, ClusterOlderThanItWasAndPastItAgain_IsFoundOutByReadingAll) {
   Begin();

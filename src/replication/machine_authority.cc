@@ -77,6 +77,7 @@ void Machine::FollowRegister(const PoolId& id, Pool& pool, const Authority::Know
   if (own && !known.value.released() && MayRelease(id, pool, registered)) {
     pb::Register value = known.value;
     value.set_released(true);
+    // One that fails is tried again when the registers have been read.
     authority_->Swap(id, std::move(value), [](Authority::Swapped, Instant) {});
   }
 }
@@ -104,7 +105,9 @@ void Machine::Register(const PoolId& id, const Pool& pool, const storage::pb::Ep
   const pb::Register& before = authority_->Find(id).value;
   value.set_sync(before.sync() || pool.role->durability() == pb::SYNC);
   if (before.sync()) *value.mutable_in_sync() = before.in_sync();
-  authority_->Swap(id, std::move(value), [this, id](Authority::Swapped, Instant now) { OnRegister(id, now); });
+  authority_->Swap(id, std::move(value), [this, id](Authority::Swapped swapped, Instant now) {
+    if (swapped == Authority::Swapped::kDone) OnRegister(id, now);
+  });
 }
 
 bool Machine::MayBegin(const PoolId& id, Pool& pool, std::uint64_t counter) {

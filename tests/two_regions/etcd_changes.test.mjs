@@ -2,6 +2,7 @@
 // and a topology that changes from the authority `operator` to `etcd` and back.
 import assert from 'node:assert/strict';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Lab } from '../lib/lab.mjs';
@@ -57,21 +58,63 @@ async function startEtcd() {
   await Promise.all(members.map((member) => lab.startRegion(member)));
 }
 
-test('an etcd cluster restored from a backup of before a promotion: only the primary writes, and the registers follow', async () => {
-  await untilWrites(home);
-  await untilRegistered(home);
+async function backUpEtcd() {
   await stopEtcd();
-  for (const member of members) await cp(etcdFolder(member), `${etcdFolder(member)}.backup`, { recursive: true });
+  for (const member of members) {
+    await rm(`${etcdFolder(member)}.backup`, { recursive: true, force: true });
+    await cp(etcdFolder(member), `${etcdFolder(member)}.backup`, { recursive: true });
+  }
   await startEtcd();
-  await untilWrites(home);
-  await untilPromoted(away);
-  await untilWrites(away);
-  await untilAgreed(away);
+}
+async function restoreEtcd() {
   await stopEtcd();
   for (const member of members) {
     await rm(etcdFolder(member), { recursive: true });
     await cp(`${etcdFolder(member)}.backup`, etcdFolder(member), { recursive: true });
   }
+}
+
+const file = (region) => join(lab.dir, 'regions', region.name, 'symbolond.toml');
+// etcd's own API as JSON, by the certificate of a Region.
+async function openEtcd() {
+  const certificate = (name) => readFile(join(lab.dir, 'certificates', name));
+  const agent = new Agent({
+    keepAlive: true,
+    ca: await certificate('ca.crt'),
+    cert: await certificate(`${home.name}.crt`),
+    key: await certificate(`${home.name}.key`),
+  });
+  const [, host, port] = /endpoints = \["([^:]+):(\d+)"/.exec(await readFile(file(home), 'utf8'));
+  const ask = (path, body) =>
+    new Promise((resolve, reject) => {
+      const asking = request({ agent, host, port, path, method: 'POST' }, (answer) => {
+        const parts = [];
+        answer.on('data', (part) => parts.push(part));
+        answer.on('end', () => (answer.statusCode === 200 ? resolve : reject)(JSON.parse(Buffer.concat(parts))));
+        answer.on('error', reject);
+      });
+      asking.on('error', reject);
+      asking.end(JSON.stringify(body));
+    });
+  const base64 = (text) => Buffer.from(text).toString('base64');
+  return {
+    // Every key.
+    read: () => ask('/v3/kv/range', { key: base64('\0'), range_end: base64('\0') }),
+    put: (key) => ask('/v3/kv/put', { key: base64(key), value: '' }),
+    close: () => agent.destroy(),
+  };
+}
+const revisionOf = ({ header }) => Number(header.revision);
+
+test('an etcd cluster restored from a backup of before a promotion: only the primary writes, and the registers follow', async () => {
+  await untilWrites(home);
+  await untilRegistered(home);
+  await backUpEtcd();
+  await untilWrites(home);
+  await untilPromoted(away);
+  await untilWrites(away);
+  await untilAgreed(away);
+  await restoreEtcd();
   // The former primary, which the backup names, is asked all the time.
   let watching = true;
   const taken = [];
@@ -90,6 +133,47 @@ test('an etcd cluster restored from a backup of before a promotion: only the pri
   await untilAgreed(away);
 });
 
+test('one that has come past where it was before a Region asks is found to be older all the same', async () => {
+  await untilPromoted(home);
+  await untilWrites(home);
+  await untilRegistered(home);
+  await untilAgreed(home);
+  await backUpEtcd();
+  await untilWrites(home);
+  await untilPromoted(away);
+  await untilWrites(away);
+  await untilRegistered(away);
+  await untilAgreed(away);
+  const etcd = await openEtcd();
+  try {
+    const owner = ({ kvs }) => {
+      const register = kvs.find(({ key }) => Buffer.from(key, 'base64').toString().endsWith(`/pools/${pool.Id}`));
+      const value = Buffer.from(register.value, 'base64');
+      return lab.regions.filter(({ name }) => value.includes(name)).map(({ name }) => name);
+    };
+    const before = await etcd.read();
+    assert.deepEqual(owner(before), [away.name]);
+    for (const region of lab.regions) await lab.suspend(region.name);
+    try {
+      await restoreEtcd();
+      await startEtcd();
+      const restored = await until('etcd answers', () => etcd.read());
+      assert.ok(revisionOf(restored) < revisionOf(before));
+      assert.deepEqual(owner(restored), [home.name]);
+      for (let revision = 0; revision <= revisionOf(before) + 10; ) revision = revisionOf(await etcd.put('/elsewhere'));
+    } finally {
+      for (const region of lab.regions) await lab.resume(region.name);
+    }
+    await until(`the register names ${away.name}`, async () => owner(await etcd.read())[0] === away.name, 30_000);
+  } finally {
+    etcd.close();
+  }
+  await untilWrites(away);
+  await untilRegistered(away);
+  await untilAgreed(away);
+  assert.notEqual((await write(home)).status, 200);
+});
+
 test('an etcd cluster replaced by an empty one: people sign in, the primary goes on, and promotion is possible', async () => {
   await stopEtcd();
   for (const member of members) await rm(etcdFolder(member), { recursive: true });
@@ -106,7 +190,6 @@ test('an etcd cluster replaced by an empty one: people sign in, the primary goes
   await untilAgreed(home);
 });
 
-const file = (region) => join(lab.dir, 'regions', region.name, 'symbolond.toml');
 const withoutEtcd = (text) =>
   text
     .split(/\n(?=\[)/)
