@@ -141,9 +141,9 @@ std::string Simulation::FactsMissing(PoolModel& pool, SimRegion& region) {
   const auto vector = region.store().MakeSnapshot()->Facts(pool.id);
   SYMBOLON_CHECK(vector);
   const auto role = RoleAt(region, pool.id);
-  const std::string missing = pool.facts.Missing(*vector, [&](const Region& origin) {
+  const std::string missing = pool.facts.Missing(*vector, [&](const Region& name) {
     // A Region may be no member any more, because it was added after the position that a take-over began from.
-    return !(pool.forced && role && replication::RoleOf(*role, origin).kind == replication::Role::Kind::kNone);
+    return !(pool.forced && role && replication::RoleOf(*role, name).kind == replication::Role::Kind::kNone);
   });
   return missing.empty() ? "" : fmt::format("{} lacks {}", region.name().value(), missing);
 }

@@ -132,10 +132,18 @@ std::optional<FactValue> FactsModel::Joined(const FactVector& vector, BytesView 
   return joined;
 }
 
-std::string FactsModel::Missing(const FactVector& vector, const std::function<bool(const Region&)>& counts) const {
+std::string FactsModel::Missing(const FactVector& vector, const std::function<bool(const Region&)>& is_member) const {
   for (const auto& [origin, log] : logs_) {
+    if (!is_member(Region(origin.first))) continue;
+    std::uint64_t with_members = 0;
+    std::uint64_t with_others = 0;
+    for (const auto& [region, durable] : durable_) {
+      std::uint64_t& most = is_member(region) ? with_members : with_others;
+      most = std::max(most, storage::ProgressOf(durable, origin.first, origin.second));
+    }
     const std::uint64_t here = storage::ProgressOf(vector, origin.first, origin.second);
-    if (here >= log.acknowledged || !counts(Region(origin.first))) continue;
+    const std::uint64_t due = with_others >= log.acknowledged ? with_members : log.acknowledged;
+    if (here >= std::min(due, log.acknowledged)) continue;
     return fmt::format("facts {} to {} of {}", here + 1, log.acknowledged, origin.first);
   }
   return "";

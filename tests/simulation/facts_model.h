@@ -34,8 +34,9 @@ class FactsModel {
 
   // The join of what the vector covers. nullopt: nothing was said under this key (type ‖ subject).
   std::optional<storage::pb::FactValue> Joined(const storage::pb::FactVector& vector, BytesView key) const;
-  // An acknowledged fact that the vector does not cover, accepted by a Region that `counts`; empty: there is none.
-  std::string Missing(const storage::pb::FactVector& vector, const std::function<bool(const Region&)>& counts) const;
+  // An acknowledged fact that a member's vector does not cover; empty: there is none. A Region that is no member any
+  // more keeps what it accepted itself, and what it alone has.
+  std::string Missing(const storage::pb::FactVector& vector, const std::function<bool(const Region&)>& is_member) const;
 
  private:
   // Region and incarnation.
