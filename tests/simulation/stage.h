@@ -39,6 +39,9 @@ class Stage {
       const std::function<replication::RoleResult<replication::pb::RoleRecord>(replication::pb::RoleRecord)>& change);
   bool TakeOver(std::string_view region);
   bool HandOver(std::string_view from, std::string_view to);
+  // `asked` as its clients ask it; nullopt: it does not answer within a minute.
+  std::optional<replication::ControlResult<replication::Promoted>> AskForHandOver(std::string_view asked,
+                                                                                  std::string_view to);
 
   bool Holds(std::string_view region);
   bool Has(std::string_view region, const Bytes& id);
