@@ -12,14 +12,16 @@ constexpr nanoseconds kPatience = std::chrono::minutes(1);
 
 }  // namespace
 
-Stage::Stage(const std::vector<std::string_view>& names) {
+Stage::Stage(const std::vector<std::string_view>& names, bool automatic) {
+  const auto authority = automatic ? std::optional(SimAuthority{registers_, true}) : std::nullopt;
   for (const std::string_view name : names) {
     std::vector<Region> peers;
     for (const std::string_view peer : names) {
       if (peer != name) peers.emplace_back(std::string(peer));
     }
     const Region region{std::string(name)};
-    regions_[region] = std::make_unique<SimRegion>(region, peers, scheduler_, dice_, network_, trace_, 0, Plant::kNone);
+    regions_[region] =
+        std::make_unique<SimRegion>(region, peers, scheduler_, dice_, network_, trace_, 0, Plant::kNone, authority);
   }
   for (auto& [name, region] : regions_) region->Start();
   For(std::chrono::seconds(1));

@@ -10,6 +10,7 @@
 
 #include "network.h"
 #include "region.h"
+#include "registers.h"
 #include "replication/roles.h"
 #include "scheduler.h"
 #include "trace.h"
@@ -18,8 +19,9 @@ namespace symbolon::simulation {
 
 class Stage {
  public:
-  // All start, and have heard each other when the constructor returns.
-  explicit Stage(const std::vector<std::string_view>& names);
+  // All start, and have heard each other when the constructor returns. `automatic`: under an authority, with automatic
+  // promotion.
+  explicit Stage(const std::vector<std::string_view>& names, bool automatic = false);
 
   SimRegion& At(std::string_view name) { return *regions_.at(Region(std::string(name))); }
   Network& network() { return network_; }
@@ -58,6 +60,7 @@ class Stage {
   Scheduler scheduler_;
   Trace trace_{scheduler_, false};
   Network network_{scheduler_, dice_};
+  Registers registers_{scheduler_, dice_, trace_};
   const PoolId pool_{"eu-central-1_Pool"};
   std::map<Region, std::unique_ptr<SimRegion>> regions_;
 };

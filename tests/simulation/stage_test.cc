@@ -397,6 +397,22 @@ TEST_F(StageTest, TheNextPrimaryReturnsOutOfABackup_WhoeverAsksIsToldThatItNeeds
   EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
 }
 
+TEST_F(StageTest, TheNextPrimaryDiesAsItIsHandedThePoolWithAutomaticPromotion_WhoeverHandedOverTakesItBack) {
+  Stage stage({kEurope, kAmerica}, /*automatic=*/true);
+  stage.MakePool(kEurope, {kAmerica});
+  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+  ASSERT_TRUE(stage.Write(kEurope, "before"));
+  // It is not waited for as long as whoever asked waits.
+  EXPECT_EQ(HandOverToTheDead(stage).code, ControlErrorCode::kOvertaken);
+  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+  EXPECT_GT(stage.RoleAt(kEurope)->epoch_counter(), 2u);
+  ASSERT_TRUE(stage.Write(kEurope, "after"));
+  stage.At(kAmerica).Start();
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "before") && stage.Has(kAmerica, "after"); }));
+  EXPECT_TRUE(stage.Admits(kEurope));
+  EXPECT_FALSE(stage.Admits(kAmerica));
+}
+
 TEST_F(StageTest, TheReplicaIsLostBeforeTheHandOver_ThePrimaryStaysInCharge) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {kAmerica});
