@@ -384,6 +384,8 @@ class Machine {
   void EndHandover(const PoolId& id, Pool& pool, const ControlResult<Promoted>& result);
   // Between a hand-over and the next epoch, as far as the record here says.
   static bool IsHandedOver(const Pool& pool);
+  // Where this Region and the others are, as last heard.
+  std::vector<pb::Standing> KnownOf(const PoolId& id, const Pool& pool) const;
   void ProceedWithAwaiting(const PoolId& id, Pool& pool, Instant now);
   // What became of a hand-over that was not heard of in time: for whoever asked, and for the status.
   std::string WhatBecomesOf(const PoolId& id, const Pool& pool, const pb::NextEpoch& next) const;

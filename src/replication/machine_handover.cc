@@ -8,6 +8,16 @@
 #include "storage/log.h"
 
 namespace symbolon::replication {
+namespace {
+
+ControlError Overtaken(const HandedOver& handed_over) {
+  const storage::pb::Epoch& by = handed_over.overtaken_by();
+  return {ControlErrorCode::kOvertaken, "The hand-over to Region " + handed_over.next().region() +
+                                            " is overtaken: Region " + by.region() + " takes the user pool in epoch " +
+                                            std::to_string(by.counter()) + "."};
+}
+
+}  // namespace
 
 // ---- in the Region that hands over ----
 
@@ -26,12 +36,14 @@ void Machine::HandOver(const Region& from, const PoolId& id, const Region& to, C
     return;
   }
   if (IsHandedOver(*pool)) {
+    HandedOver handed_over(pool->role->next(), pool->head->sequence() + 1, options_, now);
     if (pool->role->next().region() != to.value()) {
-      return refuse(ControlErrorCode::kHandedOver, WhatBecomesOf(id, *pool, pool->role->next()));
+      const bool overtaken = handed_over.Judge(KnownOf(id, *pool), now) == HandedOver::Outcome::kOvertaken;
+      return done(Err(overtaken
+                          ? Overtaken(handed_over)
+                          : ControlError{ControlErrorCode::kHandedOver, WhatBecomesOf(id, *pool, pool->role->next())}));
     }
-    if (!pool->awaiting) {
-      pool->awaiting.emplace(HandedOver(pool->role->next(), pool->head->sequence() + 1, options_, now));
-    }
+    if (!pool->awaiting) pool->awaiting.emplace(std::move(handed_over), std::vector<ControlDone<Promoted>>());
     pool->awaiting->done.push_back(std::move(done));
     return ProceedWithAwaiting(id, *pool, now);
   }
@@ -198,25 +210,25 @@ bool Machine::IsHandedOver(const Pool& pool) {
   return pool.role && pool.head && pool.role->primary().empty() && pool.role->has_next();
 }
 
-void Machine::ProceedWithAwaiting(const PoolId& id, Pool& pool, Instant now) {
-  if (!pool.awaiting) return;
+std::vector<pb::Standing> Machine::KnownOf(const PoolId& id, const Pool& pool) const {
   std::vector<pb::Standing> known{StandingOf(pool)};
   for (const auto& [region, peer] : peers_) {
     const auto heard = peer.heard.find(id);
     if (heard != peer.heard.end()) known.push_back(heard->second.standing());
   }
-  const auto outcome = pool.awaiting->handed_over.Judge(known, now);
+  return known;
+}
+
+void Machine::ProceedWithAwaiting(const PoolId& id, Pool& pool, Instant now) {
+  if (!pool.awaiting) return;
+  const auto outcome = pool.awaiting->handed_over.Judge(KnownOf(id, pool), now);
   if (outcome == HandedOver::Outcome::kOpen) return;
   Pool::Awaiting ended = std::move(*pool.awaiting);
   pool.awaiting.reset();
   const pb::NextEpoch& next = ended.handed_over.next();
-  const storage::pb::Epoch& overtaken_by = ended.handed_over.overtaken_by();
   ControlResult<Promoted> told = ended.handed_over.promoted();
   if (outcome == HandedOver::Outcome::kOvertaken) {
-    told =
-        Err(ControlError{ControlErrorCode::kOvertaken,
-                         "The hand-over to Region " + next.region() + " is overtaken: Region " + overtaken_by.region() +
-                             " takes the user pool in epoch " + std::to_string(overtaken_by.counter()) + "."});
+    told = Err(Overtaken(ended.handed_over));
   } else if (outcome == HandedOver::Outcome::kUnheard) {
     told = Err(ControlError{ControlErrorCode::kHandedOver, WhatBecomesOf(id, pool, next)});
   }
