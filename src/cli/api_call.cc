@@ -34,6 +34,12 @@ ApiAnswer AnswerOf(CliResult<HttpAnswer> answer) {
 
 }  // namespace
 
+bool ApiAnswer::IsOpen() const {
+  constexpr int kFirstServerError = 500;
+  return status == 0 || status >= kFirstServerError || error == "WriteUnconfirmedException" ||
+         error == kPromotionPending;
+}
+
 std::string ApiAnswer::Complaint() const {
   if (status == 0) return message;
   return error.empty() ? fmt::format("status {}", status) : error + ": " + message;

@@ -27,6 +27,9 @@ inline constexpr std::string_view kCognitoPrefix = "AWSCognitoIdentityProviderSe
 inline constexpr std::string_view kOwnPrefix = "SymbolonService.";
 inline constexpr std::string_view kKmsPrefix = "TrentService.";
 
+// A pool is handed over, and that its next primary has begun is not heard yet. Asking again is safe.
+inline constexpr std::string_view kPromotionPending = "PromotionPendingException";
+
 // What came of a call.
 struct ApiAnswer {
   // 0: there was no answer, and whether the call was served is not known; `message` says why there was none.
@@ -38,6 +41,8 @@ struct ApiAnswer {
   std::string message;
 
   bool ok() const { return status == 200; }
+  // It may have happened, or not: there was no answer, or the service broke off.
+  bool IsOpen() const;
   // "ResourceNotFoundException: ..."
   std::string Complaint() const;
 };
@@ -64,10 +69,9 @@ class ApiConnection {
   HttpConnection connection_;
 };
 
-// One call, of SymbolonService unless `prefix` says otherwise, over a connection of its own: the answer's JSON. An error
-// of the service is a failure with its name and message.
+// One call, of SymbolonService unless `prefix` says otherwise, over a connection of its own: the answer's JSON. An
+// error of the service is a failure with its name and message.
 CliResult<std::string> CallApi(const ApiAccess& access, std::string_view operation, const std::string& json,
-                               Clock& clock, std::chrono::milliseconds timeout,
-                               std::string_view prefix = kOwnPrefix);
+                               Clock& clock, std::chrono::milliseconds timeout, std::string_view prefix = kOwnPrefix);
 
 }  // namespace symbolon::cli

@@ -63,15 +63,10 @@ class SignalGuard {
 std::string Operation(std::string_view name) { return std::string(kCognitoPrefix) + std::string(name); }
 std::string OwnOperation(std::string_view name) { return std::string(kOwnPrefix) + std::string(name); }
 
-// It may have happened, or not: there was no answer, the gateway or the service broke off.
-bool IsUnknown(const ApiAnswer& answer) {
-  return answer.status == 0 || answer.status >= 500 || answer.error == "WriteUnconfirmedException";
-}
-
 Outcome OutcomeOf(const ApiAnswer& answer) {
   if (answer.ok()) return Outcome::kDone;
   if (answer.error == "OperationNotEnabledException") return Outcome::kRefused;
-  return IsUnknown(answer) ? Outcome::kUnknown : Outcome::kFailed;
+  return answer.IsOpen() ? Outcome::kUnknown : Outcome::kFailed;
 }
 
 class Exercise {
@@ -194,6 +189,7 @@ class Exercise {
       if (interrupted == 0 && Promote(log, plan_.from, plan_.to)) Settle();
       // The system is left as it was found, whatever happened meanwhile.
       if (IsPrimary(plan_.to)) Promote(log, plan_.to, plan_.from);
+      drill_.is_back = IsPrimary(plan_.from);
       Settle();
     }
     drill_.duration = log.Now();
@@ -238,7 +234,7 @@ class Exercise {
     step.from = from;
     step.to = to;
     step.begun = log.Now();
-    const ApiAnswer answer = Call(to, OwnOperation("PromoteUserPoolReplica"), {{"RegionName", to}}, kPromotionTimeout);
+    const ApiAnswer answer = AskForPromotion(to);
     step.ended = log.Now();
     if (!answer.ok()) {
       step.problem = answer.Complaint();
@@ -248,6 +244,22 @@ class Exercise {
     step.epoch = promoted.at("Epoch").as_int64();
     step.first_sequence = promoted.at("FirstSequence").as_int64();
     return true;
+  }
+
+  // What is left open is asked again, in another Region as well: whoever knows of the hand-over waits for its end, and
+  // nothing is done twice.
+  ApiAnswer AskForPromotion(const std::string& to) {
+    std::vector<std::string> asked{to};
+    for (const ApiAccess& api : apis_) {
+      if (api.region != to) asked.push_back(api.region);
+    }
+    const auto until = std::chrono::steady_clock::now() + kCatchUpPatience;
+    for (std::size_t i = 0;; ++i) {
+      ApiAnswer answer = Call(asked[i % asked.size()], OwnOperation("PromoteUserPoolReplica"), {{"RegionName", to}},
+                              kPromotionTimeout);
+      if (!answer.IsOpen() || std::chrono::steady_clock::now() > until) return answer;
+      std::this_thread::sleep_for(kPause);
+    }
   }
 
   // ---- 4. is everything there? ----

@@ -63,6 +63,8 @@ std::string TextOf(const Drill& drill, const DrillStep& step) {
   return text + ")\n";
 }
 
+std::string FormerPrimary(const Drill& drill) { return drill.steps.empty() ? "its primary" : drill.steps.front().from; }
+
 std::string TextOf(const DrillReadBack& read, std::size_t acknowledged) {
   if (!read.problem.empty()) return fmt::format("    {}: NOT READ: {}\n", read.region, read.problem);
   return fmt::format("    {}: {} of {} found\n", read.region, read.found, acknowledged);
@@ -137,7 +139,7 @@ bool Passed(const Drill& drill) {
       !drill.steps.empty() && std::ranges::all_of(drill.steps, &std::string::empty, &DrillStep::problem);
   const bool read = drill.read_back.size() == drill.regions.size() &&
                     std::ranges::all_of(drill.read_back, &std::string::empty, &DrillReadBack::problem);
-  return drill.problem.empty() && stepped && read && LostWrites(drill).empty();
+  return drill.problem.empty() && stepped && drill.is_back && read && LostWrites(drill).empty();
 }
 
 std::string DrillText(const Drill& drill) {
@@ -159,6 +161,9 @@ std::string DrillText(const Drill& drill) {
   const std::vector<std::string> lost = LostWrites(drill);
   text += fmt::format("  writes lost: {}\n", lost.size());
   for (const std::string& name : lost) text += "    " + name + "\n";
+  if (!drill.is_back) {
+    text += fmt::format("  the pool is not led by {} again: see symbolon replication status\n", FormerPrimary(drill));
+  }
   if (!drill.problem.empty()) text += "  ended early: " + drill.problem + "\n";
   if (!drill.left_behind.empty()) {
     text += "  could not be removed; please remove by hand:\n";
@@ -199,6 +204,7 @@ std::string DrillJson(const Drill& drill) {
       {"Regions", JsonOf(drill.regions)},
       {"Passed", Passed(drill)},
       {"Promotions", std::move(steps)},
+      {"BackAtFormerPrimary", drill.is_back},
       {"Usual", JsonOf(drill, UsualGapsOf(drill))},
       {"SignIns", {{"Attempted", counts.sign_ins}, {"Failed", counts.sign_ins_failed}}},
       {"Writes",

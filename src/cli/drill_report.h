@@ -66,6 +66,8 @@ struct Drill {
   DrillTime interval{};
   std::vector<std::string> regions;
   std::vector<DrillStep> steps;
+  // In the end the pool is led by the Region that led it before.
+  bool is_back = true;
   std::vector<DrillAttempt> attempts;
   std::vector<DrillReadBack> read_back;
   // Why it ended early, if it did: "interrupted".
@@ -103,7 +105,7 @@ DrillCounts CountsOf(const Drill& drill);
 // Names of acknowledged writes that at least one Region lacks; ascending, each once.
 std::vector<std::string> LostWrites(const Drill& drill);
 
-// Every step took place, every Region was read back, and no acknowledged write is lost.
+// Every step took place, there and back, every Region was read back, and no acknowledged write is lost.
 bool Passed(const Drill& drill);
 
 // For a person, and for a machine.

@@ -135,6 +135,10 @@ TEST(DrillReportTest, WhateverIsNotWholeOrNotDone_IsNotPassed) {
   EXPECT_THAT(DrillText(drill), HasSubstr("us-east-1 -> eu-central-1: NOT DONE: OperationNotEnabledException: no\n"));
   drill.steps.clear();
   EXPECT_FALSE(Passed(drill));
+  drill = SomeDrill();
+  drill.is_back = false;
+  EXPECT_FALSE(Passed(drill));
+  EXPECT_THAT(DrillText(drill), HasSubstr("the pool is not led by eu-central-1 again"));
 }
 
 // ---- is the pool fit? ----

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <map>
+#include <thread>
 #include <vector>
 
 #include "cli/api_call.h"
@@ -21,6 +22,10 @@ namespace json = boost::json;
 // Longer than the server's own waits together.
 constexpr std::chrono::seconds kPromotionTimeout(40);
 constexpr std::chrono::seconds kReportTimeout(2);
+constexpr std::chrono::seconds kBeginPatience(20);
+constexpr std::chrono::milliseconds kPause(500);
+constexpr int kNotPromoted = 1;
+constexpr int kOpen = 2;
 
 // The pools that `region` leads, as the Regions that answer say, and whether `to` has a replica of each.
 CliResult<std::map<std::string, bool>> PoolsLedBy(const LabSettings& settings, const std::string& region,
@@ -49,10 +54,23 @@ CliResult<std::map<std::string, bool>> PoolsLedBy(const LabSettings& settings, c
   return pools;
 }
 
-CliResult<ApiAccess> AccessTo(const PromotionFlags& flags) {
-  if (!flags.endpoint.empty()) return AccessFromEnvironment(flags.endpoint);
+// Whom to ask, one after the other as long as nobody answers. A Region takes over by force at its own word.
+CliResult<std::vector<ApiAccess>> AccessesTo(const PromotionFlags& flags) {
+  std::vector<ApiAccess> accesses;
+  if (!flags.endpoint.empty()) {
+    SYMBOLON_TRY(ApiAccess access, AccessFromEnvironment(flags.endpoint));
+    accesses.push_back(std::move(access));
+    return accesses;
+  }
   SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
-  return RegionOfLab(settings, flags.to);
+  SYMBOLON_TRY(ApiAccess first, RegionOfLab(settings, flags.to));
+  accesses.push_back(std::move(first));
+  if (flags.force) return accesses;
+  SYMBOLON_TRY(std::vector<ApiAccess> all, FindRegionApis(flags.dir, {}));
+  for (ApiAccess& access : all) {
+    if (access.region != flags.to) accesses.push_back(std::move(access));
+  }
+  return accesses;
 }
 
 CliResult<std::vector<ApiAccess>> ApisOf(const SuffixFlags& flags) {
@@ -111,18 +129,39 @@ CliResult<void> ShowChanges(const ApiAccess& api, const SuffixFlags& flags) {
   }
 }
 
-CliResult<void> PromoteOne(const ApiAccess& access, const PromotionFlags& flags, const std::string& pool) {
-  json::object request{{"UserPoolId", pool}, {"RegionName", flags.to}};
-  if (flags.force) request["Force"] = true;
-  if (flags.accept_loss) request["AcceptLoss"] = true;
-  const auto answer =
-      CallApi(access, "PromoteUserPoolReplica", json::serialize(request), SystemClock(), kPromotionTimeout);
-  if (!answer) {
-    const std::string_view hint =
-        flags.force ? "" : "\nIf its primary is lost, --force does without it (docs/promotion.md).";
-    return Fail(fmt::format("{}: {}{}", pool, answer.error().message, hint));
+ApiAnswer Ask(const std::vector<ApiAccess>& accesses, const std::string& request) {
+  ApiAnswer answer;
+  std::string silent;
+  for (const ApiAccess& access : accesses) {
+    answer = ApiConnection(access, SystemClock())
+                 .Call(std::string(kOwnPrefix) + "PromoteUserPoolReplica", request, kPromotionTimeout);
+    // Whoever has no replica has nothing to say.
+    const bool knows = accesses.size() == 1 || answer.error != "ResourceNotFoundException";
+    if (answer.status != 0 && knows) return answer;
+    if (answer.status == 0)
+      silent += fmt::format("{}{} does not answer ({})", silent.empty() ? "" : "; ", access.region, answer.message);
   }
-  fmt::print("{}", DescribePromotion(*answer));
+  return silent.empty() ? answer : ApiAnswer{.message = silent};
+}
+
+// What is handed over is waited for: a node that has died may be back in a moment.
+CliResult<void> PromoteOne(const std::vector<ApiAccess>& accesses, const PromotionFlags& flags,
+                           const std::string& pool) {
+  json::object fields{{"UserPoolId", pool}, {"RegionName", flags.to}};
+  if (flags.force) fields["Force"] = true;
+  if (flags.accept_loss) fields["AcceptLoss"] = true;
+  const std::string request = json::serialize(fields);
+  const auto until = std::chrono::steady_clock::now() + kBeginPatience;
+  ApiAnswer answer = Ask(accesses, request);
+  if (answer.error == kPromotionPending) {
+    fmt::print(stderr, "symbolon: {}: handed over to {}, which has not begun yet; waiting\n", pool, flags.to);
+  }
+  while (answer.error == kPromotionPending && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kPause);
+    answer = Ask(accesses, request);
+  }
+  if (!answer.ok()) return Err(DescribeNotPromoted(flags, pool, answer));
+  fmt::print("{}", DescribePromotion(answer.body));
   return {};
 }
 
@@ -147,6 +186,25 @@ std::string DescribePromotion(std::string_view text) {
                         first);
   }
   return said;
+}
+
+Failure DescribeNotPromoted(const PromotionFlags& flags, const std::string& pool, const ApiAnswer& answer) {
+  Failure failure{.message = fmt::format("{}: {}", pool, answer.Complaint()),
+                  .exit_status = answer.IsOpen() ? kOpen : kNotPromoted};
+  if (answer.error == kPromotionPending) {
+    failure.message += fmt::format(
+        "\nRepeat the command to see. To give the Region up: symbolon replication promote {} --to ANOTHER-REGION "
+        "--force (docs/promotion.md).",
+        pool);
+  } else if (answer.IsOpen()) {
+    failure.message += fmt::format(
+        "\nWhether {} leads the pool now is not known. Repeating the command is safe, and tells; symbolon replication "
+        "status shows what the Regions say.",
+        flags.to);
+  } else if (answer.error == "OperationNotEnabledException" && !flags.force) {
+    failure.message += "\nIf its primary is lost, --force does without it (docs/promotion.md).";
+  }
+  return failure;
 }
 
 CliResult<void> ShowSuffixes(const SuffixFlags& flags) {
@@ -174,25 +232,31 @@ CliResult<void> ShowSuffixes(const SuffixFlags& flags) {
 }
 
 CliResult<void> Promote(const PromotionFlags& flags) {
-  SYMBOLON_TRY(const ApiAccess access, AccessTo(flags));
-  if (flags.all_of.empty()) return PromoteOne(access, flags, flags.pool);
+  SYMBOLON_TRY(const std::vector<ApiAccess> accesses, AccessesTo(flags));
+  if (flags.all_of.empty()) return PromoteOne(accesses, flags, flags.pool);
   if (!flags.endpoint.empty()) return Fail("--all-of asks the nodes of a lab; with --endpoint name a POOL");
   SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
   SYMBOLON_TRY(const auto pools, PoolsLedBy(settings, flags.all_of, flags.to));
   if (pools.empty()) fmt::print("{} is primary of no pool\n", flags.all_of);
   std::size_t failed = 0;
+  int exit_status = kNotPromoted;
   for (const auto& [pool, has_replica] : pools) {
     if (!has_replica) {
       fmt::print("{}: has no replica in {}, and stays as it is\n", pool, flags.to);
       continue;
     }
     // One that cannot be promoted keeps no other from it.
-    const auto promoted = PromoteOne(access, flags, pool);
+    const auto promoted = PromoteOne(accesses, flags, pool);
     if (promoted) continue;
     ++failed;
+    exit_status = std::max(exit_status, promoted.error().exit_status);
     fmt::print(stderr, "symbolon: {}\n", promoted.error().message);
   }
-  if (failed > 0) return Fail(fmt::format("{} of {} pools were not promoted", failed, pools.size()));
+  if (failed > 0) {
+    return Err(Failure{fmt::format("{} of {} pools were not promoted{}", failed, pools.size(),
+                                   exit_status == kOpen ? ", or may still be" : ""),
+                       exit_status});
+  }
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cli/api_call.h"
 #include "cli/failure.h"
 
 namespace symbolon::cli {
@@ -20,7 +21,9 @@ struct PromotionFlags {
   bool accept_loss = false;
 };
 
-// Blocks until every pool has its new primary or has failed to get it; prints a line for each.
+// Blocks until every pool has its new primary or has failed to get it; prints a line for each. Fails with exit status 1
+// when the primary has not changed, and with 2 when that is open: the pool is handed over to a Region that is not heard
+// to have begun, or nobody answers. Repeating the command is safe then, and tells.
 CliResult<void> Promote(const PromotionFlags& flags);
 
 // `symbolon replication suffix`: what Regions keep of the pool that the surviving history does not have; with `name`,
@@ -36,7 +39,8 @@ struct SuffixFlags {
 };
 CliResult<void> ShowSuffixes(const SuffixFlags& flags);
 
-// What a PromoteUserPoolReplica answer says, for people; pure.
+// What a PromoteUserPoolReplica answer says, for people; and what to do after an error. Pure.
 std::string DescribePromotion(std::string_view json);
+Failure DescribeNotPromoted(const PromotionFlags& flags, const std::string& pool, const ApiAnswer& answer);
 
 }  // namespace symbolon::cli

@@ -1,9 +1,15 @@
 #include "cli/promotion.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace symbolon::cli {
 namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
 
 TEST(PromotionTest, AnAnswerNamesThePositionAndWhatMayBeSetAside) {
   EXPECT_EQ(
@@ -14,6 +20,37 @@ TEST(PromotionTest, AnAnswerNamesThePositionAndWhatMayBeSetAside) {
       "  x did not answer (nothing was heard of it since this node started): what it has from position 42 on will be "
       "set aside\n");
   EXPECT_EQ(DescribePromotion("no JSON"), "the answer is not understood\n");
+}
+
+TEST(PromotionTest, WhatIsLeftOpenIsNoRefusal) {
+  const PromotionFlags flags{.pool = "p", .to = "us-east-1"};
+  const Failure pending = DescribeNotPromoted(
+      flags, "p", {.status = 400, .error = "PromotionPendingException", .message = "It is handed over."});
+  EXPECT_EQ(pending.exit_status, 2);
+  EXPECT_THAT(pending.message, AllOf(StartsWith("p: PromotionPendingException: It is handed over.\nRepeat the command"),
+                                     HasSubstr("promote p --to ANOTHER-REGION --force")));
+  const Failure silent = DescribeNotPromoted(flags, "p", {.message = "us-east-1 does not answer (refused)"});
+  EXPECT_EQ(silent.exit_status, 2);
+  EXPECT_THAT(silent.message, AllOf(StartsWith("p: us-east-1 does not answer"), HasSubstr("us-east-1 leads"),
+                                    Not(HasSubstr("--force"))));
+  const Failure unknown =
+      DescribeNotPromoted(flags, "p", {.status = 503, .error = "ServiceUnavailableException", .message = "Not known."});
+  EXPECT_EQ(unknown.exit_status, 2);
+}
+
+TEST(PromotionTest, ARefusalSaysHowToGoOnWithoutThePrimary) {
+  PromotionFlags flags{.pool = "p", .to = "us-east-1"};
+  const ApiAnswer refusal{.status = 400, .error = "OperationNotEnabledException", .message = "Not changed."};
+  const Failure refused = DescribeNotPromoted(flags, "p", refusal);
+  EXPECT_EQ(refused.exit_status, 1);
+  EXPECT_EQ(refused.message,
+            "p: OperationNotEnabledException: Not changed.\nIf its primary is lost, --force does without "
+            "it (docs/promotion.md).");
+  flags.force = true;
+  EXPECT_EQ(DescribeNotPromoted(flags, "p", refusal).message, "p: OperationNotEnabledException: Not changed.");
+  const Failure overtaken = DescribeNotPromoted(
+      flags, "p", {.status = 400, .error = "ConcurrentModificationException", .message = "Another took it."});
+  EXPECT_EQ(overtaken.exit_status, 1);
 }
 
 }  // namespace

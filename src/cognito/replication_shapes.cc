@@ -143,6 +143,7 @@ own::DescribeReplicationResponse DescribeReplicationOf(const replication::Replic
   const bool is_primary = status.role.kind == Role::Kind::kPrimary;
   shown.Role = is_primary ? own::ReplicaRoleType::kPrimary : own::ReplicaRoleType::kSecondary;
   if (!status.primary.empty()) shown.PrimaryRegion = status.primary.value();
+  if (status.handed_over_to) shown.HandedOverTo = status.handed_over_to->value();
   shown.Epoch = static_cast<std::int64_t>(status.epoch_counter);
   if (status.head) {
     shown.Sequence = static_cast<std::int64_t>(status.head->sequence());

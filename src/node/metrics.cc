@@ -213,10 +213,15 @@ class Metrics::Impl {
   static void AddRoles(const Readings& readings, std::vector<MetricFamily>& families) {
     ReadFamily admits = Gauge("symbolon_replication_admits_writes",
                               "1 when this Region, as the pool's primary, admits changes of its directory");
+    ReadFamily handed_over = Gauge("symbolon_replication_handed_over",
+                                   "1 while the pool is handed over, and this Region does not know that the next "
+                                   "primary has begun");
     for (const auto& admission : readings.admissions) {
       admits.Add(admission.admits_writes ? 1 : 0, {{"pool", admission.pool.value()}});
+      handed_over.Add(admission.handed_over ? 1 : 0, {{"pool", admission.pool.value()}});
     }
     families.push_back(admits.Take());
+    families.push_back(handed_over.Take());
     families.push_back(
         Counter("symbolon_replication_role_changes_total", "Changes of pools' primaries, by what was done here")
             .Add(static_cast<double>(readings.replication.hand_overs), {{"kind", "handed_over"}})

@@ -102,6 +102,7 @@ class Metrics {
     struct Admission {
       PoolId pool;
       bool admits_writes;
+      bool handed_over = false;
     };
     std::vector<Admission> admissions;
     // Of the pools that this Region follows, if their primary signs.

@@ -24,10 +24,20 @@ model::ApiError TranslatePromotion(const replication::ControlError& error, const
     case Code::kRefused:
       return {model::ErrorCode::kOperationNotEnabledException,
               fmt::format("The primary Region has not changed: {}.", error.detail)};
+    case Code::kHandedOver:
+      return {model::ErrorCode::kPromotionPendingException, error.detail};
+    case Code::kOvertaken:
+      return {model::ErrorCode::kConcurrentModificationException, error.detail};
     case Code::kNotPrimary:
+      return {model::ErrorCode::kServiceUnavailableException,
+              error.detail.empty()
+                  ? "Nothing was changed: no Region is known to lead the user pool at present."
+                  : fmt::format("Nothing was changed: the user pool's primary is changing, to Region {} by now.",
+                                error.detail)};
     case Code::kUnavailable:
       return {model::ErrorCode::kServiceUnavailableException,
-              fmt::format("Whether the primary Region has changed is not known yet: {}.", error.detail)};
+              fmt::format("Whether the primary Region has changed is not known: {}. Asking again is safe, and tells.",
+                          error.detail)};
   }
   return {model::ErrorCode::kInternalErrorException, "Something went wrong."};
 }
@@ -100,7 +110,7 @@ void ReplicationView::Read(Metrics::Readings& readings) const {
       readings.verifications.push_back(
           {.pool = status.pool, .ended = verified->ended, .differences = verified->difference_count});
     }
-    readings.admissions.push_back({status.pool, status.admits_writes});
+    readings.admissions.push_back({status.pool, status.admits_writes, status.handed_over_to.has_value()});
     if (status.signed_sequence) readings.signed_positions.push_back({status.pool, *status.signed_sequence});
     if (status.copy) add_copy(status.pool, config_.region, *status.copy);
     const bool waits = status.durability.mode != replication::pb::ASYNC && !status.members.empty();

@@ -131,6 +131,7 @@ std::optional<pb::Frame> FactConsumer::Have(bool again) {
   *have.mutable_vector() = *std::move(vector);
   have.set_again(again);
   have.set_takes_proofs(true);
+  told_less_ = false;
   if (again) ask_for_left_out_at_.reset();
   for (auto& [log, goes_on_behind] : left_out_) {
     if (again || goes_on_behind) goes_on_behind = storage::ProgressOf(have.vector(), log.first, log.second);
@@ -231,9 +232,14 @@ FactConsumer::Step FactConsumer::OnMerged(const storage::StoreResult<void>& resu
 FactConsumer::Step FactConsumer::OnTick(Instant now) {
   Step step;
   const bool due = ask_again_at_ ? now.since_boot >= *ask_again_at_ : AsksForLeftOut(now);
-  if (!due || merging_) return step;
-  step.frame = Have(true);
-  if (step.frame) ask_again_at_.reset();
+  if (merging_) return step;
+  if (due) {
+    step.frame = Have(true);
+    if (step.frame) ask_again_at_.reset();
+  } else if (told_less_ && !ask_again_at_ && now.since_boot >= tell_at_) {
+    tell_at_ = now.since_boot + options_.heartbeat_interval;
+    step.frame = Have(false);
+  }
   return step;
 }
 

@@ -109,6 +109,9 @@ class FactConsumer {
   Step Start();
   Step OnFacts(pb::Facts facts, const OriginOf& origin_of, Instant now);
   Step OnMerged(const storage::StoreResult<void>& result, Instant now);
+  // What others sent was merged: the supplier is told with the next tick, at most once in a heartbeat. It may wait for
+  // just that, and have nothing to send itself.
+  void OnMergedElsewhere() { told_less_ = true; }
   // Asks again after a failure.
   Step OnTick(Instant now);
 
@@ -141,6 +144,9 @@ class FactConsumer {
   std::deque<storage::pb::FactEntry> queue_;
   std::size_t queued_bytes_ = 0;
   bool merging_ = false;
+  // More is here than the supplier was told, and when it is told at the earliest.
+  bool told_less_ = false;
+  std::chrono::nanoseconds tell_at_{};
   // What comes is of no use until the supplier was asked again, and that is done at this time.
   std::optional<std::chrono::nanoseconds> ask_again_at_;
 };

@@ -172,6 +172,25 @@ TEST_F(FactExchangeTest, OnlyARegionThatIsGoneIsBelievedWithoutAKey_AndItsProofI
   EXPECT_FALSE(away_->ReadFacts(kPool, kAsia, kAsiaStore, 1, 1 << 20)->front().has_proof());
 }
 
+// A primary that cannot prove a fact does not send it, and waits until a new member has it from elsewhere.
+TEST_F(FactExchangeTest, FactsCameFromAnotherRegion_TheSupplierIsToldOnceInAHeartbeat) {
+  away_->MergeFacts(kPool, {Proved(Fact(1))}, [](auto result) { EXPECT_TRUE(result); });
+  while (away_->Step()) {
+  }
+  EXPECT_FALSE(Pass(options_.heartbeat_interval)) << "nobody said so";
+  consumer_.OnMergedElsewhere();
+  const auto told = Pass(std::chrono::milliseconds(50));
+  ASSERT_TRUE(told);
+  EXPECT_FALSE(told->again());
+  EXPECT_EQ(storage::ProgressOf(told->vector(), kAsia.value(), kAsiaStore), 1u);
+  EXPECT_FALSE(Pass(options_.heartbeat_interval));
+  consumer_.OnMergedElsewhere();
+  EXPECT_TRUE(Pass(std::chrono::milliseconds(50)));
+  consumer_.OnMergedElsewhere();
+  EXPECT_FALSE(Pass(std::chrono::milliseconds(50)));
+  EXPECT_TRUE(Pass(options_.heartbeat_interval));
+}
+
 TEST_F(FactExchangeTest, ASupplierThatForgesAllItSaysIsNotListenedTo) {
   std::vector<FactEntry> forged;
   for (int i = 0; i < 1'000; ++i) {

@@ -56,8 +56,13 @@ enum class ControlErrorCode {
   // The pool or the member is not known there, or the caller is no member.
   kNotMember,
   kWrongState,
-  // The handler refused.
+  // The handler refused: nothing has changed.
   kRefused,
+  // The pool is handed over, which cannot be taken back, and that the next primary has begun is not heard yet; it may
+  // have. `detail` is for whoever asked: a whole text.
+  kHandedOver,
+  // Another Region takes the pool in a higher epoch. `detail`: as above.
+  kOvertaken,
   // Not reached, timed out, or failing: it may have happened.
   kUnavailable,
 };
@@ -123,8 +128,11 @@ class Machine {
   // Where this Region's own changes of directories have to wait; thread-safe.
   WriteGate& write_gate() { return gate_; }
   // Hands the pool over from this Region, its primary, to a secondary, without loss. `done` when that has begun its
-  // epoch. Nothing has changed after an error other than kUnavailable.
+  // epoch. Nothing has changed after an error other than kHandedOver, kOvertaken and kUnavailable. Of a pool that is
+  // handed over already, any Region that knows it waits for the next primary in the same way: asking again is safe.
   void HandOver(const Region& from, const PoolId& pool, const Region& to, ControlDone<Promoted> done, Instant now);
+  // This Region does that now: whoever asks again waits for the same end.
+  bool IsHandingOver(const PoolId& pool, const Region& to) const;
   // Makes this Region the pool's primary, whatever the others say: what a Region that cannot be asked has beyond what
   // is here will be set aside. With SYNC durability, at least all Regions but one must answer, unless `accept_loss`.
   void TakeOver(const PoolId& pool, bool accept_loss, ControlDone<Promoted> done, Instant now);
@@ -232,13 +240,21 @@ class Machine {
     };
     std::optional<Admission> admission;
 
+    // Until it is committed, and this Region's own record says so.
     struct HandingOver {
       Handover handover;
       std::vector<ControlDone<Promoted>> done;
       // Once it is committed.
-      Promoted promoted;
+      pb::NextEpoch next;
+      std::uint64_t first_sequence = 0;
     };
     std::optional<HandingOver> handing_over;
+    // Who waits to hear of the epoch that somebody was handed.
+    struct Awaiting {
+      HandedOver handed_over;
+      std::vector<ControlDone<Promoted>> done;
+    };
+    std::optional<Awaiting> awaiting;
     struct TakingOver {
       Takeover takeover;
       bool accept_loss = false;
@@ -358,16 +374,29 @@ class Machine {
   void ProceedWithPromises(const PoolId& id, Instant now);
   void OnPromised(const PoolId& id, bool granted, Instant now);
   void OnPromiseRequest(Peer& peer, const pb::PromiseRequest& request, Instant now);
-  void OnPromiseAnswer(Peer& peer, const pb::PromiseAnswer& answer, Instant now);
 
+  // ---- planned (machine_handover.cc) ----
   ControlResult<Promoted> CurrentEpoch(const PoolId& id, const Pool& pool) const;
   void ProceedWithHandover(const PoolId& id, Pool& pool, Instant now);
   void CommitHandover(const PoolId& id, Pool& pool, std::uint64_t at_sequence, Instant now);
+  void OnHandoverCommitted(const PoolId& id, pb::NextEpoch next, const storage::StoreResult<storage::Committed>& result,
+                           Instant now);
   void EndHandover(const PoolId& id, Pool& pool, const ControlResult<Promoted>& result);
+  // Between a hand-over and the next epoch, as far as the record here says.
+  static bool IsHandedOver(const Pool& pool);
+  // Where this Region and the others are, as last heard.
+  std::vector<pb::Standing> KnownOf(const PoolId& id, const Pool& pool) const;
+  void ProceedWithAwaiting(const PoolId& id, Pool& pool, Instant now);
+  // What became of a hand-over that was not heard of in time: for whoever asked, and for the status.
+  std::string WhatBecomesOf(const PoolId& id, const Pool& pool, const pb::NextEpoch& next) const;
+  // Of a pool that was handed over to this Region.
+  std::string WhyNotBegunHere(const PoolId& id, const Pool& pool, const pb::NextEpoch& next) const;
   // The role record names this Region for the next epoch.
   void MaybeAcceptHandover(const PoolId& id, Pool& pool, Instant now);
   void StartEpoch(const PoolId& id, Pool& pool, std::uint64_t counter, Done<storage::Committed> done, Instant now);
 
+  // ---- forced (machine_takeover.cc) ----
+  void OnPromiseAnswer(Peer& peer, const pb::PromiseAnswer& answer, Instant now);
   void BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int attempt, std::uint64_t above,
                      ControlDone<Promoted> done, Instant now);
   void PromiseToSelf(const PoolId& id, Pool& pool, Instant now);

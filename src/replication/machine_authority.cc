@@ -266,8 +266,12 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
   if (pool.taking_over || pool.starting_epoch || pool.drop_as_member || !pool.promises.empty()) return;
   const Authority::Known& known = authority_->Find(id);
   const auto gone_since = authority_->GoneSince(known);
-  if (!gone_since || authority_->IsOwn(known.value)) return;
-  if (known.value.sync() && !IsInSync(known.value, own_, store_.incarnation())) return;
+  if (!gone_since) return;
+  // Whoever handed over has the register, released, until the next primary registers its epoch. That may be lost; then
+  // nobody has written since, and nobody has more.
+  const bool own = authority_->IsOwn(known.value);
+  if (own && !(known.value.released() && IsHandedOver(pool))) return;
+  if (!own && known.value.sync() && !IsInSync(known.value, own_, store_.incarnation())) return;
   if (pool.gone_since != gone_since) {
     pool.gone_since = gone_since;
     // So that those who could take over know who has most.
@@ -277,8 +281,8 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
   const auto patience = IsNextInLine(id, pool, known.value, now) ? after : after + after / 2;
   if (now.since_boot - *gone_since < patience || now.since_boot < pool.alone_again_at) return;
   pool.alone_again_at = now.since_boot + after;
-  log::Warning("replication: pool {}: the lease of Region {} is gone for {} s: this Region is to take over by itself",
-               id.value(), known.value.epoch().region(),
+  log::Warning("replication: pool {}: {} Region {} {} s ago: this Region is to take over by itself", id.value(),
+               known.value.released() ? "it was released by" : "the lease is gone of", known.value.epoch().region(),
                std::chrono::duration_cast<std::chrono::seconds>(now.since_boot - *gone_since).count());
   host_.RunBlocking(
       [may_lead = may_lead_, id]() -> storage::StoreResult<void> {

@@ -222,7 +222,12 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::S
                      Pool* merged = FindPool(id);
                      SYMBOLON_CHECK(merged != nullptr && merged->merges_under_way > 0);
                      --merged->merges_under_way;
-                     if (result) counters_.facts_merged += count;
+                     if (result) {
+                       counters_.facts_merged += count;
+                       for (auto& [other, other_pull] : merged->fact_pulls) {
+                         if (other != region) other_pull.consumer->OnMergedElsewhere();
+                       }
+                     }
                      const auto pull = merged->fact_pulls.find(region);
                      if (pull != merged->fact_pulls.end() && pull->second.link == link) {
                        CarryOut(id, *merged, peers_.at(region), pull->second.consumer->OnMerged(result, now));

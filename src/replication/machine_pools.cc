@@ -80,7 +80,7 @@ void Machine::ForgetPoolIfGone(const PoolId& id) {
   if (found == pools_.end()) return;
   const Pool& pool = found->second;
   if (pool.head || pool.consumer || pool.merges_under_way > 0 || pool.dropping_deleted || !pool.promises.empty() ||
-      pool.handing_over || pool.taking_over || pool.starting_epoch) {
+      pool.handing_over || pool.awaiting || pool.taking_over || pool.starting_epoch) {
     return;
   }
   if (authority_) authority_->Deny(id);
@@ -120,6 +120,11 @@ void Machine::OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::Role
     if (self != nullptr && self->state() == pb::DELETING) {
       return Drop(id, pool, self->number(), LeaderOf(id, pool).value_or(Region()), now);
     }
+  }
+  const bool was_handed_over = before && before->primary().empty() && before->has_next();
+  if (was_handed_over && pool.role && !pool.role->primary().empty() && !IsPrimary(pool)) {
+    log::Info("replication: pool {}: {} is primary, in epoch {}", id.value(), pool.role->primary(),
+              pool.role->epoch_counter());
   }
   UpdateRight(id, pool, now);
   UpdateGate(id, pool);

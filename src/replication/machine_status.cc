@@ -101,6 +101,16 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   if (status.problem.empty() && status.authority && !status.authority->live) {
     status.problem = "no lease of the authority: " + status.authority->problem;
   }
+  if (IsHandedOver(pool)) {
+    const pb::NextEpoch& next = pool.role->next();
+    status.handed_over_to = Region(next.region());
+    if (status.problem.empty()) {
+      status.problem =
+          "handed over to " + next.region() + ", which leads from epoch " + std::to_string(next.counter()) + " on: ";
+      status.problem += next.region() == own_.value() ? "not begun, " + WhyNotBegunHere(id, pool, next)
+                                                      : "that it has begun is not heard here yet";
+    }
+  }
   // A former secondary keeps its consumer when it leads.
   if (!pool.consumer || LeaderOf(id, pool) == own_) return status;
   if (status.primary.empty()) status.primary = pool.consumer_peer;

@@ -1,5 +1,8 @@
 #include "replication/promotion.h"
 
+#include <compare>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace symbolon::replication {
@@ -24,9 +27,9 @@ Handover::Handover(Region to, const Options& options, Instant now)
     : to_(std::move(to)), options_(options), deadline_(now.since_boot + options.catch_up_limit) {}
 
 Handover::Step Handover::Next(const View& view, Instant now) {
-  if (phase_ == Phase::kCommitting || phase_ == Phase::kHandedOver) return Step::kWait;
+  if (phase_ == Phase::kCommitting || phase_ == Phase::kCommitted) return Step::kWait;
   lost_ = !view.following;
-  if (lost_ || overdue(now)) return Step::kAbort;
+  if (lost_ || now.since_boot >= deadline_) return Step::kAbort;
   const std::uint64_t lag = view.head - std::min(view.head, view.acknowledged.value_or(0));
   if (phase_ == Phase::kCatchingUp) {
     if (lag > options_.drain_entries_max) return Step::kWait;
@@ -39,14 +42,31 @@ Handover::Step Handover::Next(const View& view, Instant now) {
   return Step::kCommit;
 }
 
-void Handover::OnCommitted(Instant now) {
-  phase_ = Phase::kHandedOver;
-  deadline_ = now.since_boot + options_.drain_limit;
-}
-
 std::string Handover::why() const {
   if (lost_) return "the replica in " + to_.value() + " does not follow";
   return "the replica in " + to_.value() + " did not catch up in time";
+}
+
+// ---- HandedOver ----
+
+HandedOver::HandedOver(pb::NextEpoch next, std::uint64_t first_sequence, const Options& options, Instant now)
+    : next_(std::move(next)), first_sequence_(first_sequence), deadline_(now.since_boot + options.drain_limit) {}
+
+HandedOver::Outcome HandedOver::Judge(const std::vector<pb::Standing>& known, Instant now) {
+  // Stores of before the record named one have any incarnation.
+  const auto order = [this](const storage::pb::Epoch& epoch) {
+    return std::tuple(epoch.counter(), std::string_view(epoch.region())) <=>
+           std::tuple(next_.counter(), std::string_view(next_.region()));
+  };
+  bool begun = false;
+  for (const pb::Standing& standing : known) {
+    begun = begun || order(standing.epoch()) == 0;
+    const storage::pb::Epoch& highest = Highest(standing);
+    if (storage::CompareEpochs(highest, overtaken_by_) > 0) overtaken_by_ = highest;
+  }
+  if (order(overtaken_by_) > 0) return Outcome::kOvertaken;
+  if (begun) return Outcome::kBegun;
+  return now.since_boot < deadline_ ? Outcome::kOpen : Outcome::kUnheard;
 }
 
 // ---- Takeover ----

@@ -1,5 +1,5 @@
 // The two ways in which a pool's primary changes (replication protocol §4): a hand-over, seen from the Region that
-// hands over, and a take-over, seen from the Region that takes.
+// hands over and from those that wait for its end, and a take-over, seen from the Region that takes.
 //
 // Pure state machines: told what is known, they answer what to do next; the machine does it. Not thread-safe.
 #pragma once
@@ -35,10 +35,10 @@ struct Promoted {
 };
 
 // Planned, A to B, at A: writes go on until B is nearly there, then they wait until B has acknowledged everything; then
-// the hand-over is committed, and B starts its epoch. Until that commit any failure leaves A in charge.
+// the hand-over is committed. Until that commit any failure leaves A in charge; what follows is HandedOver's.
 class Handover {
  public:
-  enum class Phase { kCatchingUp, kDraining, kCommitting, kHandedOver };
+  enum class Phase { kCatchingUp, kDraining, kCommitting, kCommitted };
   enum class Step { kWait, kShutGate, kCommit, kAbort };
 
   // What is known now. `acknowledged`: what B has durably.
@@ -54,13 +54,11 @@ class Handover {
   Phase phase() const { return phase_; }
   // Writes have to wait.
   bool shuts_gate() const { return phase_ != Phase::kCatchingUp; }
-  // The outcome after the commit is B's: only whoever asked is told that it takes long.
-  bool overdue(Instant now) const { return now.since_boot >= deadline_; }
 
   Step Next(const View& view, Instant now);
   // The log grew before the hand-over could be committed.
   void OnConflict() { phase_ = Phase::kDraining; }
-  void OnCommitted(Instant now);
+  void OnCommitted() { phase_ = Phase::kCommitted; }
   // For kAbort.
   std::string why() const;
 
@@ -70,6 +68,39 @@ class Handover {
   Phase phase_ = Phase::kCatchingUp;
   std::chrono::nanoseconds deadline_;
   bool lost_ = false;
+};
+
+// After that commit, in any Region that has it: there is no way back. The Region that the record names begins the next
+// epoch as soon as it has the record, heard of or not, unless a higher epoch was promised; here whoever asked waits for
+// word of it.
+class HandedOver {
+ public:
+  enum class Outcome {
+    kOpen,
+    kBegun,
+    // Another epoch, above the one that was handed over, is begun or promised.
+    kOvertaken,
+    // Waited for long enough. It may have begun all the same, and have changed the pool since.
+    kUnheard,
+  };
+
+  // `first_sequence`: of the next epoch.
+  HandedOver(pb::NextEpoch next, std::uint64_t first_sequence, const Options& options, Instant now);
+
+  const pb::NextEpoch& next() const { return next_; }
+  // For kBegun.
+  Promoted promoted() const { return {.epoch_counter = next_.counter(), .first_sequence = first_sequence_}; }
+  // For kOvertaken.
+  const storage::pb::Epoch& overtaken_by() const { return overtaken_by_; }
+
+  // `known`: where this Region and others are.
+  Outcome Judge(const std::vector<pb::Standing>& known, Instant now);
+
+ private:
+  const pb::NextEpoch next_;
+  const std::uint64_t first_sequence_;
+  const std::chrono::nanoseconds deadline_;
+  storage::pb::Epoch overtaken_by_;
 };
 
 // Forced, at the Region that takes: every member is asked to promise the new epoch; the longest log of those that did

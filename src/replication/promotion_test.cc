@@ -57,7 +57,7 @@ TEST(HandoverTest, WritesWaitOnlyForTheLastEntries) {
   handover.OnConflict();
   EXPECT_EQ(handover.Next({.following = true, .head = 1'001, .acknowledged = 1'000}, At(2)), Handover::Step::kWait);
   EXPECT_EQ(handover.Next({.following = true, .head = 1'001, .acknowledged = 1'001}, At(2)), Handover::Step::kCommit);
-  handover.OnCommitted(At(2));
+  handover.OnCommitted();
   EXPECT_EQ(handover.Next({}, At(100)), Handover::Step::kWait);
 }
 
@@ -69,6 +69,64 @@ TEST(HandoverTest, AnythingThatFailsBeforeTheCommitAborts) {
   Handover slow(kAway, options, At(0));
   EXPECT_EQ(slow.Next({.following = true, .head = 5, .acknowledged = 4}, At(0)), Handover::Step::kShutGate);
   EXPECT_EQ(slow.Next({.following = true, .head = 5, .acknowledged = 4}, At(60)), Handover::Step::kAbort);
+}
+
+pb::NextEpoch NextOf(std::uint64_t counter, const Region& region) {
+  pb::NextEpoch next;
+  next.set_counter(counter);
+  next.set_region(region.value());
+  next.set_incarnation("i");
+  return next;
+}
+
+// In `epoch`, with a promise of `promised` if that has a counter.
+pb::Standing StandingIn(const storage::pb::Epoch& epoch, const storage::pb::Epoch& promised = {}) {
+  pb::Standing standing;
+  *standing.mutable_epoch() = epoch;
+  if (promised.counter() > 0) *standing.mutable_promised() = promised;
+  return standing;
+}
+
+TEST(HandedOverTest, TheNextPrimaryHasBegun_SaidByItOrByWhoeverFollowsIt) {
+  const Options options;
+  HandedOver handed_over(NextOf(5, kAway), 43, options, At(0));
+  const pb::Standing here = StandingIn(MakeEpoch(4, kHome, "i"));
+  EXPECT_EQ(handed_over.Judge({here, here}, At(1)), HandedOver::Outcome::kOpen);
+  EXPECT_EQ(handed_over.Judge({here, StandingIn(MakeEpoch(5, kAway, "i"))}, At(1)), HandedOver::Outcome::kBegun);
+  EXPECT_EQ(handed_over.promoted().epoch_counter, 5u);
+  EXPECT_EQ(handed_over.promoted().first_sequence, 43u);
+  // A record of an earlier version names no store.
+  pb::NextEpoch unnamed = NextOf(5, kAway);
+  unnamed.clear_incarnation();
+  HandedOver earlier(unnamed, 43, options, At(0));
+  EXPECT_EQ(earlier.Judge({StandingIn(MakeEpoch(5, kAway, "i"))}, At(1)), HandedOver::Outcome::kBegun);
+}
+
+TEST(HandedOverTest, NothingIsHeard_ThatIsSaidInTime) {
+  const Options options;
+  HandedOver handed_over(NextOf(5, kAway), 43, options, At(10));
+  // A lower promise is in nobody's way.
+  const pb::Standing here = StandingIn(MakeEpoch(4, kHome, "i"), MakeEpoch(4, kThird, "i"));
+  EXPECT_EQ(handed_over.Judge({here}, At(12.9)), HandedOver::Outcome::kOpen);
+  EXPECT_EQ(handed_over.Judge({here}, At(13)), HandedOver::Outcome::kUnheard);
+}
+
+TEST(HandedOverTest, AHigherEpochIsBegunOrPromised_ItIsOvertaken) {
+  const Options options;
+  const pb::Standing here = StandingIn(MakeEpoch(4, kHome, "i"));
+  HandedOver handed_over(NextOf(5, kAway), 43, options, At(0));
+  EXPECT_EQ(handed_over.Judge({here, StandingIn(MakeEpoch(4, kHome, "i"), MakeEpoch(6, kThird, "i"))}, At(1)),
+            HandedOver::Outcome::kOvertaken);
+  EXPECT_EQ(handed_over.overtaken_by().region(), kThird.value());
+  EXPECT_EQ(handed_over.overtaken_by().counter(), 6u);
+  // It had begun, and does not lead any more.
+  HandedOver begun(NextOf(5, kAway), 43, options, At(0));
+  EXPECT_EQ(begun.Judge({StandingIn(MakeEpoch(5, kAway, "i")), StandingIn(MakeEpoch(6, kHome, "i"))}, At(1)),
+            HandedOver::Outcome::kOvertaken);
+  // In the order of epochs the Region counts, too: us-east-1 is above eu-central-1.
+  HandedOver lower(NextOf(5, kHome), 43, options, At(0));
+  EXPECT_EQ(lower.Judge({StandingIn(MakeEpoch(4, kHome, "i"), MakeEpoch(5, kAway, "i"))}, At(1)),
+            HandedOver::Outcome::kOvertaken);
 }
 
 TEST(TakeoverTest, TheLongestLogOfThoseThatPromisedIsFetchedFirst) {

@@ -30,6 +30,10 @@ pb::ControlErrorCode ToWire(ControlErrorCode code) {
       return pb::CONTROL_WRONG_STATE;
     case ControlErrorCode::kRefused:
       return pb::CONTROL_REFUSED;
+    case ControlErrorCode::kHandedOver:
+      return pb::CONTROL_HANDED_OVER;
+    case ControlErrorCode::kOvertaken:
+      return pb::CONTROL_OVERTAKEN;
     case ControlErrorCode::kUnavailable:
       return pb::CONTROL_UNAVAILABLE;
   }
@@ -46,6 +50,10 @@ ControlErrorCode FromWire(pb::ControlErrorCode code) {
       return ControlErrorCode::kWrongState;
     case pb::CONTROL_REFUSED:
       return ControlErrorCode::kRefused;
+    case pb::CONTROL_HANDED_OVER:
+      return ControlErrorCode::kHandedOver;
+    case pb::CONTROL_OVERTAKEN:
+      return ControlErrorCode::kOvertaken;
     default:  // a newer version's code as well
       return ControlErrorCode::kUnavailable;
   }
@@ -187,6 +195,10 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
     Post([this, from, pool, to, asker] {
       const auto status = machine_.Status(pool, Now());
       const Region primary = status ? status->primary : Region();
+      // Nobody has to be asked: what is under way, or done, is waited for.
+      if ((status && status->handed_over_to) || machine_.IsHandingOver(pool, to)) {
+        return HandOverHere(from, pool, to, asker);
+      }
       if (primary == store_.region()) return HandOverFromHere(from, pool, to, asker);
       if (from != store_.region() || std::ranges::find(peers_, primary) == peers_.end()) {
         return asker->Answer(Err(ControlError{ControlErrorCode::kNotPrimary, primary.value()}));
@@ -335,12 +347,14 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
                           .may_lead = authority->may_lead};
   }
 
+  void HandOverHere(const Region& from, const PoolId& pool, const Region& to, const AskerForPromotion& asker) {
+    machine_.HandOver(
+        from, pool, to, [asker](ControlResult<Promoted> result) { asker->Answer(std::move(result)); }, Now());
+  }
+
   // Once the new primary says that it can open the pool.
   void HandOverFromHere(const Region& from, const PoolId& pool, const Region& to, const AskerForPromotion& asker) {
-    const auto hand_over = [this, from, pool, to, asker] {
-      machine_.HandOver(
-          from, pool, to, [asker](ControlResult<Promoted> result) { asker->Answer(std::move(result)); }, Now());
-    };
+    const auto hand_over = [this, from, pool, to, asker] { HandOverHere(from, pool, to, asker); };
     if (std::ranges::find(peers_, to) == peers_.end()) return hand_over();
     pb::ControlRequest request;
     request.set_may_lead(pool.value());

@@ -129,8 +129,10 @@ DurabilitySetting DurabilityOf(const pb::RoleRecord& record) {
   return {record.durability(), record.lag_bound_seconds(), record.sync_falls_back()};
 }
 
+bool HoldsAll(const pb::Member& member) { return member.state() == pb::ACTIVE || member.state() == pb::INACTIVE; }
+
 bool CountsFor(pb::Durability mode, const pb::Member& member) {
-  return member.state() == pb::ACTIVE || (mode == pb::SYNC && member.state() == pb::INACTIVE);
+  return member.state() == pb::ACTIVE || (mode == pb::SYNC && HoldsAll(member));
 }
 
 RoleResult<pb::RoleRecord> HandOver(pb::RoleRecord record, const Region& to, Timestamp now) {

@@ -87,6 +87,8 @@ struct DurabilitySetting {
 // kNotMember: no secondary has a complete copy (SYNC) or is ACTIVE (BOUNDED), so that every write would be refused.
 RoleResult<pb::RoleRecord> SetDurability(pb::RoleRecord record, const DurabilitySetting& setting);
 DurabilitySetting DurabilityOf(const pb::RoleRecord& record);
+// The member holds a complete directory, and is to keep it.
+bool HoldsAll(const pb::Member& member);
 // Whether what this member acknowledges counts: it holds a complete directory and is to keep it, and for BOUNDED it
 // serves.
 bool CountsFor(pb::Durability mode, const pb::Member& member);

@@ -64,7 +64,10 @@ struct AuthorityStatus {
 struct ReplicationStatus {
   PoolId pool;
   Role role;
+  // Who leads it or is to; empty: nobody is known to.
   Region primary;
+  // The pool is handed over to this Region, and that it has begun is not known here: it may have.
+  std::optional<Region> handed_over_to;
   std::uint64_t epoch_counter = 0;
   DurabilitySetting durability;
   // On the primary: nobody is in reach who could confirm a SYNC pool's writes, or the lag is more than a BOUNDED pool

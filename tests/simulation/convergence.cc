@@ -84,6 +84,7 @@ void Simulation::CheckAtEnd() {
   for (const auto& erasure : erasures_) {
     if (erasure->final) CheckErased(*erasure);
   }
+  for (const auto& pool : pools_) CheckPending(*pool);
   std::vector<SimRegion*> all;
   for (auto& [name, region] : regions_) all.push_back(region.get());
   for (SimRegion* region : all) {

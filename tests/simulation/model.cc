@@ -167,6 +167,14 @@ const Bytes* PoolModel::RecordAt(const Bytes& digest, const Bytes& key) const {
   return record == state->second.directory->end() ? nullptr : &record->second;
 }
 
+bool PoolModel::Began(const Region& region, std::uint64_t counter, std::uint64_t sequence) const {
+  return std::ranges::any_of(states_, [&](const auto& known) {
+    const State& state = known.second;
+    return state.starts_epoch && state.epoch.region() == region.value() && state.epoch.counter() == counter &&
+           state.sequence == sequence;
+  });
+}
+
 bool PoolModel::LeadsTo(const Bytes& digest, const storage::pb::Epoch& epoch) const {
   return std::ranges::any_of(states_, [&](const auto& known) {
     return known.second.starts_epoch && storage::CompareEpochs(known.second.epoch, epoch) >= 0 &&

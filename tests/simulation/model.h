@@ -47,6 +47,13 @@ class PoolModel {
   bool forced_by_person = false;
   // Its durability was to be less than SYNC again: nothing is safe then.
   bool left_sync = false;
+  // Epochs of which whoever asked was told that the Region that was handed the pool begins them by itself.
+  struct Pending {
+    Region region;
+    std::uint64_t counter = 0;
+    std::uint64_t first_sequence = 0;
+  };
+  std::vector<Pending> pending;
 
   // Takes what the store's log has beyond what is known; only the Region that opened an epoch may have news of it.
   // Empty, or what is wrong.
@@ -70,6 +77,8 @@ class PoolModel {
   const Bytes* RecordAt(const Bytes& digest, const Bytes& key) const;
   // The entry lies before or at the beginning of an epoch that is not lower than this one.
   bool LeadsTo(const Bytes& digest, const storage::pb::Epoch& epoch) const;
+  // The Region began the epoch with this counter at this sequence.
+  bool Began(const Region& region, std::uint64_t counter, std::uint64_t sequence) const;
   // The last hand-over that was learned and not looked at: to whom, and the entry before it. Answered once.
   struct HandOver {
     Region to;

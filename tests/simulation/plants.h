@@ -22,6 +22,8 @@ enum class Plant {
   kForgetPromiseAtRestart,
   kPromiseWithoutFence,
   kHandOverWithoutEquality,
+  kHandedOverIsRefused,
+  kHandedOverIsDone,
   kDeafToEpochs,
   kAnswerBeforeSync,
   kOldSnapshot,

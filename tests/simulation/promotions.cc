@@ -23,15 +23,12 @@ void Simulation::HandOverTo(PoolModel& pool, const Region& to) {
     return ChangeRole(
         pool, [&](replication::pb::RoleRecord role) { return replication::HandOver(std::move(role), to, now); });
   }
-  primary->Post(nanoseconds(0), [this, primary, &pool, to] {
-    primary->machine().HandOver(
-        primary->name(), pool.id, to,
-        [this, to](const replication::ControlResult<replication::Promoted>& result) {
-          trace_.Say("the hand-over to {}: {}", to.value(), result ? "done" : result.error().detail);
-        },
-        primary->Now());
-  });
+  AskForHandOver(pool, *primary, to);
   // Whatever can go wrong best does so now.
+  if (faults_ && dice_.Chance(0.15)) {
+    scheduler_.After(dice_.Micros(0, 60'000),
+                     [this, to, duration = dice_.Micros(500'000, 6'000'000)] { Kill(RegionOf(to), duration); });
+  }
   SimRegion& victim = dice_.Chance(0.5) ? *primary : RegionOf(to);
   if (dice_.Chance(0.2)) scheduler_.After(dice_.Micros(0, 100'000), [&victim] { victim.Crash(); });
   if (dice_.Chance(0.2)) {
@@ -42,6 +39,85 @@ void Simulation::HandOverTo(PoolModel& pool, const Region& to) {
   if (dice_.Chance(0.1)) CutLater();
   if (dice_.Chance(0.1))
     scheduler_.After(dice_.Micros(0, 50'000), [&victim] { victim.Pause(std::chrono::seconds(2)); });
+}
+
+void Simulation::AskForHandOver(PoolModel& pool, SimRegion& asked, const Region& to) {
+  asked.Post(nanoseconds(0), [this, &asked, &pool, to] {
+    const auto refused_at_once = std::make_shared<bool>(true);
+    asked.machine().HandOver(
+        asked.name(), pool.id, to,
+        [this, &asked, &pool, to, refused_at_once](replication::ControlResult<replication::Promoted> result) {
+          trace_.Say("the hand-over to {}: {}", to.value(), result ? "done" : result.error().detail);
+          const bool handed_over = !result && result.error().code == replication::ControlErrorCode::kHandedOver;
+          if (handed_over && plant_ == Plant::kHandedOverIsRefused) {
+            result = Err(replication::ControlError{replication::ControlErrorCode::kRefused, "planted"});
+          }
+          if (handed_over && plant_ == Plant::kHandedOverIsDone) {
+            const auto role = RoleAt(asked, pool.id);
+            result = replication::Promoted{.epoch_counter = role ? role->next().counter() : 0, .first_sequence = 0};
+          }
+          CheckHandOverAnswer(pool, asked, to, result, *refused_at_once);
+        },
+        asked.Now());
+    *refused_at_once = false;
+  });
+}
+
+// What whoever asked for a hand-over is told is true.
+void Simulation::CheckHandOverAnswer(PoolModel& pool, SimRegion& asked, const Region& to,
+                                     const replication::ControlResult<replication::Promoted>& result,
+                                     bool refused_at_once) {
+  if (result) {
+    if (!pool.Began(to, result->epoch_counter, result->first_sequence)) {
+      Fail("pool {}: {} is said to lead from {} on, epoch {}, and has not begun that", pool.id.value(), to.value(),
+           result->first_sequence, result->epoch_counter);
+    }
+    return;
+  }
+  const auto role = RoleAt(asked, pool.id);
+  const bool in_charge = role && role->primary() == asked.name().value();
+  switch (result.error().code) {
+    case replication::ControlErrorCode::kHandedOver: {
+      ++result_.hand_overs_unheard;
+      // Of what the store has just done the machine may not have heard.
+      const auto status = asked.machine().Status(pool.id, asked.Now());
+      const bool knows = status && status->role.kind == replication::Role::Kind::kPrimary;
+      if (in_charge && knows)
+        Fail("pool {} is said to be handed over, and {} leads it", pool.id.value(), asked.name().value());
+      // Otherwise the answer came before what was heard of it was looked at.
+      if (!role || !role->has_next()) return;
+      pool.pending.push_back(
+          {Region(role->next().region()), role->next().counter(), HeadOf(asked.store(), pool.id)->sequence() + 1});
+      // Whoever retries asks the same Region, or the one that is to lead.
+      SimRegion& again = dice_.Chance(0.7) ? asked : RegionOf(to);
+      scheduler_.After(dice_.Micros(0, 2'000'000), [this, &pool, &again, to] {
+        if (again.up()) AskForHandOver(pool, again, to);
+      });
+      return;
+    }
+    case replication::ControlErrorCode::kRefused:
+      if (!refused_at_once && !in_charge) {
+        Fail("pool {}: nothing is said to have changed, and {} is not in charge", pool.id.value(),
+             asked.name().value());
+      }
+      return;
+    case replication::ControlErrorCode::kNotPrimary:
+    case replication::ControlErrorCode::kNotMember:
+    case replication::ControlErrorCode::kWrongState:
+    case replication::ControlErrorCode::kOvertaken:
+    case replication::ControlErrorCode::kUnavailable:
+      return;
+  }
+}
+
+// Where nobody took over by force, whoever was handed the pool began its epoch by itself, however long it was away.
+void Simulation::CheckPending(const PoolModel& pool) {
+  if (pool.forced || !pool.lost_heads.empty()) return;
+  for (const PoolModel::Pending& pending : pool.pending) {
+    if (pool.Began(pending.region, pending.counter, pending.first_sequence)) continue;
+    Fail("pool {}: {} was to begin epoch {} by itself, and never did", pool.id.value(), pending.region.value(),
+         pending.counter);
+  }
 }
 
 // A person does not promote a Region of which the pool's newest role record knows nothing: it was added after the

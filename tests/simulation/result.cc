@@ -19,6 +19,7 @@ void Result::Add(const Result& other) {
   held += other.held;
   writes_set_aside += other.writes_set_aside;
   hand_overs += other.hand_overs;
+  hand_overs_unheard += other.hand_overs_unheard;
   forwards_done += other.forwards_done;
   forwards_refused += other.forwards_refused;
   forwards_unknown += other.forwards_unknown;
@@ -59,16 +60,18 @@ std::string Describe(const Result& sum) {
       "aside\n"
       "people: {} answers, {} sessions used in two Regions, {} refresh tokens used again\n"
       "facts: {} accepted; processes: {} died, {} disks lost\n"
+      "handed over: {} times, {} answers that the next primary is not heard of\n"
       "in processes that lived to the end: {} hand-overs, {} epochs begun, {} suffixes set aside, {} copies taken, {} "
       "resumed\n"
       "passed on by secondaries: {} done, {} refused, {} of unknown outcome, {} sent once more\n"
       "erased: {} records in every Region, {} bodies\n"
       "under an authority: {} leases lost, {} automatic promotions, {} answers withheld",
       sum.commits, sum.confirmed, sum.fell_back, sum.unconfirmed, sum.held, sum.writes_set_aside, sum.answers,
-      sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.counters.hand_overs,
-      sum.counters.take_overs, sum.counters.suffixes_set_aside, sum.counters.copies_taken, sum.counters.copies_resumed,
-      sum.forwards_done, sum.forwards_refused, sum.forwards_unknown, sum.forwards_redirected, sum.erasures,
-      sum.bodies_erased, sum.leases_lost, sum.automatic_promotions, sum.answers_withheld);
+      sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.hand_overs,
+      sum.hand_overs_unheard, sum.counters.hand_overs, sum.counters.take_overs, sum.counters.suffixes_set_aside,
+      sum.counters.copies_taken, sum.counters.copies_resumed, sum.forwards_done, sum.forwards_refused,
+      sum.forwards_unknown, sum.forwards_redirected, sum.erasures, sum.bodies_erased, sum.leases_lost,
+      sum.automatic_promotions, sum.answers_withheld);
 }
 
 }  // namespace symbolon::simulation

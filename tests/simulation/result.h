@@ -31,6 +31,8 @@ struct Result {
   // Acknowledged writes that a forced promotion set aside.
   std::uint64_t writes_set_aside = 0;
   std::uint64_t hand_overs = 0;
+  // Answers that a pool is handed over, and its next primary not heard of.
+  std::uint64_t hand_overs_unheard = 0;
   // Writes that secondaries passed on to the primary: how they ended, and how many of them were sent once more.
   std::uint64_t forwards_done = 0;
   std::uint64_t forwards_refused = 0;

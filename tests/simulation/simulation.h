@@ -118,6 +118,10 @@ class Simulation {
   void CallOperator();
   void HandOver(PoolModel& pool);
   void HandOverTo(PoolModel& pool, const Region& to);
+  void AskForHandOver(PoolModel& pool, SimRegion& asked, const Region& to);
+  void CheckHandOverAnswer(PoolModel& pool, SimRegion& asked, const Region& to,
+                           const replication::ControlResult<replication::Promoted>& result, bool refused_at_once);
+  void CheckPending(const PoolModel& pool);
   void TakeOver(PoolModel& pool, SimRegion& region);
   bool MayTakeOver(const PoolModel& pool, const Region& region) const;
 

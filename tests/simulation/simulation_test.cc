@@ -41,6 +41,7 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.held, kSeedsPerShard / 4);
   EXPECT_GT(sum.counters.copies_taken, kSeedsPerShard / 4);
   EXPECT_GT(sum.hand_overs, kSeedsPerShard / 8);
+  EXPECT_GT(sum.hand_overs_unheard, kSeedsPerShard / 25);
   EXPECT_GT(sum.writes_set_aside, kSeedsPerShard / 20);
   EXPECT_GT(sum.disks_lost, kSeedsPerShard / 20);
   EXPECT_GT(sum.forwards_done, kSeedsPerShard / 2);

@@ -12,14 +12,16 @@ constexpr nanoseconds kPatience = std::chrono::minutes(1);
 
 }  // namespace
 
-Stage::Stage(const std::vector<std::string_view>& names) {
+Stage::Stage(const std::vector<std::string_view>& names, bool automatic) {
+  const auto authority = automatic ? std::optional(SimAuthority{registers_, true}) : std::nullopt;
   for (const std::string_view name : names) {
     std::vector<Region> peers;
     for (const std::string_view peer : names) {
       if (peer != name) peers.emplace_back(std::string(peer));
     }
     const Region region{std::string(name)};
-    regions_[region] = std::make_unique<SimRegion>(region, peers, scheduler_, dice_, network_, trace_, 0, Plant::kNone);
+    regions_[region] =
+        std::make_unique<SimRegion>(region, peers, scheduler_, dice_, network_, trace_, 0, Plant::kNone, authority);
   }
   for (auto& [name, region] : regions_) region->Start();
   For(std::chrono::seconds(1));
@@ -116,14 +118,20 @@ bool Stage::TakeOver(std::string_view name) {
 }
 
 bool Stage::HandOver(std::string_view from, std::string_view to) {
-  std::optional<bool> done;
-  SimRegion& region = At(from);
-  region.Post(nanoseconds(0), [&] {
+  const auto answer = AskForHandOver(from, to);
+  return answer && answer->has_value();
+}
+
+std::optional<replication::ControlResult<replication::Promoted>> Stage::AskForHandOver(std::string_view asked,
+                                                                                       std::string_view to) {
+  const auto answer = std::make_shared<std::optional<replication::ControlResult<replication::Promoted>>>();
+  SimRegion& region = At(asked);
+  region.Post(nanoseconds(0), [this, &region, answer, to = Region(std::string(to))] {
     region.machine().HandOver(
-        region.name(), pool_, Region(std::string(to)), [&](const auto& result) { done = result.has_value(); },
-        region.Now());
+        region.name(), pool_, to, [answer](auto result) { answer->emplace(std::move(result)); }, region.Now());
   });
-  return Until([&] { return done.has_value(); }) && *done;
+  Until([&] { return answer->has_value(); });
+  return *answer;
 }
 
 bool Stage::Holds(std::string_view name) {

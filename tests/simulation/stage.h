@@ -10,6 +10,7 @@
 
 #include "network.h"
 #include "region.h"
+#include "registers.h"
 #include "replication/roles.h"
 #include "scheduler.h"
 #include "trace.h"
@@ -18,8 +19,9 @@ namespace symbolon::simulation {
 
 class Stage {
  public:
-  // All start, and have heard each other when the constructor returns.
-  explicit Stage(const std::vector<std::string_view>& names);
+  // All start, and have heard each other when the constructor returns. `automatic`: under an authority, with automatic
+  // promotion.
+  explicit Stage(const std::vector<std::string_view>& names, bool automatic = false);
 
   SimRegion& At(std::string_view name) { return *regions_.at(Region(std::string(name))); }
   Network& network() { return network_; }
@@ -39,6 +41,9 @@ class Stage {
       const std::function<replication::RoleResult<replication::pb::RoleRecord>(replication::pb::RoleRecord)>& change);
   bool TakeOver(std::string_view region);
   bool HandOver(std::string_view from, std::string_view to);
+  // `asked` as its clients ask it; nullopt: it does not answer within a minute.
+  std::optional<replication::ControlResult<replication::Promoted>> AskForHandOver(std::string_view asked,
+                                                                                  std::string_view to);
 
   bool Holds(std::string_view region);
   bool Has(std::string_view region, const Bytes& id);
@@ -55,6 +60,7 @@ class Stage {
   Scheduler scheduler_;
   Trace trace_{scheduler_, false};
   Network network_{scheduler_, dice_};
+  Registers registers_{scheduler_, dice_, trace_};
   const PoolId pool_{"eu-central-1_Pool"};
   std::map<Region, std::unique_ptr<SimRegion>> regions_;
 };
