@@ -143,8 +143,10 @@ std::string Simulation::FactsMissing(PoolModel& pool, SimRegion& region) {
   SYMBOLON_CHECK(vector);
   const auto role = RoleAt(region, pool.id);
   const std::string missing = pool.facts.Missing(*vector, [&](const Region& name) {
-    // A Region may be no member any more, because it was added after the position that a take-over began from.
-    return !(pool.forced && role && replication::RoleOf(*role, name).kind == replication::Role::Kind::kNone);
+    // A Region may be no member any more, because it was added after the position that a take-over began from; or have
+    // come out of a backup in which it still is one.
+    const bool may_be_none = pool.forced || pool.lost_heads.contains(name);
+    return !(may_be_none && role && replication::RoleOf(*role, name).kind == replication::Role::Kind::kNone);
   });
   return missing.empty() ? "" : fmt::format("{} lacks {}", region.name().value(), missing);
 }
