@@ -192,6 +192,31 @@ TEST_F(StageTest, APrimaryIsSetBackAndNobodySaysSo_ItWritesNothingAndNothingIsTa
   EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "acknowledged") && stage.Has(kAsia, "acknowledged"); }));
 }
 
+TEST_F(StageTest, AMemberComesOutOfABackupOfBeforeItsRemoval_AddedAgainItBringsItsFactsAndCanBeRemoved) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.At(kAmerica).TakeBackup();
+  BeginRemoval(stage, kEurope, kAmerica);
+  ASSERT_TRUE(stage.Until([&] { return !stage.Holds(kAmerica) && !IsMember(stage, kEurope, kAmerica); }));
+  ASSERT_TRUE(stage.Write(kEurope, "later"));
+  stage.At(kAmerica).LoseDiskAndRestore();
+  stage.At(kAmerica).Start();
+  ASSERT_TRUE(stage.SayFact(kAmerica, "accepted all the same"));
+  stage.For(std::chrono::seconds(20));
+  EXPECT_TRUE(stage.Holds(kAmerica));
+  EXPECT_FALSE(stage.Has(kAmerica, "later"));
+  EXPECT_FALSE(stage.HasFact(kEurope, "accepted all the same"));
+  EXPECT_NE(StatusAt(stage, kAmerica)->problem, "");
+
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), Region(std::string(kAmerica)), stage.At(kEurope).Now().wall);
+  }));
+  EXPECT_TRUE(
+      stage.Until([&] { return stage.Has(kAmerica, "later") && stage.HasFact(kEurope, "accepted all the same"); }));
+  BeginRemoval(stage, kEurope, kAmerica);
+  EXPECT_TRUE(stage.Until([&] { return !stage.Holds(kAmerica) && !IsMember(stage, kEurope, kAmerica); }));
+}
+
 TEST_F(StageTest, AMemberShowsAnotherKey_ItIsTakenFromAnotherStoreOnly) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {kAmerica});
