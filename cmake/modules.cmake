@@ -30,12 +30,13 @@ function(symbolon_module name)
   endif()
 endfunction()
 
-# symbolon_test(TARGET SOURCES ... DEPENDS ...): a GoogleTest program whose cases ctest runs one by one.
+# symbolon_test(TARGET SOURCES ... DEPENDS ...): a GoogleTest program whose cases ctest runs one by one; TARGET is
+# their label.
 function(symbolon_test target)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE ${arg_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit)
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${target})
   _symbolon_record_sources(${arg_SOURCES})
 endfunction()
 

@@ -79,7 +79,7 @@ class Noting final : public KeyProvider {
 };
 
 TEST(KeysInMemoryTest, PoolsKeysThatWereLetGo_AreNowhere) {
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
   GTEST_SKIP() << "the sanitizer keeps freed memory, and maps terabytes";
 #endif
   local::TestClock clock;

@@ -210,7 +210,7 @@ StoreResult<std::size_t> LocalStore::ForgetExpiredFacts(Timestamp now, std::size
 
 StoreResult<void> LocalStore::DropPool(const PoolId& pool, const pb::FactVector* facts_elsewhere) {
   SYMBOLON_CHECK(!pool.empty());
-  std::lock_guard staging(staging_mutex_);
+  std::unique_lock staging(staging_mutex_);
   std::unique_lock lock(core_.write_mutex());
   if (facts_elsewhere != nullptr) {
     SYMBOLON_TRY(const pb::FactVector here, LocalSnapshot(core_.view()).Facts(pool));
@@ -230,6 +230,7 @@ StoreResult<void> LocalStore::DropPool(const PoolId& pool, const pb::FactVector*
   core_.SetGeneration(pool, keys::kFirstGeneration);
   core_.Publish({notice});
   lock.unlock();
+  staging.unlock();
   core_.notifier().NotifyAfter(/*more_follows=*/false);
   for (const Bytes& prefix : keys::EverythingOf(pool)) core_.engine().Reclaim(prefix, keys::PrefixEnd(prefix));
   return {};

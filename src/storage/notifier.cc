@@ -10,6 +10,9 @@ class Notifier::LocalSubscription final : public Subscription {
       : listeners_(std::move(listeners)), entry_(std::move(entry)) {}
   ~LocalSubscription() override {
     {
+      // A listener that ends itself holds the lock of whoever writes: it waits for no `after`, and has none.
+      std::unique_lock running_after(entry_->after_mutex, std::defer_lock);
+      if (entry_->after) running_after.lock();
       std::lock_guard running(entry_->mutex);
       entry_->ended = true;
     }
@@ -50,7 +53,7 @@ void Notifier::Notify(const Notice& notice) {
 void Notifier::NotifyAfter(bool more_follows) {
   for (const std::shared_ptr<Entry>& entry : Entries()) {
     if (!entry->after) continue;
-    std::lock_guard running(entry->mutex);
+    std::lock_guard running(entry->after_mutex);
     if (!entry->ended) entry->after(more_follows);
   }
 }

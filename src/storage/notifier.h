@@ -22,8 +22,11 @@ class Notifier {
 
  private:
   struct Entry {
-    // Held during calls. Recursive, so that a listener may end its own subscription.
+    // Held during calls. Two, because a listener is called under the lock of whoever writes, and `after` may write: one
+    // for both would be waited for by each while the other is held. Ending takes after_mutex before mutex. Recursive,
+    // so that either may end its own subscription.
     std::recursive_mutex mutex;
+    std::recursive_mutex after_mutex;
     Listener listener;
     AfterNotices after;
     bool ended = false;

@@ -189,7 +189,7 @@ StoreResult<void> LocalStore::WritePackedStaging(const PoolId& pool, const std::
 }
 
 StoreResult<void> LocalStore::FlipStaging(const PoolId& pool) {
-  std::lock_guard staging(staging_mutex_);
+  std::unique_lock staging(staging_mutex_);
   SYMBOLON_TRY(std::optional<pb::StagingState> staged, ReadStaging(pool));
   if (!staged) return NoStaging();
   std::unique_lock lock(core_.write_mutex());
@@ -214,6 +214,7 @@ StoreResult<void> LocalStore::FlipStaging(const PoolId& pool) {
   core_.SetGeneration(pool, staged->generation());
   core_.Publish({notice});
   lock.unlock();
+  staging.unlock();
   core_.notifier().NotifyAfter(/*more_follows=*/false);
   if (before) ReclaimGeneration(core_.engine(), pool, before->generation());
   return {};

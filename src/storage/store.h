@@ -240,7 +240,8 @@ struct Purged {
 
 class Subscription {
  public:
-  virtual ~Subscription() = default;  // ends it; no call is under way afterwards
+  // Ends it; no call is under way afterwards, but one that ends itself. A listener ends none that has AfterNotices.
+  virtual ~Subscription() = default;
 };
 
 class Store {

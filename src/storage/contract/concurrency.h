@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "storage/contract/fixture.h"
 #include "storage/contract/random_transactions.h"
@@ -138,6 +140,29 @@ TEST_P(StoreContract, WorkAfterNoticesComesAfterTheAnswerAndMayUseTheStore) {
     order.push_back("answer");
   });
   EXPECT_EQ(told.get_future().get(), (std::vector<std::string>{"notice", "answer", "after"}));
+}
+
+TEST_P(StoreContract, WorkAfterNotices_AnotherThreadTellsOfItsWrite_BothComeToTheirEnd) {
+  MustCommit(FirstCommit());
+  std::promise<void> working;
+  std::promise<void> telling;
+  std::atomic<bool> trimmed = false;
+  // Is told first: the drop holds the store's lock then, and the other listener is still to be told.
+  const auto first = store().Subscribe([&](const Notice& notice) {
+    if (notice.everything) telling.set_value();
+  });
+  const auto second = store().Subscribe([](const Notice&) {},
+                                        [&, once = false](bool) mutable {
+                                          if (std::exchange(once, true)) return;
+                                          working.set_value();
+                                          telling.get_future().wait();
+                                          trimmed = store().TrimLog(kTestPool, 1) && store().DropStaging(kTestPool);
+                                        });
+  store().Submit(DirectoryCommit({{DirectoryKey("a"), "1"}}), [](const auto&) {});
+  working.get_future().wait();
+  EXPECT_TRUE(store().DropPool(PoolId("eu-central-1_Other0001")));
+  // The drop's own work after its notices has waited for that of the commit.
+  EXPECT_TRUE(trimmed);
 }
 
 TEST_P(StoreContract, WorkAfterNoticesComesAfterACopyAndADropToo) {

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <charconv>
 #include <cstdio>
 #include <optional>
@@ -54,8 +55,8 @@ class Load {
   }
 
   Store& store_;
-  // Of the committer's thread, after the first commits.
-  std::uint64_t next_;
+  // The first commits are submitted while the committer's thread answers some of them already.
+  std::atomic<std::uint64_t> next_;
 };
 
 int Run(const std::string& directory, std::uint64_t first, std::uint64_t headroom_bytes) {
