@@ -24,7 +24,7 @@ class Notifier {
   struct Entry {
     // Held during calls. Two, because a listener is called under the lock of whoever writes, and `after` may write: one
     // for both would be waited for by each while the other is held. Ending takes after_mutex before mutex. Recursive,
-    // so that either may end its own subscription.
+    // so that either may end its own subscription; a listener ends no other that has AfterNotices.
     std::recursive_mutex mutex;
     std::recursive_mutex after_mutex;
     Listener listener;

@@ -240,8 +240,7 @@ struct Purged {
 
 class Subscription {
  public:
-  // Ends it; no call is under way afterwards, but one that ends itself. A listener ends none that has AfterNotices.
-  virtual ~Subscription() = default;
+  virtual ~Subscription() = default;  // ends it; no call is under way afterwards, but one that ends itself
 };
 
 class Store {
