@@ -30,7 +30,8 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
     ASSERT_EQ(result.violation, "") << "symbolon-sim --verbose --seed " << seed;
     sum.Add(result);
   }
-  // The runs came by what they are for. Few seeds say nothing of that.
+  // The runs came by what they are for. Few seeds say nothing of that; and shards differ, whenever histories change: what
+  // comes about seldom is expected well below its mean (15 answers that nothing is heard, 86 bodies, in 250 seeds).
   if (kSeedsPerShard < 100) return;
   EXPECT_GT(sum.crashes, kSeedsPerShard);
   EXPECT_GT(sum.commits, kSeedsPerShard * 20);
@@ -41,7 +42,7 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.held, kSeedsPerShard / 4);
   EXPECT_GT(sum.counters.copies_taken, kSeedsPerShard / 4);
   EXPECT_GT(sum.hand_overs, kSeedsPerShard / 8);
-  EXPECT_GT(sum.hand_overs_unheard, kSeedsPerShard / 25);
+  EXPECT_GT(sum.hand_overs_unheard, kSeedsPerShard / 60);
   EXPECT_GT(sum.writes_set_aside, kSeedsPerShard / 20);
   EXPECT_GT(sum.disks_lost, kSeedsPerShard / 20);
   EXPECT_GT(sum.forwards_done, kSeedsPerShard / 2);
@@ -49,7 +50,7 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.forwards_unknown, kSeedsPerShard / 20);
   EXPECT_GT(sum.forwards_redirected, 0);
   EXPECT_GT(sum.erasures, kSeedsPerShard / 2);
-  EXPECT_GT(sum.bodies_erased, kSeedsPerShard / 4);
+  EXPECT_GT(sum.bodies_erased, kSeedsPerShard / 8);
   EXPECT_GT(sum.leases_lost, kSeedsPerShard / 10);
   EXPECT_GT(sum.counters.copies_resumed, 0);
   EXPECT_GT(sum.counters.copies_failed, 0);
