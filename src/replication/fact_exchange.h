@@ -78,8 +78,8 @@ class FactSupplier {
 struct FactOrigin {
   // By one of these it has to be signed.
   std::vector<Bytes> log_keys;
-  // While none is known: it is another Region than the supplier, and takes part in the pool, so that it can be asked
-  // itself, or its key will come.
+  // While none is known: it is another Region than the supplier, and takes part in the pool, or may, so that it can be
+  // asked itself, or its key will come.
   bool key_may_come = false;
   // Those up to a number need no proof.
   std::map<Bytes, std::uint64_t> unsigned_through;

@@ -155,7 +155,13 @@ FactOrigin Machine::OriginOf(const Pool& pool, const Peer& peer, const Region& r
     origin.log_keys.push_back(itself->second.log_key);
   }
   if (region == own_ && origin.log_keys.empty()) origin.log_keys.push_back(signer_.public_key());
-  origin.key_may_come = region != peer.region && RoleOf(*pool.role, region).kind != Role::Kind::kNone;
+  // A Region that is in no role record here may be in the primary's, which is newer. The primary passes on only what it
+  // has checked by its own; that it is the primary it has proved when it opened the stream.
+  const bool from_primary =
+      pool.consumer && pool.consumer_peer == peer.region && pool.consumer->state() == Consumer::State::kFollowing;
+  const bool is_primary = Admits(pool) || (pool.role->deleted() && LeadsByRecord(pool));
+  const bool takes_part = RoleOf(*pool.role, region).kind != Role::Kind::kNone || (!from_primary && !is_primary);
+  origin.key_may_come = region != peer.region && takes_part;
   origin.asked_itself = region != peer.region && pool.fact_pulls.contains(region);
   origin.proofs_lost = region != peer.region && peer.log_key.empty();
   return origin;

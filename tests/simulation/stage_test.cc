@@ -284,6 +284,35 @@ TEST_F(StageTest, ARegionForgesWhatAnotherSaid_ItIsRefusedAndComesAsItWasSaidLat
   EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAsia, "said"); }));
 }
 
+TEST_F(StageTest, ARegionForgesWhatANewMemberSaid_ItIsNotBelievedByWhoHasNotHeardOfThatMember) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAsia});
+  // It forgets the key that us-east-1 has shown.
+  stage.At(kAsia).Crash();
+  const Region america{std::string(kAmerica)};
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), america, stage.At(kEurope).Now().wall);
+  }));
+  ASSERT_TRUE(stage.Until([&] {
+    const RoleRecord role = *stage.RoleAt(kEurope);
+    return replication::RoleOf(role, america).state == replication::pb::INACTIVE &&
+           replication::LogKeyOf(role, america) != nullptr;
+  }));
+  ASSERT_TRUE(stage.SayFact(kAmerica, "said"));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "said"); }));
+  stage.At(kEurope).Hijack();
+  stage.At(kEurope).Start();
+  stage.network().Cut(america, Region(std::string(kAsia)));
+  stage.network().Cut(Region(std::string(kAsia)), america);
+  stage.At(kAsia).Start();
+  stage.For(std::chrono::seconds(15));
+  ASSERT_FALSE(IsMember(stage, kAsia, kAmerica));
+  EXPECT_FALSE(stage.HasFact(kAsia, "said"));
+  stage.At(kEurope).EndHijack();
+  stage.At(kEurope).Start();
+  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAsia, "said"); }));
+}
+
 TEST_F(StageTest, AMemberLosesItsDiskAndItsKeyAndIsAway_WhatItSaidBeforeAndAfterIsProvedToANewMember) {
   Stage stage({kEurope, kAmerica, kAsia});
   stage.MakePool(kEurope, {kAmerica});
