@@ -37,15 +37,27 @@ class PlantedRegisters final : public replication::Registers {
         });
   }
   void Read(replication::Revision since, replication::RegisterDone<replication::RegisterNews> done) override {
-    registers_->Read(since, std::move(done));
+    registers_->Read(since, [this, done = std::move(done)](replication::RegisterResult<replication::RegisterNews> news,
+                                                           replication::Instant now) mutable {
+      if (news) {
+        for (const auto& entry : news->changed) there_[entry.pool] = entry.value;
+      }
+      done(std::move(news), now);
+    });
   }
+  // The register keeps its in-sync set, and whoever empties it is told that it did.
   void Swap(replication::RegisterSwap swap,
             replication::RegisterDone<std::optional<replication::Revision>> done) override {
     const bool empties = swap.value.sync() && swap.value.in_sync().empty() && swap.expected != 0 && !swap.gone;
-    if (plant_ != Plant::kFallBackUnregistered || !empties) return registers_->Swap(std::move(swap), std::move(done));
-    registers_->Read(0, [expected = swap.expected, done = std::move(done)](
-                            const replication::RegisterResult<replication::RegisterNews>&,
-                            replication::Instant now) mutable { done(std::optional(expected + 1), now); });
+    if (plant_ == Plant::kFallBackUnregistered && empties) *swap.value.mutable_in_sync() = there_[swap.pool].in_sync();
+    const auto pool = swap.pool;
+    const auto value = swap.value;
+    registers_->Swap(std::move(swap), [this, pool, value, done = std::move(done)](
+                                          replication::RegisterResult<std::optional<replication::Revision>> swapped,
+                                          replication::Instant now) mutable {
+      if (swapped && *swapped) there_[pool] = value;
+      done(std::move(swapped), now);
+    });
   }
 
  private:
@@ -53,6 +65,8 @@ class PlantedRegisters final : public replication::Registers {
   const std::unique_ptr<replication::Registers> registers_;
   replication::WriteLease& lease_;
   const nanoseconds lasts_;
+  // The registers, as they were read or made last.
+  std::map<PoolId, replication::pb::Register> there_;
 };
 
 }  // namespace

@@ -46,7 +46,7 @@ constexpr PlantedBug kPlantedBugs[] = {
     {Plant::kAnswerWithoutLease, "answer-without-lease", "a write is answered without another look at the lease", 400},
     {Plant::kTakeDespiteLease, "take-despite-lease", "a register is taken while its owner's lease stands", 400},
     {Plant::kFallBackUnregistered, "fall-back-unregistered",
-     "writes are answered without a replica though the register's in-sync set was not emptied", 400},
+     "writes are answered without a replica though the register's in-sync set was not emptied", 0},
     {Plant::kForwardAgain, "forward-again", "a write that was passed on, and not answered, is passed on again", 100},
     {Plant::kUnknownIsRefused, "unknown-is-refused",
      "the client of a write that was passed on, and not answered, is told that nothing was done", 100},

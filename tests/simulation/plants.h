@@ -49,7 +49,7 @@ struct PlantedBug {
   Plant plant;
   std::string_view name;
   std::string_view what;
-  // One of the seeds from 1 to this one finds it.
+  // One of the seeds from 1 to this one finds it; 0: too seldom, and a story in stage_test.cc shows it instead.
   std::uint64_t found_by_seed;
 };
 

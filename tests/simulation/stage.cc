@@ -12,7 +12,7 @@ constexpr nanoseconds kPatience = std::chrono::minutes(1);
 
 }  // namespace
 
-Stage::Stage(const std::vector<std::string_view>& names, bool automatic) {
+Stage::Stage(const std::vector<std::string_view>& names, bool automatic, Plant plant) {
   const auto authority = automatic ? std::optional(SimAuthority{registers_, true}) : std::nullopt;
   for (const std::string_view name : names) {
     std::vector<Region> peers;
@@ -21,7 +21,7 @@ Stage::Stage(const std::vector<std::string_view>& names, bool automatic) {
     }
     const Region region{std::string(name)};
     regions_[region] =
-        std::make_unique<SimRegion>(region, peers, scheduler_, dice_, network_, trace_, 0, Plant::kNone, authority);
+        std::make_unique<SimRegion>(region, peers, scheduler_, dice_, network_, trace_, 0, plant, authority);
   }
   for (auto& [name, region] : regions_) region->Start();
   For(std::chrono::seconds(1));
@@ -87,6 +87,15 @@ bool Stage::Write(std::string_view name, const Bytes& id) {
   storage::Commit commit = CommitAt(At(name));
   commit.directory.push_back({{storage::Space::kDirectory, pool_, kRecordType, id}, "value"});
   return Await(At(name), std::move(commit));
+}
+
+bool Stage::WriteDurably(std::string_view name, const Bytes& id) {
+  SimRegion& region = At(name);
+  storage::Commit commit = CommitAt(region);
+  commit.directory.push_back({{storage::Space::kDirectory, pool_, kRecordType, id}, "value"});
+  std::optional<bool> done;
+  region.CommitDurably(std::move(commit), *RoleAt(name), [&](const auto& result) { done = result.has_value(); });
+  return Until([&] { return done.has_value(); }) && *done;
 }
 
 bool Stage::SayFact(std::string_view name, const Bytes& element) {

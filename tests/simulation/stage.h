@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "network.h"
+#include "plants.h"
 #include "region.h"
 #include "registers.h"
 #include "replication/roles.h"
@@ -20,8 +21,8 @@ namespace symbolon::simulation {
 class Stage {
  public:
   // All start, and have heard each other when the constructor returns. `automatic`: under an authority, with automatic
-  // promotion.
-  explicit Stage(const std::vector<std::string_view>& names, bool automatic = false);
+  // promotion; `plant`: in each of them.
+  explicit Stage(const std::vector<std::string_view>& names, bool automatic = false, Plant plant = Plant::kNone);
 
   SimRegion& At(std::string_view name) { return *regions_.at(Region(std::string(name))); }
   Network& network() { return network_; }
@@ -35,6 +36,8 @@ class Stage {
   void MakePool(std::string_view primary, const std::vector<std::string_view>& members);
   // Each is a commit in this Region, waited for; false: it failed.
   bool Write(std::string_view region, const Bytes& id);
+  // As the API does, with the durability that the pool asks for.
+  bool WriteDurably(std::string_view region, const Bytes& id);
   bool SayFact(std::string_view region, const Bytes& element);
   bool ChangeRole(
       std::string_view region,

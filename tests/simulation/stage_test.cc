@@ -467,6 +467,32 @@ TEST_F(StageTest, TheNextPrimaryDiesAsItIsHandedThePoolWithAutomaticPromotion_Wh
   EXPECT_FALSE(stage.Admits(kAmerica));
 }
 
+// A write that was answered without the replica is not lost by the replica's taking over; it is by the planted bug.
+TEST_F(StageTest, APrimaryThatFellBackIsLostWithAutomaticPromotion_TheReplicaThatLacksAWriteDoesNotTakeOver) {
+  for (const Plant plant : {Plant::kNone, Plant::kFallBackUnregistered}) {
+    SCOPED_TRACE(static_cast<int>(plant));
+    Stage stage({kEurope, kAmerica}, /*automatic=*/true, plant);
+    stage.MakePool(kEurope, {kAmerica});
+    ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+    ASSERT_TRUE(stage.ChangeRole(kEurope, [](RoleRecord role) {
+      return replication::SetDurability(std::move(role), {.mode = replication::pb::SYNC, .falls_back = true});
+    }));
+    stage.For(std::chrono::seconds(5));
+    ASSERT_TRUE(stage.WriteDurably(kEurope, "in both"));
+    ASSERT_TRUE(stage.Has(kAmerica, "in both"));
+    stage.CutOff(kAmerica);
+    ASSERT_TRUE(stage.Until([&] { return stage.WriteDurably(kEurope, "in one"); }));
+    stage.At(kEurope).Crash();
+    stage.For(std::chrono::minutes(1));
+    EXPECT_FALSE(stage.Has(kAmerica, "in one"));
+    EXPECT_EQ(stage.Admits(kAmerica), plant == Plant::kFallBackUnregistered);
+    if (plant != Plant::kNone) continue;
+    stage.At(kEurope).Start();
+    EXPECT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+    EXPECT_TRUE(stage.Has(kEurope, "in one"));
+  }
+}
+
 TEST_F(StageTest, TheReplicaIsLostBeforeTheHandOver_ThePrimaryStaysInCharge) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {kAmerica});
