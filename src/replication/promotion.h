@@ -23,7 +23,7 @@ namespace symbolon::replication {
 struct Promoted {
   // The epoch that the new primary opened.
   std::uint64_t epoch_counter = 0;
-  // Its first sequence.
+  // Its first sequence. After a hand-over at least: entries that were on their way then, answered to nobody, come before.
   std::uint64_t first_sequence = 0;
   // Regions that gave no promise, and the last position of each that anybody here heard of. What such a Region has
   // after `first_sequence` - 1 will be set aside.

@@ -171,7 +171,7 @@ bool PoolModel::Began(const Region& region, std::uint64_t counter, std::uint64_t
   return std::ranges::any_of(states_, [&](const auto& known) {
     const State& state = known.second;
     return state.starts_epoch && state.epoch.region() == region.value() && state.epoch.counter() == counter &&
-           state.sequence == sequence;
+           state.sequence >= sequence;
   });
 }
 

@@ -77,7 +77,7 @@ class PoolModel {
   const Bytes* RecordAt(const Bytes& digest, const Bytes& key) const;
   // The entry lies before or at the beginning of an epoch that is not lower than this one.
   bool LeadsTo(const Bytes& digest, const storage::pb::Epoch& epoch) const;
-  // The Region began the epoch with this counter at this sequence.
+  // The Region began the epoch with this counter, at this sequence or behind it.
   bool Began(const Region& region, std::uint64_t counter, std::uint64_t sequence) const;
   // The last hand-over that was learned and not looked at: to whom, and the entry before it. Answered once.
   struct HandOver {

@@ -76,14 +76,19 @@ TEST(SimulationTest, SameSeedIsTheSameRun) {
 class PlantedBugTest : public testing::TestWithParam<PlantedBug> {};
 
 TEST_P(PlantedBugTest, IsFound) {
-  if (GetParam().found_by_seed == 0) return;
   for (std::uint64_t seed = 1; seed <= GetParam().found_by_seed; ++seed) {
     if (!RunSeed(seed, GetParam().plant).violation.empty()) return;
   }
   ADD_FAILURE() << "no seed up to " << GetParam().found_by_seed << " found it";
 }
 
-INSTANTIATE_TEST_SUITE_P(, PlantedBugTest, testing::ValuesIn(PlantedBugs().begin(), PlantedBugs().end()),
+std::vector<PlantedBug> FoundByChance() {
+  std::vector<PlantedBug> bugs;
+  std::ranges::copy_if(PlantedBugs(), std::back_inserter(bugs), [](const auto& bug) { return bug.found_by_seed > 0; });
+  return bugs;
+}
+
+INSTANTIATE_TEST_SUITE_P(, PlantedBugTest, testing::ValuesIn(FoundByChance()),
                          [](const auto& bug) {
                            std::string name(bug.param.name);
                            std::ranges::replace(name, '-', '_');
