@@ -36,7 +36,8 @@ void Machine::HandOver(const Region& from, const PoolId& id, const Region& to, C
     return;
   }
   if (IsHandedOver(*pool)) {
-    HandedOver handed_over(pool->role->next(), pool->head->sequence() + 1, options_, now);
+    // Where it begins is known when that is in the log here.
+    HandedOver handed_over(pool->role->next(), 0, options_, now);
     if (pool->role->next().region() != to.value()) {
       const bool overtaken = handed_over.Judge(KnownOf(id, *pool), now) == HandedOver::Outcome::kOvertaken;
       return done(Err(overtaken
@@ -227,6 +228,12 @@ void Machine::ProceedWithAwaiting(const PoolId& id, Pool& pool, Instant now) {
   pool.awaiting.reset();
   const pb::NextEpoch& next = ended.handed_over.next();
   ControlResult<Promoted> told = ended.handed_over.promoted();
+  if (const auto history = store_.MakeSnapshot()->History(id)) {
+    for (const auto& begun : history->epochs()) {
+      if (begun.epoch().counter() != next.counter() || begun.epoch().region() != next.region()) continue;
+      told->first_sequence = begun.first_sequence();
+    }
+  }
   if (outcome == HandedOver::Outcome::kOvertaken) {
     told = Err(Overtaken(ended.handed_over));
   } else if (outcome == HandedOver::Outcome::kUnheard) {

@@ -23,7 +23,7 @@ namespace symbolon::replication {
 struct Promoted {
   // The epoch that the new primary opened.
   std::uint64_t epoch_counter = 0;
-  // Its first sequence. After a hand-over at least: entries that were on their way then, answered to nobody, come before.
+  // Its first sequence; after a hand-over that or a lower one, or 0, while the log here does not show it.
   std::uint64_t first_sequence = 0;
   // Regions that gave no promise, and the last position of each that anybody here heard of. What such a Region has
   // after `first_sequence` - 1 will be set aside.
@@ -84,7 +84,7 @@ class HandedOver {
     kUnheard,
   };
 
-  // `first_sequence`: of the next epoch.
+  // `first_sequence`: see Promoted.
   HandedOver(pb::NextEpoch next, std::uint64_t first_sequence, const Options& options, Instant now);
 
   const pb::NextEpoch& next() const { return next_; }
