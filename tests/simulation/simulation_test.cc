@@ -30,8 +30,9 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
     ASSERT_EQ(result.violation, "") << "symbolon-sim --verbose --seed " << seed;
     sum.Add(result);
   }
-  // The runs came by what they are for. Few seeds say nothing of that; and shards differ, whenever histories change: what
-  // comes about seldom is expected well below its mean (15 answers that nothing is heard, 86 bodies, in 250 seeds).
+  // The runs came by what they are for. Few seeds say nothing of that; and shards differ, whenever histories change:
+  // what comes about seldom is expected well below its mean (15 answers that nothing is heard, 86 bodies, in 250
+  // seeds).
   if (kSeedsPerShard < 100) return;
   EXPECT_GT(sum.crashes, kSeedsPerShard);
   EXPECT_GT(sum.commits, kSeedsPerShard * 20);
@@ -88,12 +89,11 @@ std::vector<PlantedBug> FoundByChance() {
   return bugs;
 }
 
-INSTANTIATE_TEST_SUITE_P(, PlantedBugTest, testing::ValuesIn(FoundByChance()),
-                         [](const auto& bug) {
-                           std::string name(bug.param.name);
-                           std::ranges::replace(name, '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(, PlantedBugTest, testing::ValuesIn(FoundByChance()), [](const auto& bug) {
+  std::string name(bug.param.name);
+  std::ranges::replace(name, '-', '_');
+  return name;
+});
 #endif
 
 }  // namespace
