@@ -32,14 +32,15 @@ bool IsPortFree(std::uint16_t port) {
   return free;
 }
 
-CliResult<std::vector<std::uint16_t>> FreePorts(std::size_t count) {
+CliResult<std::vector<std::uint16_t>> FreePorts(std::size_t count, const std::set<std::uint16_t>& taken) {
   std::random_device seed;
   std::uniform_int_distribution<std::uint16_t> any(kFirst, kLast);
   std::vector<std::uint16_t> ports;
   for (int attempt = 0; ports.size() < count; ++attempt) {
     if (attempt == kAttemptsMax) return Fail("no free TCP ports on this machine");
     const std::uint16_t port = any(seed);
-    if (std::ranges::find(ports, port) == ports.end() && IsPortFree(port)) ports.push_back(port);
+    const bool drawn = taken.contains(port) || std::ranges::find(ports, port) != ports.end();
+    if (!drawn && IsPortFree(port)) ports.push_back(port);
   }
   return ports;
 }

@@ -92,6 +92,17 @@ std::vector<LabEtcdMember> EtcdMembers(const LabSettings& settings) {
   return members;
 }
 
+std::vector<std::uint16_t> PortsOf(const LabSettings& settings) {
+  std::vector<std::uint16_t> ports = {settings.router_port};
+  for (const LabRegion& region : settings.regions) {
+    ports.insert(ports.end(), {region.api_port, region.operations_port, region.replication_port});
+  }
+  for (const LabEtcdMember& member : settings.etcd) {
+    ports.insert(ports.end(), {member.client_port, member.peer_port, member.health_port});
+  }
+  return ports;
+}
+
 CliResult<void> ResolveAuthority(LabSettings& settings, const LabFlags& flags) {
   const bool had_etcd = !settings.etcd.empty();
   const bool etcd = flags.authority ? *flags.authority == "etcd" : had_etcd;
@@ -103,9 +114,11 @@ CliResult<void> ResolveAuthority(LabSettings& settings, const LabFlags& flags) {
     return Fail("--automatic-promotion and --etcd-ports go with --authority etcd");
   }
   if (!had_etcd) {
+    const std::vector<std::uint16_t> taken = PortsOf(settings);
     settings.etcd = EtcdMembers(settings);
     if (flags.free_ports) {
-      SYMBOLON_TRY(const std::vector<std::uint16_t> ports, FreePorts(kEtcdMembers * kPortsOfEtcdMember));
+      SYMBOLON_TRY(const std::vector<std::uint16_t> ports,
+                   FreePorts(kEtcdMembers * kPortsOfEtcdMember, {taken.begin(), taken.end()}));
       auto next = ports.begin();
       for (LabEtcdMember& member : settings.etcd) {
         for (auto* of_member : {&member.client_port, &member.peer_port, &member.health_port}) *of_member = *next++;
@@ -128,8 +141,14 @@ CliResult<void> ResolveAuthority(LabSettings& settings, const LabFlags& flags) {
   return {};
 }
 
-CliResult<void> ChooseFreePorts(LabSettings& settings) {
-  SYMBOLON_TRY(const std::vector<std::uint16_t> ports, FreePorts(settings.regions.size() * 3 + 1));
+// Of the Regions and the router; the flags may give some of them.
+CliResult<void> ChooseFreePorts(LabSettings& settings, const LabFlags& flags) {
+  std::set<std::uint16_t> given;
+  for (const auto* of_kind : {&flags.api_ports, &flags.operations_ports, &flags.replication_ports, &flags.etcd_ports}) {
+    given.insert(of_kind->begin(), of_kind->end());
+  }
+  if (flags.router_port) given.insert(*flags.router_port);
+  SYMBOLON_TRY(const std::vector<std::uint16_t> ports, FreePorts(settings.regions.size() * 3 + 1, given));
   auto next = ports.begin();
   settings.router_port = *next++;
   for (LabRegion& region : settings.regions) {
@@ -142,14 +161,7 @@ CliResult<void> ChooseFreePorts(LabSettings& settings) {
 
 CliResult<void> CheckPortsDiffer(const LabSettings& settings) {
   std::set<std::uint16_t> seen;
-  std::vector<std::uint16_t> ports = {settings.router_port};
-  for (const LabRegion& region : settings.regions) {
-    ports.insert(ports.end(), {region.api_port, region.operations_port, region.replication_port});
-  }
-  for (const LabEtcdMember& member : settings.etcd) {
-    ports.insert(ports.end(), {member.client_port, member.peer_port, member.health_port});
-  }
-  for (const std::uint16_t port : ports) {
+  for (const std::uint16_t port : PortsOf(settings)) {
     if (port == 0) return Fail("a port must be 1 to 65535; --free-ports picks free ones");
     if (!seen.insert(port).second) return Fail(fmt::format("port {} is given twice", port));
   }
@@ -192,7 +204,7 @@ CliResult<LabSettings> ResolveSettings(const LabFlags& flags) {
       SYMBOLON_TRY(settings.regions, RegionsNamed(flags.regions));
     }
     if (flags.account) settings.account = *flags.account;
-    if (flags.free_ports) SYMBOLON_TRY_VOID(ChooseFreePorts(settings));
+    if (flags.free_ports) SYMBOLON_TRY_VOID(ChooseFreePorts(settings, flags));
   }
   const bool account_good = settings.account.size() == 12 &&
                             std::ranges::all_of(settings.account, [](unsigned char c) { return std::isdigit(c) != 0; });

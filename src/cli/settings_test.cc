@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/files.h"
+#include "cli/ports.h"
 #include "cli/test_folder.h"
 
 namespace symbolon::cli {
@@ -144,6 +145,23 @@ TEST(SettingsTest, FreePortsAreAllDifferentAndBelowTheKernelsOwn) {
   }
   EXPECT_EQ(ports.size(), 7u);
   EXPECT_LT(*ports.rbegin(), 32768);
+}
+
+// Ports are drawn for the Regions and then for etcd. Two draws that know nothing of each other meet in one lab of 350.
+TEST(SettingsTest, FreePortsOfRegionsAndEtcd_AreNeverTheSame) {
+  const TestFolder folder;
+  LabFlags flags = FlagsFor(folder);
+  flags.free_ports = true;
+  flags.authority = "etcd";
+  for (int lab = 0; lab < 3000; ++lab) ASSERT_EQ(Refusal(flags), "");
+}
+
+TEST(SettingsTest, FreePorts_AreNoneOfThoseThatAreTaken) {
+  std::set<std::uint16_t> taken;
+  for (std::uint16_t port = 1; port < 65535; port += 2) taken.insert(port);
+  const std::vector<std::uint16_t> ports = FreePorts(100, taken).value();
+  EXPECT_EQ((std::set<std::uint16_t>(ports.begin(), ports.end()).size()), 100u);
+  for (const std::uint16_t port : ports) EXPECT_EQ(port % 2, 0) << port;
 }
 
 TEST(SettingsTest, EtcdAuthority_IsKeptForTheNextStart) {
