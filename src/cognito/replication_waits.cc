@@ -111,8 +111,8 @@ ApiError ToApiError(const replication::CommitError& error, const PoolId& pool, c
                           pool.value())};
     case Code::kNoLease:
       return {ErrorCode::kServiceUnavailableException,
-              fmt::format("Nothing was changed: Region {} has no lease at present under which it may change user pool "
-                          "{}. Try again later.",
+              fmt::format("Nothing was changed: Region {} is not sure at present that it may still change user pool {}. "
+                          "Try again later.",
                           here.value(), pool.value())};
     case Code::kUnconfirmed:
       return {ErrorCode::kWriteUnconfirmedException,

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
-#include "base/dead_stack.h"
 #include "base/log.h"
 #include "directory/record_types.h"
 #include "erasure/link.pb.h"
@@ -92,7 +92,6 @@ std::optional<ErasureState> StateOf(const ErasureRecord& record) {
 }
 
 struct Erasures::Job {
-  nanoseconds due{};
   // By erasure: where the log ended when this process saw it first.
   std::map<Bytes, std::uint64_t> sequences;
   // Nobody is asked twice in one step.
@@ -101,7 +100,12 @@ struct Erasures::Job {
 
 Erasures::Erasures(key_life::Services services, RegionErasures& here, crypto::Ed25519Key key, audit::Trail* trail,
                    Options options)
-    : services_(std::move(services)), here_(here), key_(std::move(key)), trail_(trail), options_(std::move(options)) {
+    : services_(std::move(services)),
+      here_(here),
+      key_(std::move(key)),
+      trail_(trail),
+      options_(std::move(options)),
+      jobs_(services_.clock) {
   subscription_ = services_.store.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
   FindJobs();
 }
@@ -114,15 +118,7 @@ void Erasures::OnNotice(const storage::Notice& notice) {
         return key.space == storage::Space::kDirectory &&
                (key.type == kErasureType || key.type == static_cast<std::uint16_t>(RecordType::kRole));
       });
-  if (concerns) Note(notice.pool);
-}
-
-void Erasures::Note(const PoolId& pool) {
-  {
-    std::lock_guard lock(mutex_);
-    news_.insert(pool);
-  }
-  wake_.notify_all();
+  if (concerns) jobs_.Note(notice.pool);
 }
 
 // What was under way when the process ended. Pools without any are forgotten at their first step.
@@ -133,50 +129,22 @@ void Erasures::FindJobs() {
     const auto pools = snapshot->Pools(after, kPoolsAtOnce);
     if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
     if (!pools || pools->empty()) return;
-    for (const PoolId& pool : *pools) Note(pool);
+    for (const PoolId& pool : *pools) jobs_.Note(pool);
     after = pools->back();
   }
 }
 
 std::optional<nanoseconds> Erasures::RunDue() {
-  std::set<PoolId> news;
-  {
-    std::lock_guard lock(mutex_);
-    news.swap(news_);
-  }
-  for (const PoolId& pool : news) {
-    if (!jobs_.contains(pool)) jobs_.emplace(pool, std::make_unique<Job>());
-  }
-  std::optional<nanoseconds> next;
-  for (auto entry = jobs_.begin(); entry != jobs_.end();) {
-    auto& [pool, job] = *entry;
-    if (services_.clock.SinceBoot() >= job->due) {
-      const auto wait = Step(pool, *job);
-      if (!wait) {
-        std::lock_guard lock(mutex_);
-        for (const auto& [id, sequence] : job->sequences) waits_.erase(id);
-        entry = jobs_.erase(entry);
-        continue;
-      }
-      job->due = services_.clock.SinceBoot() + *wait;
-    }
-    next = next ? std::min(*next, job->due) : job->due;
-    ++entry;
-  }
-  return next;
+  return jobs_.RunDue([this](const PoolId& pool, Job& job) {
+    const auto wait = Step(pool, job);
+    if (wait) return wait;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, sequence] : job.sequences) waits_.erase(id);
+    return wait;
+  });
 }
 
-void Erasures::WaitUntil(const std::stop_token& stop, std::optional<nanoseconds> due) {
-  std::unique_lock lock(mutex_);
-  const auto has_news = [&] {
-    return std::ranges::any_of(news_, [&](const PoolId& pool) { return !jobs_.contains(pool); });
-  };
-  if (!due) {
-    wake_.wait(lock, stop, has_news);
-  } else if (const nanoseconds wait = *due - services_.clock.SinceBoot(); wait.count() > 0) {
-    wake_.wait_for(lock, stop, wait, has_news);
-  }
-}
+void Erasures::WaitUntil(const std::stop_token& stop, std::optional<nanoseconds> due) { jobs_.WaitUntil(stop, due); }
 
 std::map<Region, std::string> Erasures::WaitsFor(const Bytes& id) const {
   std::lock_guard lock(mutex_);
@@ -394,14 +362,5 @@ void Erasures::Store(const PoolId& pool, const Pending& pending, const std::map<
   for (const auto& [region, text] : statements) SetWaits(pending.id, region, "");
   if (*stored && final) log::Info("pool {}: an erasure has ended: the certificate is issued", pool.value());
 }
-
-ErasuresThread::ErasuresThread(Erasures& erasures)
-    : thread_([&erasures](const std::stop_token& stop) {
-        while (!stop.stop_requested()) {
-          const auto due = erasures.RunDue();
-          WipeDeadStack();
-          erasures.WaitUntil(stop, due);
-        }
-      }) {}
 
 }  // namespace symbolon::erasure

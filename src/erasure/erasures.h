@@ -12,15 +12,12 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "audit/trail.h"
@@ -28,6 +25,7 @@
 #include "crypto/ed25519.h"
 #include "directory/records.pb.h"
 #include "erasure/region_erasures.h"
+#include "key_life/pool_jobs.h"
 #include "key_life/services.h"
 
 namespace symbolon::erasure {
@@ -87,7 +85,6 @@ class Erasures {
 
   void OnNotice(const storage::Notice& notice);
   void FindJobs();
-  void Note(const PoolId& pool);
   void SetWaits(const Bytes& id, const Region& region, std::string reason);
 
   // nullopt: nothing is left to do here.
@@ -113,24 +110,14 @@ class Erasures {
   const Options options_;
 
   mutable std::mutex mutex_;
-  std::condition_variable_any wake_;
-  // Pools that may have work; and what is waited for. Guarded by mutex_.
-  std::set<PoolId> news_;
+  // What is waited for; guarded by mutex_.
   std::map<Bytes, std::map<Region, std::string>> waits_;
 
-  // of whoever calls RunDue
-  std::map<PoolId, std::unique_ptr<Job>> jobs_;
+  key_life::PoolJobs<Job> jobs_;
 
   std::unique_ptr<storage::Subscription> subscription_;  // last
 };
 
-// Drives it until it is destroyed, when it finishes the step under way.
-class ErasuresThread {
- public:
-  explicit ErasuresThread(Erasures& erasures);
-
- private:
-  std::jthread thread_;
-};
+using ErasuresThread = key_life::JobsThread<Erasures>;
 
 }  // namespace symbolon::erasure

@@ -87,9 +87,9 @@ std::string Describe(const replication::CommitError& error) {
     case replication::CommitErrorCode::kOutOfReach:
       return "no replica is in reach";
     case replication::CommitErrorCode::kNoLease:
-      return "the authority does not let this Region change the pool at present";
+      return "this Region is not sure at present that it may change the pool";
     case replication::CommitErrorCode::kUnconfirmed:
-      return "written, and not confirmed by a replica: its outcome is not known yet";
+      return "written, and not confirmed: its outcome is not known yet";
   }
   return "";
 }

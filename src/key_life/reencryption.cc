@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/dead_stack.h"
 #include "base/log.h"
 #include "key_life/commit.h"
 #include "key_life/former_keys.h"
@@ -63,7 +62,6 @@ ReencryptionRecord BeginReencryption(directory::Transaction& tx, std::uint64_t r
 
 // The work on one pool, as far as it is not in its record.
 struct Reencryption::Job {
-  nanoseconds due{};
   std::size_t batch_records = 0;
   // Looked at since the record was stored, up to where.
   Bytes cursor;
@@ -166,7 +164,7 @@ class Reencryption::Walk {
 };
 
 Reencryption::Reencryption(Services services, Options options, LagOf lag_of)
-    : services_(std::move(services)), options_(options), lag_of_(std::move(lag_of)) {
+    : services_(std::move(services)), options_(options), lag_of_(std::move(lag_of)), jobs_(services_.clock) {
   subscription_ = services_.store.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
   FindJobs();
 }
@@ -179,15 +177,7 @@ void Reencryption::OnNotice(const storage::Notice& notice) {
                                  (key.type == static_cast<std::uint16_t>(RecordType::kReencryption) ||
                                   key.type == static_cast<std::uint16_t>(RecordType::kRole));
                         });
-  if (concerns) Note(notice.pool);
-}
-
-void Reencryption::Note(const PoolId& pool) {
-  {
-    std::lock_guard lock(mutex_);
-    news_.insert(pool);
-  }
-  wake_.notify_all();
+  if (concerns) jobs_.Note(notice.pool);
 }
 
 // What was under way when the process ended.
@@ -200,57 +190,27 @@ void Reencryption::FindJobs() {
     if (!pools || pools->empty()) return;
     for (const PoolId& pool : *pools) {
       const auto record = ReadRecord(*snapshot, pool);
-      if (record && record->state() != ReencryptionRecord::DONE) Note(pool);
+      if (record && record->state() != ReencryptionRecord::DONE) jobs_.Note(pool);
     }
     after = pools->back();
   }
 }
 
 std::optional<nanoseconds> Reencryption::RunDue() {
-  std::set<PoolId> news;
-  {
-    std::lock_guard lock(mutex_);
-    news.swap(news_);
-  }
-  for (const PoolId& pool : news) {
-    if (!jobs_.contains(pool)) jobs_.emplace(pool, std::make_unique<Job>());
-  }
-  std::optional<nanoseconds> next;
-  for (auto entry = jobs_.begin(); entry != jobs_.end();) {
-    auto& [pool, job] = *entry;
-    if (services_.clock.SinceBoot() >= job->due) {
-      const auto wait = Step(pool, *job);
-      {
-        std::lock_guard lock(mutex_);
-        if (wait && !job->problem.empty()) {
-          problems_[pool] = job->problem;
-        } else {
-          problems_.erase(pool);
-        }
-      }
-      if (!wait) {
-        entry = jobs_.erase(entry);
-        continue;
-      }
-      job->due = services_.clock.SinceBoot() + *wait;
+  return jobs_.RunDue([this](const PoolId& pool, Job& job) {
+    const auto wait = Step(pool, job);
+    const std::lock_guard lock(mutex_);
+    if (wait && !job.problem.empty()) {
+      problems_[pool] = job.problem;
+    } else {
+      problems_.erase(pool);
     }
-    next = next ? std::min(*next, job->due) : job->due;
-    ++entry;
-  }
-  return next;
+    return wait;
+  });
 }
 
 void Reencryption::WaitUntil(const std::stop_token& stop, std::optional<nanoseconds> due) {
-  std::unique_lock lock(mutex_);
-  // A record that changes with each batch is no news to whoever changed it.
-  const auto has_news = [&] {
-    return std::ranges::any_of(news_, [&](const PoolId& pool) { return !jobs_.contains(pool); });
-  };
-  if (!due) {
-    wake_.wait(lock, stop, has_news);
-  } else if (const nanoseconds wait = *due - services_.clock.SinceBoot(); wait.count() > 0) {
-    wake_.wait_for(lock, stop, wait, has_news);
-  }
+  jobs_.WaitUntil(stop, due);
 }
 
 std::string Reencryption::ProblemOf(const PoolId& pool) const {
@@ -438,14 +398,5 @@ nanoseconds Reencryption::WalkAgain(const PoolId& pool, Job& job) {
   });
   return again ? nanoseconds(0) : Wait(job, again.error().detail);
 }
-
-ReencryptionThread::ReencryptionThread(Reencryption& reencryption)
-    : thread_([&reencryption](const std::stop_token& stop) {
-        while (!stop.stop_requested()) {
-          const auto due = reencryption.RunDue();
-          WipeDeadStack();
-          reencryption.WaitUntil(stop, due);
-        }
-      }) {}
 
 }  // namespace symbolon::key_life

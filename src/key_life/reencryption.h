@@ -12,18 +12,17 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
+#include <stop_token>
 #include <string>
-#include <thread>
 
 #include "directory/records.pb.h"
 #include "directory/transaction.h"
+#include "key_life/pool_jobs.h"
 #include "key_life/services.h"
 
 namespace symbolon::key_life {
@@ -65,7 +64,6 @@ class Reencryption {
 
   void OnNotice(const storage::Notice& notice);
   void FindJobs();
-  void Note(const PoolId& pool);
   // One step; answers after which time the next; nullopt: nothing is left to do here.
   std::optional<std::chrono::nanoseconds> Step(const PoolId& pool, Job& job);
   std::chrono::nanoseconds Reseal(const PoolId& pool, Job& job, directory::pb::ReencryptionRecord record);
@@ -78,24 +76,14 @@ class Reencryption {
   const LagOf lag_of_;
 
   mutable std::mutex mutex_;
-  std::condition_variable_any wake_;
-  // Pools whose record may have changed, and why the work of others waits; guarded by mutex_.
-  std::set<PoolId> news_;
-  std::map<PoolId, std::string> problems_;
+  std::map<PoolId, std::string> problems_;  // guarded by mutex_
 
-  // of whoever calls RunDue
-  std::map<PoolId, std::unique_ptr<Job>> jobs_;
+  // Of pools whose record may have changed.
+  PoolJobs<Job> jobs_;
 
   std::unique_ptr<storage::Subscription> subscription_;  // last
 };
 
-// Drives it until it is destroyed, when it finishes the step under way.
-class ReencryptionThread {
- public:
-  explicit ReencryptionThread(Reencryption& reencryption);
-
- private:
-  std::jthread thread_;
-};
+using ReencryptionThread = JobsThread<Reencryption>;
 
 }  // namespace symbolon::key_life

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <future>
 
-#include "base/dead_stack.h"
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "key_life/link.pb.h"
@@ -497,14 +496,5 @@ replication::ControlResult<Bytes> Shredding::Answer(const Region& from, const Po
   answer.set_reason("It has begun.");
   return answer.SerializeAsString();
 }
-
-ShreddingThread::ShreddingThread(Shredding& shredding)
-    : thread_([&shredding](const std::stop_token& stop) {
-        while (!stop.stop_requested()) {
-          const auto due = shredding.RunDue();
-          WipeDeadStack();
-          shredding.WaitUntil(stop, due);
-        }
-      }) {}
 
 }  // namespace symbolon::key_life

@@ -26,7 +26,6 @@
 #include <set>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "audit/trail.h"
@@ -34,6 +33,7 @@
 #include "crypto/ed25519.h"
 #include "directory/records.pb.h"
 #include "directory/transaction.h"
+#include "key_life/pool_jobs.h"
 #include "key_life/services.h"
 #include "replication/roles.h"
 
@@ -167,13 +167,6 @@ class Shredding {
   std::unique_ptr<storage::Subscription> subscription_;  // last
 };
 
-// Drives it until it is destroyed, when it finishes the step under way.
-class ShreddingThread {
- public:
-  explicit ShreddingThread(Shredding& shredding);
-
- private:
-  std::jthread thread_;
-};
+using ShreddingThread = JobsThread<Shredding>;
 
 }  // namespace symbolon::key_life

@@ -232,6 +232,20 @@ class Metrics::Impl {
                                "How often this Region kept in a file what the surviving history does not have")
                            .Add(static_cast<double>(readings.replication.suffixes_set_aside))
                            .Take());
+    families.push_back(
+        Counter("symbolon_replication_copies_total", "Copies of pools' directories, by what became of them here")
+            .Add(static_cast<double>(readings.replication.copies_begun), {{"event", "begun"}})
+            .Add(static_cast<double>(readings.replication.copies_resumed), {{"event", "resumed"}})
+            .Add(static_cast<double>(readings.replication.copies_served), {{"event", "served"}})
+            .Add(static_cast<double>(readings.replication.copies_taken), {{"event", "taken"}})
+            .Add(static_cast<double>(readings.replication.copies_failed), {{"event", "failed"}})
+            .Take());
+    families.push_back(
+        Counter("symbolon_replication_errors_total", "What came from other Regions and could not be what it had to be")
+            .Add(static_cast<double>(readings.replication.chain_breaks), {{"kind", "chain_break"}})
+            .Add(static_cast<double>(readings.replication.divergences), {{"kind", "divergence"}})
+            .Add(static_cast<double>(readings.replication.protocol_errors), {{"kind", "protocol"}})
+            .Take());
   }
 
   static void AddSignatures(const Readings& readings, std::vector<MetricFamily>& families) {

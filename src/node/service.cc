@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
 #include <iterator>
 
 #include "auth/access_tokens.h"
@@ -45,11 +44,11 @@
 #include "node/log_key.h"
 #include "node/operations.h"
 #include "node/outbox_page.h"
+#include "node/replication_setup.h"
 #include "node/replication_view.h"
 #include "node/root_key.h"
 #include "node/store_upkeep.h"
 #include "node/users.h"
-#include "replication/etcd/etcd_registers.h"
 #include "replication/grpc/grpc_transport.h"
 #include "replication/replicator.h"
 #include "replication/suffix_file.h"
@@ -93,13 +92,6 @@ std::vector<AccessKeyConfig> CloneKeys(const std::vector<AccessKeyConfig>& keys)
   std::vector<AccessKeyConfig> clones;
   for (const AccessKeyConfig& key : keys) clones.push_back({.id = key.id, .secret = key.secret.Clone()});
   return clones;
-}
-
-Result<std::string, NodeError> ReadFile(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-  if (!stream) return Err(NodeError{fmt::format("cannot read {}", file.string())});
-  return text;
 }
 
 class RequestMetrics final : public cognito::Observer {
@@ -160,7 +152,7 @@ class Service::Parts {
     key_notices_ = store_.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
     SYMBOLON_TRY_VOID(StartReplication());
     commits_.emplace(store_, replicator_ ? &replicator_->durability_gate() : nullptr,
-                     replicator_ ? replicator_->write_lease() : nullptr);
+                     replicator_ ? &replicator_->write_lease() : nullptr);
     StartKeyLife();
     StartFollowingRoles();
     StartFederation();
@@ -335,29 +327,15 @@ class Service::Parts {
   // Other Regions, if the configuration names any.
   Result<void, NodeError> StartReplication() {
     if (!config_.replication) return {};
-    replication::grpc_link::TransportOptions options{.listen = ToString(config_.replication->listen)};
-    std::vector<Region> peers;
-    for (const RegionConfig& region : config_.regions) {
-      if (region.name == config_.region || !region.replication) continue;
-      peers.push_back(region.name);
-      options.peers.emplace(region.name, ToString(*region.replication));
-    }
-    const TlsFiles& tls = config_.replication->tls;
-    SYMBOLON_TRY(options.ca_pem, ReadFile(tls.ca));
-    SYMBOLON_TRY(options.certificate_pem, ReadFile(tls.certificate));
-    SYMBOLON_TRY(options.key_pem, ReadFile(tls.key));
-    replication::Options replication;
-    replication.durability_wait_limit = config_.replication->durability_wait;
-    replication.copy_bytes_per_second = config_.replication->copy_mib_per_second << 20;
-    replication.kept_entries_max = config_.replication->log_entries_max;
-    replication.kept_entries_min = std::min(replication.kept_entries_min, replication.kept_entries_max);
-    replication.kept_bytes_max = config_.replication->log_mib_max << 20;
-    SYMBOLON_TRY(auto authority, MakeAuthority());
+    SYMBOLON_TRY(auto transport, ReadTransportOptions(config_));
+    SYMBOLON_TRY(auto authority,
+                 OpenAuthority(config_, [this](const PoolId& pool) { return MayLead(pool).has_value(); }));
+    const std::vector<Region> peers = OtherRegions(config_);
     verify_sessions_.emplace(store_, clock_);
     verify_thread_.emplace(*verify_sessions_);
     replicator_.emplace(
-        store_, clock_, random_, *log_signer_, peers, replication,
-        std::make_unique<replication::grpc_link::GrpcTransport>(std::move(options)), suffixes_,
+        store_, clock_, random_, *log_signer_, peers, ReplicationOptionsOf(config_),
+        std::make_unique<replication::grpc_link::GrpcTransport>(std::move(transport)), suffixes_,
         [this](const Region& from, const replication::pb::ControlRequest& request) {
           if (request.has_may_lead()) return MayLead(PoolId(request.may_lead()));
           if (request.has_audit_head()) return TakeAuditHead(*trail_, from, request);
@@ -374,7 +352,7 @@ class Service::Parts {
     if (auto started = replicator_->Start(); !started)
       return Err(NodeError{"[replication]: " + started.error().detail});
     verifier_.emplace(
-        store_, clock_, random_, *verify_sessions_, std::move(peers),
+        store_, clock_, random_, *verify_sessions_, peers,
         replication::Verifier::Options{.interval = config_.replication->verify_interval,
                                        .records_per_second = config_.replication->verify_records_per_second},
         [this](const Region& peer, const replication::pb::ControlRequest& request) {
@@ -382,29 +360,6 @@ class Service::Parts {
         });
     replication_.emplace(config_, *replicator_, *verifier_);
     return {};
-  }
-
-  // nullopt: the operator alone decides who is primary.
-  Result<std::optional<replication::ReplicatorAuthority>, NodeError> MakeAuthority() {
-    using std::chrono::milliseconds;
-    if (!config_.replication->etcd) return std::nullopt;
-    const EtcdConfig& etcd = *config_.replication->etcd;
-    replication::etcd::EtcdOptions options{.key_prefix = etcd.key_prefix};
-    for (const Endpoint& endpoint : etcd.endpoints) options.endpoints.push_back(ToString(endpoint));
-    SYMBOLON_TRY(options.ca_pem, ReadFile(etcd.tls.ca));
-    SYMBOLON_TRY(options.certificate_pem, ReadFile(etcd.tls.certificate));
-    SYMBOLON_TRY(options.key_pem, ReadFile(etcd.tls.key));
-    options.call_limit = std::clamp(milliseconds(etcd.lease) / 6, milliseconds(500), milliseconds(1'000));
-    replication::ReplicatorAuthority authority{
-        .key_prefix = etcd.key_prefix, .may_lead = [this](const PoolId& pool) { return MayLead(pool).has_value(); }};
-    authority.options.lease = etcd.lease;
-    authority.options.margin = etcd.lease_margin;
-    authority.options.renew_interval = milliseconds(etcd.lease) / 4;
-    authority.options.read_interval = std::min(milliseconds(etcd.lease) / 10, milliseconds(1'000));
-    authority.options.automatic_promotion = etcd.automatic_promotion;
-    authority.options.automatic_promotion_after = etcd.automatic_promotion_after;
-    authority.registers = std::make_unique<replication::etcd::EtcdRegisters>(std::move(options));
-    return authority;
   }
 
   replication::ControlResult<Bytes> AskPeer(const Region& target, const replication::pb::ControlRequest& request) {
@@ -457,10 +412,7 @@ class Service::Parts {
                                            keyring_->Invalidate(pool);
                                            ForgetDecrypted(pool);
                                          }};
-    for (const RegionConfig& region : config_.regions) {
-      if (config_.replication && region.name != config_.region && region.replication)
-        options.regions.push_back(region.name);
-    }
+    if (config_.replication) std::ranges::copy(OtherRegions(config_), std::back_inserter(options.regions));
     shredding_.emplace(*key_life_, *audit_key_, trail_.get(), std::move(options));
     key_life_->shredding = &*shredding_;
   }
@@ -503,7 +455,6 @@ class Service::Parts {
                                              }});
   }
 
-  // Of the replica in reach that lags most.
   // A Region that cannot open the pool could not serve it.
   replication::ControlResult<Bytes> MayLead(const PoolId& pool) {
     const auto keys = keyring_->KeysOf(*store_.MakeSnapshot(), pool);
@@ -572,10 +523,10 @@ class Service::Parts {
   }
 
   void TellAuditHeads() {
-    for (const RegionConfig& region : config_.regions) {
-      if (!replicator_ || region.name == config_.region || !region.replication) continue;
-      TellAuditHead(*trail_, region.name, [this](const Region& peer, const replication::pb::ControlRequest& request) {
-        return replicator_->Ask(peer, request);
+    if (!replicator_) return;
+    for (const Region& peer : OtherRegions(config_)) {
+      TellAuditHead(*trail_, peer, [this](const Region& asked, const replication::pb::ControlRequest& request) {
+        return replicator_->Ask(asked, request);
       });
     }
   }

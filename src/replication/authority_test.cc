@@ -73,7 +73,7 @@ class AuthorityTest : public testing::Test {
 
   ManualClock clock_;
   HeldRegisters registers_;
-  WriteLease lease_{clock_};
+  WriteLease lease_{clock_, WriteLease::Others::kDenied};
   std::vector<PoolId> changed_;
   AuthorityOptions options_;
   Authority authority_{

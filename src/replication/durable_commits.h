@@ -21,10 +21,12 @@ enum class CommitErrorCode {
   kBehind,
   // SYNC: no replica is in reach. Nothing was written; may be tried again.
   kOutOfReach,
-  // The authority does not let this Region change the pool at present. Nothing was written; may be tried again.
+  // This Region may not change the pool at present: the authority does not let it, or its process stood still and it
+  // has
+  // not heard the other Regions since. Nothing was written; may be tried again.
   kNoLease,
-  // Written here, and not confirmed: with SYNC by a replica, with an authority by a lease that still stood. The write
-  // stays if this Region does: its outcome is not known until a replica has it, or another Region has become primary.
+  // Written here, and not confirmed: with SYNC by a replica, or by a lease that still stood. The write stays if this
+  // Region does: its outcome is not known until a replica has it, or another Region has become primary.
   kUnconfirmed,
 };
 
@@ -48,8 +50,7 @@ using DurableCommitResult = Result<DurablyCommitted, CommitError>;
 // Thread-safe.
 class DurableCommits {
  public:
-  // `gate`: nullptr where there are no other Regions. `lease`: nullptr where no authority decides who is primary. They
-  // outlive this object and what it was given.
+  // `gate` and `lease`: nullptr where there are no other Regions. They outlive this object and what it was given.
   DurableCommits(storage::Store& store, DurabilityGate* gate, const WriteLease* lease = nullptr)
       : store_(store), gate_(gate), lease_(lease) {}
 

@@ -245,7 +245,7 @@ class LeasedCommitsTest : public DurableCommitsTest {
     leased_.Submit(std::move(commit), role_, [told](DurableCommitResult result) { *told = std::move(result); });
     return told;
   }
-  WriteLease lease_{clock_};
+  WriteLease lease_{clock_, WriteLease::Others::kDenied};
   DurableCommits leased_{*store_, &gate_, &lease_};
 };
 
@@ -286,6 +286,21 @@ TEST_F(LeasedCommitsTest, FactsAndRegionalSettings_NeedNoLease) {
   commit.regional.push_back({{storage::Space::kRegional, kPool, 9, "r"}, Bytes("value")});
   const Told told = Submit(std::move(commit), &leased_);
   EXPECT_TRUE(*told && **told);
+}
+
+// Where the operator alone decides: the lease names those pools that are to wait.
+TEST_F(LeasedCommitsTest, OthersAreAdmitted_WhatIsDeniedIsNot) {
+  WriteLease lease(clock_, WriteLease::Others::kAdmitted);
+  DurableCommits commits(*store_, &gate_, &lease);
+  EXPECT_EQ((**Write(&commits)).error().code, CommitErrorCode::kNoLease);
+  lease.SetDeadline(clock_.SinceBoot() + seconds(1));
+  EXPECT_TRUE((**Write(&commits)).has_value());
+  lease.Deny(kPool);
+  EXPECT_EQ((**Write(&commits)).error().code, CommitErrorCode::kNoLease);
+  lease.Forget(kPool);
+  EXPECT_TRUE((**Write(&commits)).has_value());
+  clock_.Advance(seconds(1));
+  EXPECT_EQ((**Write(&commits)).error().code, CommitErrorCode::kNoLease);
 }
 
 TEST_F(LeasedCommitsTest, ANewPool_NeedsALeaseAndNoRegister) {

@@ -63,7 +63,8 @@ class FramesTest : public testing::Test {
   const std::unique_ptr<storage::LocalStore> store_ =
       *storage::LocalStore::Open(storage::MakeMemoryEngine(), {.region = kHome, .clock = &clock_, .random = &random_});
   const Ed25519LogSigner signer_{crypto::Ed25519Key::Generate()};
-  Machine machine_{*store_, random_, signer_, {kAway}, options_, host_, archive_};
+  WriteLease lease_{clock_, WriteLease::Others::kAdmitted};
+  Machine machine_{*store_, random_, signer_, {kAway}, options_, host_, archive_, lease_};
   std::uint64_t number_ = 0;
 };
 

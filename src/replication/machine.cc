@@ -30,7 +30,7 @@ void AddTo(News& news, const storage::Notice& notice) {
 }
 
 Machine::Machine(storage::Store& store, Random& random, const LogSigner& signer, std::vector<Region> peers,
-                 const Options& options, MachineHost& host, SuffixArchive& archive,
+                 const Options& options, MachineHost& host, SuffixArchive& archive, WriteLease& lease,
                  const std::optional<AuthoritySetup>& authority)
     : store_(store),
       random_(random),
@@ -42,12 +42,13 @@ Machine::Machine(storage::Store& store, Random& random, const LogSigner& signer,
       copy_pacer_(options.copy_bytes_per_second),
       durability_gate_(options.durability_wait_limit),
       position_gate_(store),
-      gate_(options.write_wait_limit, /*open_unless_set=*/!authority) {
+      gate_(options.write_wait_limit, /*open_unless_set=*/!authority),
+      lease_(lease) {
   if (authority) {
     authority_prefix_ = authority->key_prefix;
     may_lead_ = authority->may_lead;
     authority_.emplace(authority->options, Holder{own_, store.incarnation()}, random.Octets(kSessionBytes),
-                       authority->registers, authority->lease,
+                       authority->registers, lease_,
                        Authority::Events{.on_register = [this](const PoolId& id, Instant now) { OnRegister(id, now); },
                                          .on_lease = [this](Instant now) { OnLease(now); }});
   }
@@ -60,6 +61,7 @@ Machine::Machine(storage::Store& store, Random& random, const LogSigner& signer,
 
 void Machine::Start(Instant now) {
   started_at_ = now.since_boot;
+  ticked_at_ = now.since_boot;
   const auto snapshot = store_.MakeSnapshot();
   std::optional<PoolId> after;
   starting_ = true;
@@ -75,6 +77,7 @@ void Machine::Start(Instant now) {
     after = page->back();
   }
   starting_ = false;
+  if (!authority_) lease_.SetDeadline(now.since_boot + options_.pause_limit);
   gate_.Open();
   trim_at_ = now.since_boot + options_.trim_interval;
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
@@ -345,7 +348,13 @@ std::optional<pb::Frame> Machine::NextFrame(LinkId link, Instant now) {
 // ---- time ----
 
 void Machine::OnTick(Instant now) {
-  if (authority_) authority_->OnTick(now);
+  const std::chrono::nanoseconds pause = now.since_boot - std::exchange(ticked_at_, now.since_boot);
+  if (authority_) {
+    authority_->OnTick(now);
+  } else {
+    if (pause >= options_.pause_limit) OnPause(pause, now);
+    lease_.SetDeadline(now.since_boot + options_.pause_limit);
+  }
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
   durability_gate_.OnTick(now);
   position_gate_.OnTick(now);
@@ -361,6 +370,31 @@ void Machine::OnTick(Instant now) {
       Trim(id, *pool, now);
       CompactFacts(id, *pool);
     }
+  }
+}
+
+// Whoever was promoted meanwhile could not ask this Region. What was heard before says nothing any more, and what comes
+// over the connections that stand may have been sent before: the others are asked over new ones.
+void Machine::OnPause(std::chrono::nanoseconds pause, Instant now) {
+  std::vector<PoolId> leads;
+  for (auto& [id, pool] : pools_) {
+    if (!LeadsByRecord(pool)) continue;
+    BeginAdmission(id, pool, "its process stood still", now);
+    if (!pool.admission) continue;
+    UpdateGate(id, pool);
+    leads.push_back(id);
+  }
+  if (leads.empty()) return;
+  log::Warning(
+      "replication: this process stood still for {:.1f} s: {} pools take no writes before the other Regions "
+      "have answered",
+      std::chrono::duration<double>(pause).count(), leads.size());
+  for (auto& [region, peer] : peers_) {
+    peer.heard.clear();
+    if (!peer.dialled) continue;
+    host_.Close(peer.dialled->link());
+    DropDialled(peer, now);
+    peer.dial_at = now.since_boot;
   }
 }
 

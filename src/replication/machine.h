@@ -23,6 +23,7 @@
 #include "replication/consumer.h"
 #include "replication/durability_gate.h"
 #include "replication/fact_exchange.h"
+#include "replication/head_times.h"
 #include "replication/host.h"
 #include "replication/log_signatures.h"
 #include "replication/options.h"
@@ -35,6 +36,7 @@
 #include "replication/status.h"
 #include "replication/supplier.h"
 #include "replication/write_gate.h"
+#include "replication/write_lease.h"
 #include "storage/store.h"
 
 namespace symbolon::replication {
@@ -82,7 +84,6 @@ using ControlDone = std::move_only_function<void(ControlResult<T>)>;
 struct AuthoritySetup {
   AuthorityOptions options;
   Registers& registers;
-  WriteLease& lease;
   // Under which names the registers lie there.
   std::string key_prefix;
   // Whether this Region could serve the pool, should it take over by itself: it opens the pool's keys. May block;
@@ -92,16 +93,17 @@ struct AuthoritySetup {
 
 class Machine {
  public:
-  // `peers`: the other Regions. `authority`: nullopt where the operator alone decides. All references outlive the
-  // machine.
+  // `peers`: the other Regions. `lease`: what commits look at. `authority`: nullopt where the operator alone decides.
+  // All references outlive the machine.
   Machine(storage::Store& store, Random& random, const LogSigner& signer, std::vector<Region> peers,
-          const Options& options, MachineHost& host, SuffixArchive& archive,
+          const Options& options, MachineHost& host, SuffixArchive& archive, WriteLease& lease,
           const std::optional<AuthoritySetup>& authority = std::nullopt);
 
   // Finds the pools of the store. Once, before everything else; notices of later changes must not be missed.
   void Start(Instant now);
   void OnNews(const News& news, Instant now);
-  // Often: at least every 100 ms.
+  // Often: at least every 100 ms. A machine that was not told the time for Options::pause_limit takes it that its
+  // process stood still: where the operator alone decides, it hears the other Regions before it admits writes again.
   void OnTick(Instant now);
   // When copies that keep a pace may go on, for drivers that look more often than they tick; nullopt: none waits.
   std::optional<std::chrono::nanoseconds> copies_go_on_at() const { return copy_pacer_.opens_at(); }
@@ -178,6 +180,7 @@ class Machine {
 
   struct Pool {
     std::optional<storage::pb::Head> head;
+    HeadTimes head_times;
     std::optional<pb::RoleRecord> role;
     // While this Region is a secondary, or becomes one, or has to drop the pool.
     std::unique_ptr<Consumer> consumer;
@@ -319,10 +322,13 @@ class Machine {
   // The peer takes part in the pool, or takes itself for its primary: it has to know what this Region knows.
   bool Concerns(const PoolId& id, const Pool& pool, const Peer& peer) const;
   void TickPool(const PoolId& id, Pool& pool, Instant now);
+  // For lags: when the head came, and what nobody asks for any more.
+  static void NoteHead(Pool& pool, Instant now);
+  void ForgetHeadTimes(Pool& pool) const;
   void Trim(const PoolId& id, Pool& pool, Instant now);
   void CompactFacts(const PoolId& id, Pool& pool);
   // By number and by size.
-  std::uint64_t KeptEntriesMax(const PoolId& id, const Pool& pool) const;
+  std::uint64_t KeptEntriesMax(const PoolId& id) const;
 
   // ---- as secondary (machine_consumer.cc) ----
   void OnPoolState(Peer& peer, pb::PoolState state, Instant now);
@@ -366,7 +372,10 @@ class Machine {
   void StepDown(const PoolId& id, Pool& pool, const storage::pb::Epoch& epoch, std::string_view who, Instant now);
 
   void UpdateGate(const PoolId& id, const Pool& pool);
-  void BeginAdmission(const PoolId& id, Pool& pool, Instant now);
+  // `why`: for the log.
+  void BeginAdmission(const PoolId& id, Pool& pool, std::string_view why, Instant now);
+  // After a time in which nothing was done or heard here.
+  void OnPause(std::chrono::nanoseconds pause, Instant now);
   void UpdateAdmission(const PoolId& id, Pool& pool, Instant now);
 
   // Of a pool that is known here. `asked`: Pool::Promise.
@@ -473,6 +482,7 @@ class Machine {
   std::map<Region, Peer> peers_;
   std::map<PoolId, Pool> pools_;
   std::chrono::nanoseconds started_at_{};
+  std::chrono::nanoseconds ticked_at_{};
   LinkId next_link_ = 1;
   std::chrono::nanoseconds trim_at_{};
   // Pools that are found while it starts may have changed hands meanwhile.
@@ -482,6 +492,7 @@ class Machine {
   DurabilityGate durability_gate_;
   PositionGate position_gate_;
   WriteGate gate_;
+  WriteLease& lease_;
   std::string authority_prefix_;
   std::function<bool(const PoolId&)> may_lead_;
   std::optional<Authority> authority_;

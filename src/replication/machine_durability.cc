@@ -22,7 +22,7 @@ void Machine::UpdateDurability(const PoolId& id, Pool& pool, Instant now) {
     reach.acknowledged = std::max(reach.acknowledged, supplier.acknowledged()->sequence());
     reach.in_reach = reach.in_reach || supplier.following();
     if (mode != pb::BOUNDED) continue;
-    const auto lag = supplier.LagTime(*pool.head, now.wall);
+    const auto lag = supplier.LagTime(*pool.head, pool.head_times, now);
     if (lag && (!reach.lag || *lag < *reach.lag)) reach.lag = lag;
   }
   durability_gate_.Update(id, reach);

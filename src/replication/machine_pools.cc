@@ -40,6 +40,7 @@ void Machine::OnPoolNews(const PoolId& id, const PoolNews& news, Instant now) {
   if (pool == nullptr) return;
   if (news.head) {
     pool->head = news.head;
+    NoteHead(*pool, now);
     position_gate_.OnHead(id, *news.head);
     for (auto& [region, supplier] : pool->suppliers) {
       supplier->OnHead(*news.head);
@@ -66,11 +67,12 @@ void Machine::LoadPool(const PoolId& id, Instant now) {
   if (added) LoadSignatures(id, pool);
   const std::optional<pb::RoleRecord> before = std::exchange(pool.role, std::nullopt);
   pool.head = *head;
+  NoteHead(pool, now);
   pool.promised = *std::move(promised);
   if (*stored) pool.role = ParseRole(**stored);
   if (*stored && !pool.role) log::Error("replication: the role record of pool {} is not readable", id.value());
   UpdateDurability(id, pool, now);
-  if (starting_) BeginAdmission(id, pool, now);
+  if (starting_) BeginAdmission(id, pool, "starts again", now);
   OnRoles(id, pool, before, now);
   ForgetPoolIfGone(id);
 }
@@ -83,7 +85,7 @@ void Machine::ForgetPoolIfGone(const PoolId& id) {
       pool.handing_over || pool.awaiting || pool.taking_over || pool.starting_epoch) {
     return;
   }
-  if (authority_) authority_->Deny(id);
+  lease_.Forget(id);
   gate_.Forget(id);
   durability_gate_.Forget(id);
   pools_.erase(found);
@@ -163,8 +165,27 @@ bool Machine::Concerns(const PoolId& id, const Pool& pool, const Peer& peer) con
 
 // ---- time ----
 
+void Machine::NoteHead(Pool& pool, Instant now) {
+  if (pool.head) pool.head_times.Note(pool.head->sequence(), now);
+}
+
+void Machine::ForgetHeadTimes(Pool& pool) const {
+  if (!pool.head) return;
+  std::uint64_t acknowledged = pool.head->sequence();
+  if (Supplies(pool) && pool.role) {
+    for (const pb::Member& member : pool.role->members()) {
+      if (member.region() == own_.value()) continue;
+      const auto found = pool.suppliers.find(Region(member.region()));
+      const bool told = found != pool.suppliers.end() && found->second->acknowledged();
+      acknowledged = std::min(acknowledged, told ? found->second->acknowledged()->sequence() : 0);
+    }
+  }
+  pool.head_times.ForgetThrough(acknowledged);
+}
+
 void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   UpdateDurability(id, pool, now);
+  ForgetHeadTimes(pool);
   for (auto& [region, supplier] : pool.suppliers) {
     supplier->OnTick(now);
     // A copy that keeps its pace has given up its turn.
@@ -190,9 +211,7 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   if (pool.consumer) CarryOut(id, pool, pool.consumer->OnTick(now), now);
 }
 
-std::uint64_t Machine::KeptEntriesMax(const PoolId& id, const Pool& pool) const {
-  const std::uint64_t kept_at_most = pool.head->sequence() - std::min(pool.head->sequence(), pool.trimmed_to);
-  if (kept_at_most < options_.kept_entries_min) return options_.kept_entries_max;
+std::uint64_t Machine::KeptEntriesMax(const PoolId& id) const {
   const auto size = store_.MeasureLog(id);
   if (!size) {
     log::Warning("replication: the log of pool {} cannot be measured: {}", id.value(), size.error().detail);
@@ -220,14 +239,14 @@ void Machine::Trim(const PoolId& id, Pool& pool, Instant now) {
         if (member.state() != pb::CREATING) first_kept = 1;
         continue;
       }
-      found->second->LagTime(*pool.head, now.wall);  // remembered past the trimming
+      found->second->LagTime(*pool.head, pool.head_times, now);  // remembered past the trimming
       const std::optional<std::uint64_t> needed = found->second->needed_from();
       if (!needed) continue;
       const auto reachable = store_.DigestAt(id, *needed - 1);
       if (!reachable || *reachable) first_kept = std::min(first_kept, *needed);
     }
   }
-  first_kept = std::max(first_kept, reaching_back(KeptEntriesMax(id, pool)));
+  first_kept = std::max(first_kept, reaching_back(KeptEntriesMax(id)));
   // What was trimmed before is not asked for again.
   if (first_kept <= std::max<std::uint64_t>(pool.trimmed_to, 1)) return;
   pool.trimmed_to = first_kept;

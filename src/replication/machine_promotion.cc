@@ -97,9 +97,18 @@ void Machine::StepDown(const PoolId& id, Pool& pool, const storage::pb::Epoch& e
 // ---- when writes are admitted ----
 
 // Shut also for a Region that is about to be primary: it will do what it is asked when it has begun its epoch.
-void Machine::UpdateGate(const PoolId& id, const Pool& pool) { gate_.Set(id, !LeadsByRecord(pool) || Admits(pool)); }
+void Machine::UpdateGate(const PoolId& id, const Pool& pool) {
+  gate_.Set(id, !LeadsByRecord(pool) || Admits(pool));
+  if (authority_) return;
+  // Also for those who have passed the gate.
+  if (pool.admission) {
+    lease_.Deny(id);
+  } else {
+    lease_.Forget(id);
+  }
+}
 
-void Machine::BeginAdmission(const PoolId& id, Pool& pool, Instant now) {
+void Machine::BeginAdmission(const PoolId& id, Pool& pool, std::string_view why, Instant now) {
   if (!LeadsByRecord(pool)) return;
   Pool::Admission admission;
   for (const pb::Member& member : pool.role->members()) {
@@ -109,7 +118,7 @@ void Machine::BeginAdmission(const PoolId& id, Pool& pool, Instant now) {
   admission.alone_at = options_.admit_alone_after.count() == 0 ? std::chrono::nanoseconds::max()
                                                                : now.since_boot + options_.admit_alone_after;
   pool.admission = std::move(admission);
-  log::Info("replication: pool {}: this Region was primary; it hears the other Regions first", id.value());
+  log::Info("replication: pool {}: this Region was primary and {}; it hears the other Regions first", id.value(), why);
 }
 
 void Machine::UpdateAdmission(const PoolId& id, Pool& pool, Instant now) {

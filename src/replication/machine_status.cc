@@ -68,7 +68,8 @@ MemberStatus Machine::StatusOf(const PoolId&, Pool& pool, const pb::Member& memb
   Supplier& supplier = *found->second;
   status.acknowledged = supplier.acknowledged();
   if (status.acknowledged) status.lag_entries = head - std::min(head, status.acknowledged->sequence());
-  if (const auto known = pool.head ? supplier.LagTime(*pool.head, now.wall) : std::nullopt) status.lag_time = known;
+  if (const auto known = pool.head ? supplier.LagTime(*pool.head, pool.head_times, now) : std::nullopt)
+    status.lag_time = known;
   if (supplier.pinned()) status.copy = supplier.copy_progress(now);
   return status;
 }

@@ -63,8 +63,12 @@ struct Options {
   // Writes wait so long at the most while the primary is changing or is not sure that it is one.
   std::chrono::nanoseconds write_wait_limit = std::chrono::seconds(4);
   // A primary that starts again admits writes when all its members have told it that they know of no higher epoch, or
-  // when this time has passed; 0: never without them (docs/adr/0007-restarted-primary.md).
+  // when this time has passed; 0: never without them (docs/adr/0007-who-is-primary.md).
   std::chrono::nanoseconds admit_alone_after = std::chrono::seconds(5);
+  // Where the operator alone decides who is primary: a process that stood still for so long may have missed that
+  // another Region was promoted. Not shorter: a promotion by force waits for whoever was heard from within three
+  // heartbeats (machine_takeover.cc), so for two at least after a process has stopped.
+  std::chrono::nanoseconds pause_limit = std::chrono::milliseconds(1'500);
   // A hand-over waits so long, with writes going on, until the secondary lacks at most so many entries; and then so
   // long, with writes waiting, until it lacks none.
   std::chrono::nanoseconds catch_up_limit = std::chrono::seconds(20);

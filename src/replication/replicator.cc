@@ -120,8 +120,8 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
         transport_(std::move(transport)),
         answer_key_request_(std::move(answer_key_request)),
         authority_(std::move(authority)),
-        lease_(clock),
-        machine_(store, random, signer, peers_, options, *this, archive, SetupOf(authority_)) {
+        lease_(clock, authority_ ? WriteLease::Others::kDenied : WriteLease::Others::kAdmitted),
+        machine_(store, random, signer, peers_, options, *this, archive, lease_, SetupOf(authority_)) {
     for (const Region& peer : peers_) forwards_under_way_.try_emplace(peer, 0);
   }
 
@@ -170,7 +170,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   }
 
   Machine& machine() { return machine_; }
-  const WriteLease* lease() const { return authority_ ? &lease_ : nullptr; }
+  const WriteLease& lease() const { return lease_; }
   const Region& region() const { return store_.region(); }
   Transport& transport() { return *transport_; }
   const std::vector<Region>& peers() const { return peers_; }
@@ -269,13 +269,12 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   }
 
   // ---- Transport::Events, on any thread ----
-  LinkId OnAccepted(const Region& peer) override {
-    const LinkId link = next_accepted_link_.fetch_add(2);
+  LinkId NewLink() override { return next_accepted_link_.fetch_add(2); }
+  void OnAccepted(LinkId link, const Region& peer) override {
     Post([this, peer, link] {
       links_.emplace(link, Link{});
       machine_.OnAccepted(link, peer, Now());
     });
-    return link;
   }
   void OnConnected(LinkId link) override {
     Post([this, link] {
@@ -342,7 +341,6 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
     if (!authority) return std::nullopt;
     return AuthoritySetup{.options = authority->options,
                           .registers = *this,
-                          .lease = lease_,
                           .key_prefix = authority->key_prefix,
                           .may_lead = authority->may_lead};
   }
@@ -551,7 +549,7 @@ std::optional<AuthorityStatus> Replicator::AuthorityStatusNow() {
       .value_or(std::nullopt);
 }
 
-const WriteLease* Replicator::write_lease() const { return driver_->lease(); }
+const WriteLease& Replicator::write_lease() const { return driver_->lease(); }
 
 DurabilityGate& Replicator::durability_gate() { return driver_->machine().durability_gate(); }
 PositionGate& Replicator::position_gate() { return driver_->machine().position_gate(); }

@@ -73,8 +73,8 @@ class Replicator {
                std::function<void(Forwarded)> done);
   // Where changes of directories wait while this Region must not make them. As long-lived as the replicator.
   WriteGate& write_gate();
-  // What commits of changes have to look at; nullptr where the operator alone decides. As long-lived as the replicator.
-  const WriteLease* write_lease() const;
+  // What commits of changes have to look at. As long-lived as the replicator.
+  const WriteLease& write_lease() const;
   // Has the pool's primary, wherever it is, hand over to `to`, which must open the pool's keys. `done` runs on any
   // thread. Errors: Machine::HandOver.
   void HandOver(const PoolId& pool, const Region& to, std::function<void(ControlResult<Promoted>)> done);

@@ -364,17 +364,22 @@ std::optional<pb::Frame> Supplier::NextPiece(Instant now) {
   return frame;
 }
 
-std::optional<std::chrono::microseconds> Supplier::LagTime(const storage::pb::Head& head, Timestamp now) {
+std::optional<std::chrono::microseconds> Supplier::LagTime(const storage::pb::Head& head, const HeadTimes& times,
+                                                           Instant now) {
   if (!acknowledged_) return std::nullopt;
   const std::uint64_t oldest = acknowledged_->sequence() + 1;
   if (oldest > head.sequence()) return std::chrono::microseconds(0);
   if (!oldest_pending_ || oldest_pending_->sequence != oldest) {
-    const auto entries = store_.ReadLog(pool_, oldest, 1);
-    // Trimmed: the replica needs a copy, and the age of what it lacks is known only if it was asked for before.
-    if (!entries || entries->empty()) return std::nullopt;
-    oldest_pending_ = OldestPending{oldest, entries->front().commit_time_micros()};
+    std::optional<std::chrono::nanoseconds> since = times.SeenAt(oldest);
+    if (!since) {
+      const auto entries = store_.ReadLog(pool_, oldest, 1);
+      // Trimmed: the replica needs a copy, and the age of what it lacks is known only if it was asked for before.
+      if (!entries || entries->empty()) return std::nullopt;
+      since = times.MadeAt(FromMicros(entries->front().commit_time_micros()));
+    }
+    oldest_pending_ = OldestPending{oldest, *since};
   }
-  return std::max(now - FromMicros(oldest_pending_->commit_time_micros), std::chrono::microseconds(0));
+  return std::chrono::floor<std::chrono::microseconds>(now.since_boot - oldest_pending_->since);
 }
 
 }  // namespace symbolon::replication

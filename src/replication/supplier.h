@@ -14,6 +14,7 @@
 
 #include "base/ids.h"
 #include "replication/copy_meter.h"
+#include "replication/head_times.h"
 #include "replication/link.pb.h"
 #include "replication/log_signatures.h"
 #include "replication/options.h"
@@ -76,8 +77,9 @@ class Supplier {
   // The consumer follows: it holds a complete directory.
   bool following() const { return state_ == State::kFollowing && acknowledged_.has_value(); }
   bool pinned() const { return copy_ != nullptr; }
-  // Age, on this Region's clock, of the oldest entry up to `head` that is not acknowledged. nullopt: no longer known.
-  std::optional<std::chrono::microseconds> LagTime(const storage::pb::Head& head, Timestamp now);
+  // Age, on this Region's clock that never jumps, of the oldest entry up to `head` that is not acknowledged. nullopt:
+  // no longer known.
+  std::optional<std::chrono::microseconds> LagTime(const storage::pb::Head& head, const HeadTimes& times, Instant now);
   // While pinned().
   CopyProgress copy_progress(Instant now) const { return copy_meter_.Progress(now.since_boot); }
 
@@ -142,10 +144,10 @@ class Supplier {
   CopyMeter copy_meter_;
   std::chrono::nanoseconds copy_progress_at_{};
 
-  // Commit time of the entry with this sequence, the oldest not acknowledged.
+  // When the entry with this sequence, the oldest not acknowledged, came into being, by Instant::since_boot.
   struct OldestPending {
     std::uint64_t sequence = 0;
-    std::int64_t commit_time_micros = 0;
+    std::chrono::nanoseconds since{};
   };
   std::optional<OldestPending> oldest_pending_;
 };

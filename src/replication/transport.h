@@ -26,8 +26,10 @@ class Transport {
   class Events {
    public:
     virtual ~Events() = default;
-    // A peer, authenticated as this Region, dialled. Answers the link's name.
-    virtual LinkId OnAccepted(const Region& peer) = 0;
+    // A name for a link that a peer opens; no other has it.
+    virtual LinkId NewLink() = 0;
+    // A peer, authenticated as this Region, dialled. The link may be closed from now on.
+    virtual void OnAccepted(LinkId link, const Region& peer) = 0;
     virtual void OnConnected(LinkId link) = 0;
     // Once for every link that was dialled or accepted, unless Close was called.
     virtual void OnClosed(LinkId link) = 0;

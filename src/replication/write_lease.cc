@@ -9,18 +9,16 @@ bool WriteLease::live() const {
 
 bool WriteLease::Admits(const PoolId& pool) const {
   const std::lock_guard lock(mutex_);
-  return epochs_.contains(pool) && IsLiveLocked();
+  const auto said = epochs_.find(pool);
+  const bool admitted = said == epochs_.end() ? others_ == Others::kAdmitted : said->second.has_value();
+  return admitted && IsLiveLocked();
 }
 
 bool WriteLease::Admits(const PoolId& pool, std::uint64_t epoch_counter) const {
   const std::lock_guard lock(mutex_);
-  const auto held = epochs_.find(pool);
-  return held != epochs_.end() && held->second == epoch_counter && IsLiveLocked();
-}
-
-std::chrono::nanoseconds WriteLease::remaining() const {
-  const std::lock_guard lock(mutex_);
-  return deadline_ - clock_.SinceBoot();
+  const auto said = epochs_.find(pool);
+  const bool admitted = said == epochs_.end() ? others_ == Others::kAdmitted : said->second == epoch_counter;
+  return admitted && IsLiveLocked();
 }
 
 void WriteLease::SetDeadline(std::chrono::nanoseconds deadline) {
@@ -34,6 +32,11 @@ void WriteLease::Admit(const PoolId& pool, std::uint64_t epoch_counter) {
 }
 
 void WriteLease::Deny(const PoolId& pool) {
+  const std::lock_guard lock(mutex_);
+  epochs_[pool] = std::nullopt;
+}
+
+void WriteLease::Forget(const PoolId& pool) {
   const std::lock_guard lock(mutex_);
   epochs_.erase(pool);
 }

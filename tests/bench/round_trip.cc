@@ -66,7 +66,8 @@ class EventsOfOneLink : public replication::Transport::Events {
   // `store`: nullptr when nothing is committed.
   EventsOfOneLink(GrpcTransport& transport, FloorStore* store, std::size_t frame_bytes)
       : transport_(transport), store_(store), frame_(MakeFrame(frame_bytes)) {}
-  replication::LinkId OnAccepted(const Region&) override { return 2; }
+  replication::LinkId NewLink() override { return 2; }
+  void OnAccepted(replication::LinkId, const Region&) override {}
   void OnConnected(replication::LinkId) override {}
   void OnClosed(replication::LinkId) override {}
   void OnSent(replication::LinkId link) override {

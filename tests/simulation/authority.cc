@@ -6,16 +6,15 @@
 namespace symbolon::simulation {
 namespace {
 
-replication::AuthorityOptions SmallAuthority(bool automatic_promotion) {
+replication::AuthorityOptions SmallAuthority(const SimAuthority& authority) {
   replication::AuthorityOptions options;
   options.lease = std::chrono::seconds(2);
   options.margin = std::chrono::milliseconds(300);
   options.renew_interval = std::chrono::milliseconds(400);
   options.read_interval = std::chrono::milliseconds(250);
   options.retry_interval = std::chrono::milliseconds(100);
-  options.automatic_promotion = automatic_promotion;
-  // Not what configuration allows: the lease alone has to do.
-  options.automatic_promotion_after = std::chrono::milliseconds(300);
+  options.automatic_promotion = authority.automatic_promotion;
+  options.automatic_promotion_after = authority.automatic_promotion_after;
   return options;
 }
 
@@ -73,19 +72,20 @@ class PlantedRegisters final : public replication::Registers {
 
 void SimRegion::StartMachine() {
   std::optional<replication::AuthoritySetup> setup;
+  using Others = replication::WriteLease::Others;
+  lease_.emplace(clock_, authority_ ? Others::kDenied : Others::kAdmitted);
   if (authority_) {
-    const replication::AuthorityOptions options = SmallAuthority(authority_->automatic_promotion);
-    lease_.emplace(clock_);
+    const replication::AuthorityOptions options = SmallAuthority(*authority_);
     registers_ = std::make_unique<RegistersOf>(authority_->registers, *this);
     if (plant_ == Plant::kLeaseFromAnswer || plant_ == Plant::kFallBackUnregistered) {
       registers_ =
           std::make_unique<PlantedRegisters>(plant_, std::move(registers_), *lease_, options.lease - options.margin);
     }
-    setup.emplace(replication::AuthoritySetup{options, *registers_, *lease_, "/simulation"});
+    setup.emplace(replication::AuthoritySetup{options, *registers_, "/simulation"});
   }
   machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), *signer_, peers_, SmallOptions(), *this,
-                                                    archive_, setup);
-  const bool looks = lease_ && plant_ != Plant::kAnswerWithoutLease;
+                                                    archive_, *lease_, setup);
+  const bool looks = plant_ != Plant::kAnswerWithoutLease;
   commits_.emplace(*store_, &machine_->durability_gate(), looks ? &*lease_ : nullptr);
 }
 

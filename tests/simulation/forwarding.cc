@@ -3,9 +3,10 @@
 // looks at before it sends or serves one is done here as cognito/pipeline_forwarding.cc does it.
 //
 // The promise: a write passed on is done at most once, and not at all when its client is told so.
+#include "replication/forwarding.h"
+
 #include <algorithm>
 
-#include "replication/forwarding.h"
 #include "simulation.h"
 #include "storage/keys.h"
 
@@ -75,8 +76,8 @@ void Simulation::ForwardWrite(PoolModel& pool, SimRegion& region) {
   if (leader.empty() || leader == region.name()) return;
   const Bytes id = fmt::format("w{}", ++serial_);
   pool.ExpectOnce(storage::keys::TypeAndId(kRecordType, id));
-  PassOn(std::make_shared<ForwardedWrite>(
-      pool, region, id, replication::ForwardRoute(region.name(), leader), scheduler_.now() + kTimeout));
+  PassOn(std::make_shared<ForwardedWrite>(pool, region, id, replication::ForwardRoute(region.name(), leader),
+                                          scheduler_.now() + kTimeout));
 }
 
 void Simulation::PassOn(const std::shared_ptr<ForwardedWrite>& write) {
@@ -109,9 +110,7 @@ void Simulation::ServeForwarded(const std::shared_ptr<ForwardedWrite>& write, Si
   if (!region.up()) return;
   region.Post(nanoseconds(0), [this, write, &region, looks, reply]() mutable {
     PoolModel& pool = write->pool;
-    const auto again = [this, write, &region, reply](ForwardLooks next) {
-      ServeForwarded(write, region, next, reply);
-    };
+    const auto again = [this, write, &region, reply](ForwardLooks next) { ServeForwarded(write, region, next, reply); };
     const auto role = RoleAt(region, pool.id);
     if (!role || role->deleted()) return reply(Refusal(replication::pb::CONTROL_NOT_MEMBER, "no such pool"));
     if (replication::RoleOf(*role, write->from.name()).kind == replication::Role::Kind::kNone) {
@@ -149,13 +148,12 @@ void Simulation::CommitForwarded(const std::shared_ptr<ForwardedWrite>& write, S
   storage::Commit commit = CommitOn(region.store(), pool.id);
   commit.directory.push_back(
       {{storage::Space::kDirectory, pool.id, kRecordType, write->id}, dice_.random().Octets(dice_.Between(0, 60))});
-  region.CommitDurably(std::move(commit), role,
-                       [this, &pool, &region, reply, mode = role.durability()](auto result) {
-                         OnDurableAnswer(pool, region, mode, result);
-                         replication::pb::ControlAnswer answer;
-                         answer.set_payload(std::string(AnswerTo(result)));
-                         reply(std::move(answer));
-                       });
+  region.CommitDurably(std::move(commit), role, [this, &pool, &region, reply, mode = role.durability()](auto result) {
+    OnDurableAnswer(pool, region, mode, result);
+    replication::pb::ControlAnswer answer;
+    answer.set_payload(std::string(AnswerTo(result)));
+    reply(std::move(answer));
+  });
 }
 
 void Simulation::OnForwardReply(const std::shared_ptr<ForwardedWrite>& write, replication::ForwardReply reply) {

@@ -42,7 +42,7 @@ constexpr PlantedBug kPlantedBugs[] = {
      "a change of the role record drops what a newer version wrote there", 400},
     {Plant::kSpeakAnyVersion, "speak-any-version", "a Region does not look at the versions that its peer speaks", 100},
     {Plant::kLeaseFromAnswer, "lease-from-answer",
-     "a lease is counted from the answer to its renewal, not from the sending", 2'000},
+     "a lease is counted from the answer to its renewal, not from the sending", 0},
     {Plant::kAnswerWithoutLease, "answer-without-lease", "a write is answered without another look at the lease", 400},
     {Plant::kTakeDespiteLease, "take-despite-lease", "a register is taken while its owner's lease stands", 400},
     {Plant::kFallBackUnregistered, "fall-back-unregistered",

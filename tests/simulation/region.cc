@@ -38,6 +38,7 @@ replication::Options SmallOptions() {
   options.durability_wait_limit = std::chrono::milliseconds(800);
   options.write_wait_limit = std::chrono::milliseconds(800);
   options.admit_alone_after = std::chrono::milliseconds(1'500);
+  options.pause_limit = std::chrono::milliseconds(600);
   options.catch_up_limit = std::chrono::seconds(3);
   options.drain_entries_max = 3;
   options.drain_limit = std::chrono::milliseconds(800);

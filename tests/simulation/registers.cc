@@ -44,6 +44,7 @@ std::uint64_t Registers::Hold(const Holder& self, const Bytes& session, nanoseco
   held.session = session;
   // Its clock may be a little faster than the holder's.
   held.ends_at = scheduler_.now() + lease - dice_.Micros(0, 100'000);
+  if (on_renewed) on_renewed(self.region);
   return held.life;
 }
 
@@ -84,14 +85,13 @@ void RegistersOf::Ask(Operation operation, replication::RegisterDone<T> done) {
     });
   };
   tell(kCallLimit, Err(replication::RegisterError{"no answer in time"}));
-  cluster.scheduler_.After(
-      cluster.dice_.Micros(300, 30'000),
-      [&cluster, &region, operation = std::move(operation), tell, life = region.life()]() mutable {
-        if (cluster.cut_requests_.contains(region.name()) || cluster.scheduler_.now() < cluster.fails_until_) return;
-        auto result = operation(cluster);
-        if (cluster.cut_answers_.contains(region.name()) || region.life() != life) return;
-        tell(cluster.dice_.Micros(300, 30'000), std::move(result));
-      });
+  cluster.scheduler_.After(cluster.dice_.Micros(300, 30'000), [&cluster, &region, operation = std::move(operation),
+                                                               tell, life = region.life()]() mutable {
+    if (cluster.cut_requests_.contains(region.name()) || cluster.scheduler_.now() < cluster.fails_until_) return;
+    auto result = operation(cluster);
+    if (cluster.cut_answers_.contains(region.name()) || region.life() != life) return;
+    tell(cluster.dice_.Micros(300, 30'000), std::move(result));
+  });
 }
 
 void RegistersOf::Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease,

@@ -2,6 +2,7 @@
 // and the Regions.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 
@@ -27,6 +28,8 @@ class Registers {
   // The cluster has no majority until then; leases last longer than they must then, never shorter.
   void Fail(nanoseconds duration);
   void HealAll();
+  // A Region's lease was renewed, and the answer is not on its way yet.
+  std::function<void(const Region&)> on_renewed;
   // A bug: all leases but the asker's own are taken to be gone.
   bool ignores_leases = false;
 

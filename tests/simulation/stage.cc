@@ -12,8 +12,8 @@ constexpr nanoseconds kPatience = std::chrono::minutes(1);
 
 }  // namespace
 
-Stage::Stage(const std::vector<std::string_view>& names, bool automatic, Plant plant) {
-  const auto authority = automatic ? std::optional(SimAuthority{registers_, true}) : std::nullopt;
+Stage::Stage(const std::vector<std::string_view>& names, bool automatic, Plant plant, nanoseconds automatic_after) {
+  const auto authority = automatic ? std::optional(SimAuthority{registers_, true, automatic_after}) : std::nullopt;
   for (const std::string_view name : names) {
     std::vector<Region> peers;
     for (const std::string_view peer : names) {
@@ -90,12 +90,19 @@ bool Stage::Write(std::string_view name, const Bytes& id) {
 }
 
 bool Stage::WriteDurably(std::string_view name, const Bytes& id) {
+  const auto done = AskToWriteDurably(name, id);
+  return Until([&] { return done->has_value(); }) && **done;
+}
+
+std::shared_ptr<std::optional<bool>> Stage::AskToWriteDurably(std::string_view name, const Bytes& id) {
+  const auto done = std::make_shared<std::optional<bool>>();
   SimRegion& region = At(name);
-  storage::Commit commit = CommitAt(region);
-  commit.directory.push_back({{storage::Space::kDirectory, pool_, kRecordType, id}, "value"});
-  std::optional<bool> done;
-  region.CommitDurably(std::move(commit), *RoleAt(name), [&](const auto& result) { done = result.has_value(); });
-  return Until([&] { return done.has_value(); }) && *done;
+  region.Post(nanoseconds(0), [this, &region, done, id, role = *RoleAt(name)] {
+    storage::Commit commit = CommitAt(region);
+    commit.directory.push_back({{storage::Space::kDirectory, pool_, kRecordType, id}, "value"});
+    region.CommitDurably(std::move(commit), role, [done](const auto& result) { *done = result.has_value(); });
+  });
+  return done;
 }
 
 bool Stage::SayFact(std::string_view name, const Bytes& element) {

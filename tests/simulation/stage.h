@@ -21,11 +21,13 @@ namespace symbolon::simulation {
 class Stage {
  public:
   // All start, and have heard each other when the constructor returns. `automatic`: under an authority, with automatic
-  // promotion; `plant`: in each of them.
-  explicit Stage(const std::vector<std::string_view>& names, bool automatic = false, Plant plant = Plant::kNone);
+  // promotion, so long after a lease is gone; `plant`: in each of them.
+  explicit Stage(const std::vector<std::string_view>& names, bool automatic = false, Plant plant = Plant::kNone,
+                 nanoseconds automatic_after = std::chrono::milliseconds(300));
 
   SimRegion& At(std::string_view name) { return *regions_.at(Region(std::string(name))); }
   Network& network() { return network_; }
+  Registers& registers() { return registers_; }
   const PoolId& pool() const { return pool_; }
 
   // Time goes on until the condition holds. False: it does not within a minute.
@@ -38,6 +40,9 @@ class Stage {
   bool Write(std::string_view region, const Bytes& id);
   // As the API does, with the durability that the pool asks for.
   bool WriteDurably(std::string_view region, const Bytes& id);
+  // The same, of a process that may stand still at present: asked as soon as it goes on, before all that it is told
+  // later. What is answered is the value, once it is known.
+  std::shared_ptr<std::optional<bool>> AskToWriteDurably(std::string_view region, const Bytes& id);
   bool SayFact(std::string_view region, const Bytes& element);
   bool ChangeRole(
       std::string_view region,

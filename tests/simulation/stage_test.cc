@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "base/log.h"
 
 namespace symbolon::simulation {
@@ -467,6 +469,46 @@ TEST_F(StageTest, TheNextPrimaryDiesAsItIsHandedThePoolWithAutomaticPromotion_Wh
   EXPECT_FALSE(stage.Admits(kAmerica));
 }
 
+// The answer to a renewal is read long after it was sent. By the planted bug the lease is counted from then, and both
+// Regions may write.
+TEST_F(StageTest, APrimaryStandsStillBetweenARenewalAndItsAnswer_ItsLeaseEndsBeforeAnotherMayWrite) {
+  for (const Plant plant : {Plant::kNone, Plant::kLeaseFromAnswer}) {
+    SCOPED_TRACE(static_cast<int>(plant));
+    Stage stage({kEurope, kAmerica}, /*automatic=*/true, plant);
+    stage.MakePool(kEurope, {kAmerica});
+    ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+    bool stopped = false;
+    stage.registers().on_renewed = [&](const Region& region) {
+      if (region.value() != kEurope || std::exchange(stopped, true)) return;
+      stage.At(kEurope).Pause(std::chrono::milliseconds(1'800));
+      stage.registers().CutRequests(region);
+      stage.CutOff(kEurope);
+    };
+    ASSERT_TRUE(stage.Until([&] { return stopped && *stage.At(kAmerica).MayWrite(stage.pool()); }));
+    EXPECT_EQ(*stage.At(kEurope).MayWrite(stage.pool()), plant == Plant::kLeaseFromAnswer);
+  }
+}
+
+// The lease is of two seconds; the primary loses it again and again, and has it back before the others' time is up.
+TEST_F(StageTest, APrimaryLosesItsLeaseForAMomentAgainAndAgain_NobodyTakesOver) {
+  Stage stage({kEurope, kAmerica}, /*automatic=*/true, Plant::kNone, std::chrono::seconds(4));
+  stage.MakePool(kEurope, {kAmerica});
+  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+  const std::uint64_t epoch = stage.RoleAt(kEurope)->epoch_counter();
+  for (int round = 0; round < 5; ++round) {
+    stage.registers().CutRequests(Region(std::string(kEurope)));
+    ASSERT_TRUE(stage.Until([&] { return !stage.Admits(kEurope); }));
+    stage.For(std::chrono::seconds(3));
+    stage.registers().Heal(Region(std::string(kEurope)));
+    ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+    stage.For(std::chrono::seconds(2));
+  }
+  EXPECT_EQ(stage.RoleAt(kEurope)->epoch_counter(), epoch);
+  // One that does not have it back is replaced.
+  stage.registers().CutRequests(Region(std::string(kEurope)));
+  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
+}
+
 // A write that was answered without the replica is not lost by the replica's taking over; it is by the planted bug.
 TEST_F(StageTest, APrimaryThatFellBackIsLostWithAutomaticPromotion_TheReplicaThatLacksAWriteDoesNotTakeOver) {
   for (const Plant plant : {Plant::kNone, Plant::kFallBackUnregistered}) {
@@ -503,6 +545,62 @@ TEST_F(StageTest, TheReplicaIsLostBeforeTheHandOver_ThePrimaryStaysInCharge) {
   EXPECT_EQ(answer->error().code, ControlErrorCode::kRefused);
   EXPECT_TRUE(stage.Admits(kEurope));
   EXPECT_TRUE(stage.Write(kEurope, "afterwards"));
+}
+
+// As a virtual machine that is moved: another Region is made primary meanwhile, by a person. Then the process goes on,
+// with a request that waited in its sockets.
+TEST_F(StageTest, ThePrimaryStandsStillWhileAnotherIsPromoted_ItAnswersNoWriteWhenItGoesOn) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  ASSERT_TRUE(stage.WriteDurably(kEurope, "before"));
+  stage.At(kEurope).Pause(std::chrono::seconds(5));
+  const auto waiting = stage.AskToWriteDurably(kEurope, "waiting");
+  ASSERT_TRUE(stage.TakeOver(kAmerica));
+  EXPECT_FALSE(waiting->has_value());
+  ASSERT_TRUE(stage.Until([&] { return waiting->has_value(); }));
+  EXPECT_FALSE(**waiting);
+  EXPECT_TRUE(stage.Until([&] { return stage.RoleAt(kEurope)->primary() == kAmerica; }));
+  EXPECT_FALSE(stage.Has(kEurope, "waiting"));
+  EXPECT_TRUE(stage.WriteDurably(kAmerica, "after"));
+}
+
+TEST_F(StageTest, ThePrimaryStoodStillAndNobodyWasPromoted_ItGoesOnWhenItHasHeardTheOthers) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.At(kEurope).Pause(std::chrono::seconds(1));
+  const auto waiting = stage.AskToWriteDurably(kEurope, "waiting");
+  ASSERT_TRUE(stage.Until([&] { return waiting->has_value(); }));
+  EXPECT_FALSE(**waiting);
+  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+  EXPECT_TRUE(stage.WriteDurably(kEurope, "after"));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "after"); }));
+}
+
+// So short that whoever was promoted would have waited for this one's promise.
+TEST_F(StageTest, ThePrimaryStandsStillForAMoment_NobodyNotices) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.At(kEurope).Pause(std::chrono::milliseconds(400));
+  EXPECT_TRUE(stage.WriteDurably(kEurope, "waiting"));
+}
+
+// The bound counts time that passes, not what a clock shows.
+TEST_F(StageTest, BoundedLagAndTheClockIsSetBack_WritesStopAtTheBoundAllTheSame) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [](RoleRecord role) {
+    return replication::SetDurability(std::move(role), {.mode = replication::pb::BOUNDED, .lag_bound_seconds = 3});
+  }));
+  ASSERT_TRUE(stage.WriteDurably(kEurope, "before"));
+  stage.For(std::chrono::seconds(1));
+  stage.At(kAmerica).Crash();
+  stage.At(kEurope).SetClockOffset(std::chrono::minutes(-5));
+  ASSERT_TRUE(stage.WriteDurably(kEurope, "within the bound"));
+  stage.For(std::chrono::seconds(4));
+  EXPECT_FALSE(stage.WriteDurably(kEurope, "past the bound"));
+  stage.At(kAmerica).Start();
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "within the bound"); }));
+  EXPECT_TRUE(stage.WriteDurably(kEurope, "after"));
 }
 
 }  // namespace

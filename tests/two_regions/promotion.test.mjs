@@ -239,3 +239,41 @@ test('and back', async () => {
   await untilLedBy(home);
   await signUp(home, anyName());
 });
+
+// As a virtual machine that is moved. The writes wait in its sockets, and are read before it can hear anything.
+test('a primary that stood still while another was promoted by force answers no write as accepted', async () => {
+  await untilEqual();
+  const write = (region) => {
+    const GroupName = anyName('group');
+    return call(region.api, 'CreateGroup', { UserPoolId: pool.Id, GroupName }).then(
+      ({ status }) => ({ status, GroupName }),
+      () => ({ status: 0, GroupName }),
+    );
+  };
+  const groups = async (region) => {
+    const { body } = await call(region.api, 'ListGroups', { UserPoolId: pool.Id });
+    return body.Groups.map(({ GroupName }) => GroupName);
+  };
+  const before = await write(home);
+  assert.equal(before.status, 200);
+  await untilEqual();
+  await lab.suspend(home.name);
+  let late;
+  try {
+    late = Array.from({ length: 20 }, () => write(home));
+    await promote(away, { Force: true });
+    assert.equal((await write(away)).status, 200);
+  } finally {
+    await lab.resume(home.name);
+  }
+  const answers = await Promise.all(late);
+  assert.deepEqual(answers.filter(({ status }) => status === 200), []);
+  await untilLedBy(away);
+  await untilEqual();
+  for (const region of lab.regions) {
+    const there = await groups(region);
+    assert.ok(there.includes(before.GroupName));
+    for (const { GroupName } of answers) assert.ok(!there.includes(GroupName));
+  }
+  await signInEverywhere();
+});

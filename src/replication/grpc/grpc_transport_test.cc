@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <vector>
@@ -24,9 +25,10 @@ constexpr std::chrono::seconds kPatience{60};
 // Writes down what happens.
 class Recorder final : public Transport::Events {
  public:
-  LinkId OnAccepted(const Region& peer) override {
+  LinkId NewLink() override { return 2; }
+  void OnAccepted(LinkId link, const Region& peer) override {
     Note("accepted " + peer.value());
-    return 2;
+    if (on_accepted) on_accepted(link);
   }
   void OnConnected(LinkId link) override { Note("connected " + std::to_string(link)); }
   void OnClosed(LinkId link) override { Note("closed " + std::to_string(link)); }
@@ -52,6 +54,9 @@ class Recorder final : public Transport::Events {
     const std::lock_guard lock(mutex_);
     return std::ranges::count(notes_, what) > 0;
   }
+
+  // Set before anybody dials.
+  std::function<void(LinkId)> on_accepted;
 
  private:
   void Note(std::string note) {
@@ -139,6 +144,16 @@ TEST_F(GrpcTransportTest, FramesGoBothWaysAndWaitForResume) {
   // The other end learns of a close, who closed does not.
   home->Resume(1);
   away->Close(2);
+  ASSERT_TRUE(home_events_.Await("closed 1"));
+  EXPECT_FALSE(away_events_.Happened("closed 2"));
+}
+
+TEST_F(GrpcTransportTest, LinkThatIsClosedAsSoonAsItIsAccepted_EndsForThePeer) {
+  const auto home = Make(kHome, home_events_);
+  const auto away = Make(kAway, away_events_);
+  PointTo(*home, kAway, *away);
+  away_events_.on_accepted = [&](LinkId link) { away->Close(link); };
+  home->Dial(kAway, 1);
   ASSERT_TRUE(home_events_.Await("closed 1"));
   EXPECT_FALSE(away_events_.Happened("closed 2"));
 }

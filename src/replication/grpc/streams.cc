@@ -62,8 +62,9 @@ void DialledStream::OnDone(const grpc::Status& status) {
 
 void AcceptedStream::Begin(const Region& peer) {
   self_ = shared_from_this();
-  link_ = owner_.events().OnAccepted(peer);
+  link_ = owner_.events().NewLink();
   if (!owner_.Add(link_, peer, self_)) return End({grpc::StatusCode::UNAVAILABLE, "stopping"});
+  owner_.events().OnAccepted(link_, peer);
   const std::lock_guard lock(mutex_);
   if (closed_) return;
   StartSendInitialMetadata();
