@@ -21,6 +21,9 @@ class HeadTimes {
   // Nobody will ask for entries up to this one, but for those that were there before the first Note.
   void ForgetThrough(std::uint64_t sequence);
 
+  // There is nothing to forget.
+  bool empty() const { return samples_.empty(); }
+
   // When the entry was first seen, by Instant::since_boot; nullopt: before what is remembered.
   std::optional<std::chrono::nanoseconds> SeenAt(std::uint64_t sequence) const;
   // The same of an entry from before what is remembered, by when it says that it was made, as wall time was then. It

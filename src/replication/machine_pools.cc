@@ -170,7 +170,7 @@ void Machine::NoteHead(Pool& pool, Instant now) {
 }
 
 void Machine::ForgetHeadTimes(Pool& pool) const {
-  if (!pool.head) return;
+  if (!pool.head || pool.head_times.empty()) return;
   std::uint64_t acknowledged = pool.head->sequence();
   if (Supplies(pool) && pool.role) {
     for (const pb::Member& member : pool.role->members()) {

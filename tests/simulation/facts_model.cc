@@ -72,7 +72,13 @@ std::string FactsModel::Check(storage::Store& store, Timestamp until) const {
     // An entry that was said again further on than this store has come may have been compacted away before it came here
     // (Store::CompactFacts): then the later one brings what it said.
     std::map<Origin, std::uint64_t> last_said;
-    for (const Place& place : places) last_said[place.origin] = place.number;
+    // While its fact lives, an entry takes over the fact's end (Store::ForgetExpired), and brings it to stores that have
+    // not heard yet of what moved it.
+    std::int64_t latest_end = 0;
+    for (const Place& place : places) {
+      last_said[place.origin] = place.number;
+      latest_end = std::max(latest_end, logs_.at(place.origin).entries[place.number - 1].value().expires_at_micros());
+    }
     const auto said_again_beyond = [&](const Origin& origin) {
       return storage::ProgressOf(*vector, origin.first, origin.second) < last_said.at(origin);
     };
@@ -92,6 +98,7 @@ std::string FactsModel::Check(storage::Store& store, Timestamp until) const {
     if (*stored) SYMBOLON_CHECK(value.ParseFromString(**stored));
     const std::string name = fmt::format("{} of type {}", HexEncode(stored_at.id), stored_at.type);
     if (any && (!*stored || !Absorbs(value, kept))) return fmt::format("it says less of {} than it has heard", name);
+    all.set_expires_at_micros(latest_end);
     if (*stored && !Absorbs(all, value)) return fmt::format("it says more of {} than it has heard", name);
   }
   return "";
