@@ -11,6 +11,8 @@ namespace {
 
 // What was seen longer ago is no observation without a gap.
 constexpr int kReadsMissedMax = 3;
+// What lies between two reads in a row, at most; a cluster is not set back in less.
+constexpr int kReadsApartMax = 2;
 
 }  // namespace
 
@@ -115,7 +117,9 @@ void Authority::Read(Instant now) {
   reading_ = true;
   hurry_ = false;
   read_at_ = now.since_boot + options_.read_interval;
-  const bool whole = std::exchange(whole_, false);
+  // No read has failed while this process stood still, nor would one have: the cluster may have been set back meanwhile.
+  const bool gap = read_done_at_ && now.since_boot - *read_done_at_ > kReadsApartMax * options_.read_interval;
+  const bool whole = std::exchange(whole_, false) || gap;
   registers_.Read(whole ? 0 : read_revision_,
                   [this, whole, number = lease_number_](RegisterResult<RegisterNews> news, Instant at) {
                     OnRead(std::move(news), whole, number, at);

@@ -218,6 +218,25 @@ TEST_F(AuthorityTest, ClusterOlderThanItWasAndPastItAgain_IsFoundOutByReadingAll
   EXPECT_FALSE(authority_.IsOwn(authority_.Find(kPool).value));
 }
 
+// Nothing fails that would tell: the process stood still while the cluster was away.
+TEST_F(AuthorityTest, ClusterSetBackAndPastItAgainWhileTheProcessStoodStill_IsFoundOutByReadingAll) {
+  Begin();
+  RegisterNews news = News(9, {kHome});
+  news.changed.push_back({.pool = kPool, .revision = 9, .value = Owned(kHome, 1)});
+  Pass(options_.read_interval);
+  AnswerRead(std::move(news));
+  Pass(options_.read_interval);
+  EXPECT_EQ(registers_.read_since, 9);
+  AnswerRead(News(9, {kHome}));
+  Pass(std::chrono::seconds(4));
+  EXPECT_EQ(registers_.read_since, 0);
+  RegisterNews older = News(12, {kHome});
+  older.changed.push_back({.pool = kPool, .revision = 7, .value = Owned(kAway, 1)});
+  AnswerRead(std::move(older));
+  EXPECT_FALSE(authority_.informed());
+  EXPECT_EQ(authority_.Find(kPool).revision, 0);
+}
+
 TEST_F(AuthorityTest, AfterAFailureWhatIsAsItWasIsNoSetback) {
   Begin();
   authority_.Swap(kPool, Owned(kHome, 1), [](Authority::Swapped, Instant) {});
