@@ -14,6 +14,7 @@
 #include "cli/drill.h"
 #include "cli/erasure.h"
 #include "cli/files.h"
+#include "cli/key_switch.h"
 #include "cli/keys.h"
 #include "cli/lab.h"
 #include "cli/promotion.h"
