@@ -33,7 +33,7 @@ CliResult<std::map<std::string, bool>> PoolsLedBy(const LabSettings& settings, c
   std::map<std::string, bool> pools;
   bool answered = false;
   for (const LabRegion& asked : settings.regions) {
-    const auto report = HttpGet(asked.address, asked.operations_port, "/replication", kReportTimeout);
+    const auto report = HttpGet({asked.address, asked.operations_port}, "/replication", kReportTimeout);
     boost::system::error_code error;
     const json::value parsed = report ? json::parse(report->body, error) : json::value();
     if (error || !parsed.is_object() || !parsed.as_object().contains("Pools")) continue;
