@@ -46,19 +46,17 @@ std::string ApiAnswer::Complaint() const {
 }
 
 ApiConnection::ApiConnection(const ApiAccess& access, Clock& clock)
-    : host_(access.host),
-      port_(access.port),
+    : host_header_(HostHeader(access.server)),
       region_(access.region),
       access_key_id_(access.access_key_id),
       secret_access_key_(access.secret_access_key.Clone()),
       clock_(clock),
-      connection_(access.host, access.port) {}
+      connection_(access.server) {}
 
 ApiAnswer ApiConnection::Call(std::string_view operation, std::string json, std::chrono::milliseconds timeout) {
   const std::string date_time = crypto::SigV4DateTime(clock_.Now());
-  const std::string host_header = HostHeader(host_, port_);
   const crypto::SigV4Request request{
-      .host = host_header, .content_type = kContentType, .target = operation, .body = json};
+      .host = host_header_, .content_type = kContentType, .target = operation, .body = json};
   HttpHeaders headers{
       {"X-Amz-Date", date_time},
       {"Authorization", crypto::SigV4Authorization(request, {.region = region_, .service = ServiceOf(operation)},

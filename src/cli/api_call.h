@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,8 +14,7 @@ namespace symbolon::cli {
 
 // A Region's API, and who calls it.
 struct ApiAccess {
-  std::string host;
-  std::uint16_t port = 0;
+  HttpServer server;
   // Of the signature: any Region of the topology.
   std::string region;
   std::string access_key_id;
@@ -60,8 +58,7 @@ class ApiConnection {
  private:
   ApiAnswer Send(std::string_view operation, HttpHeaders headers, std::string json, std::chrono::milliseconds timeout);
 
-  const std::string host_;
-  const std::uint16_t port_;
+  const std::string host_header_;
   const std::string region_;
   const std::string access_key_id_;
   const Secret secret_access_key_;

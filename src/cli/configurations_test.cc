@@ -86,7 +86,7 @@ TEST(ConfigurationsTest, RouterPrefersTheFirstRegion) {
   const std::string text = LabRouterConfiguration(Settings("/nowhere/lab"), {}).value();
   EXPECT_THAT(text, HasSubstr("bind 127.0.0.1:9400\n"));
   EXPECT_THAT(text, HasSubstr("default_backend eu-central-1\n"));
-  EXPECT_THAT(text, HasSubstr("server us-east-1 127.0.0.1:9420 track us-east-1/us-east-1 backup\n"));
+  EXPECT_THAT(text, HasSubstr("server us-east-1 127.0.0.1:9420 track us-east-1/us-east-1 weight 16\n"));
 }
 
 TEST(ConfigurationsTest, LabsDomainsFailOverByTheRegionsReadiness) {

@@ -20,8 +20,6 @@ namespace json = boost::json;
 // Longer than the server's own waits.
 constexpr std::chrono::seconds kTimeout(30);
 constexpr std::chrono::milliseconds kPollInterval(250);
-// The lock comes within keys.recheck_interval and a time-out; what takes longer is worth knowing.
-constexpr std::chrono::seconds kSeenLimit(30);
 constexpr int kBarWidth = 30;
 constexpr std::size_t kGenerationShown = 8;
 
@@ -59,15 +57,6 @@ std::string Request(const KeysFlags& flags, json::object members = {}) {
   return json::serialize(members);
 }
 
-// The same key in another Region.
-std::string ArnIn(const std::string& arn, const std::string& region) {
-  std::string result = arn;
-  const std::size_t begin = std::string_view("arn:aws:kms:").size();
-  const std::size_t end = arn.find(':', begin);
-  if (!arn.starts_with("arn:aws:kms:") || end == std::string::npos) return arn;
-  return result.replace(begin, end - begin, region);
-}
-
 std::vector<std::string> FormerKeysOf(const json::object& key) {
   std::vector<std::string> arns;
   const json::value* former = key.if_contains("FormerKmsKeyArns");
@@ -75,165 +64,6 @@ std::vector<std::string> FormerKeysOf(const json::object& key) {
     if (arn.is_string()) arns.emplace_back(std::string_view(arn.get_string()));
   }
   return arns;
-}
-
-// What each Region says with which KMS key it opens the pool.
-std::vector<std::pair<std::string, std::string>> KeysOfRegions(const json::object& key) {
-  std::vector<std::pair<std::string, std::string>> keys;
-  const json::value* regions = key.if_contains("Regions");
-  for (const json::value& each : regions != nullptr && regions->is_array() ? regions->get_array() : json::array()) {
-    if (!each.is_object()) continue;
-    if (std::string arn = TextOf(each.get_object(), "KmsKeyArn"); !arn.empty()) {
-      keys.emplace_back(TextOf(each.get_object(), "Region"), std::move(arn));
-    }
-  }
-  return keys;
-}
-
-std::string KeyIn(const json::object& key, const std::string& region) {
-  for (auto& [of, arn] : KeysOfRegions(key)) {
-    if (of == region) return arn;
-  }
-  return ArnIn(TextOf(key, "KmsKeyArn"), region);
-}
-
-// What else opens keys of the pool, and may be in this Region: the pool's key and those of other Regions, if they are
-// multi-Region keys, whose replicas open the same; and what a change that is under way offers.
-std::vector<std::string> FurtherKeysIn(const json::object& key, const std::string& region) {
-  std::vector<std::string> candidates{TextOf(key, "PoolKmsKeyArn"), TextOf(key, "OfferedKmsKeyArn")};
-  for (auto& [of, arn] : KeysOfRegions(key)) candidates.push_back(std::move(arn));
-  std::vector<std::string> further;
-  for (const std::string& candidate : candidates) {
-    std::string arn = ArnIn(candidate, region);
-    const bool may_be_here = arn == candidate || arn.contains(":key/mrk-");
-    if (arn.empty() || !may_be_here || arn == KeyIn(key, region) || std::ranges::find(further, arn) != further.end())
-      continue;
-    further.push_back(std::move(arn));
-  }
-  return further;
-}
-
-// Keys that no Region's API can disable.
-std::string_view HowElse(const std::string& arn) {
-  if (!arn.contains(":key/hsm-")) return "";
-  return " (a key of an HSM: set CKA_DECRYPT to false in the token, or take the token out)";
-}
-
-struct Wanted {
-  std::string_view operation;
-  std::string_view state;
-  std::string_view done;
-};
-constexpr Wanted kWithdrawn{"DisableKey", "LOCKED", "disabled"};
-constexpr Wanted kRestored{"EnableKey", "OPEN", "enabled"};
-
-// Waits until the Region's pool is as it is to be; answers what to say of it, and whether it is.
-std::pair<std::string, bool> AwaitState(const KeysFlags& flags, const ApiAccess& api, const Wanted& wanted,
-                                        std::chrono::nanoseconds since, Clock& clock) {
-  const std::string request = Request(flags, {{"OnlyHere", true}});
-  std::string seen = "not known";
-  while (clock.SinceBoot() - since < kSeenLimit) {
-    const auto answer = CallApi(api, "DescribeUserPoolKey", request, clock, kTimeout);
-    if (answer) {
-      const auto parsed = Parse(*answer);
-      const json::value* regions = parsed ? parsed->if_contains("Regions") : nullptr;
-      if (regions != nullptr && regions->is_array() && !regions->get_array().empty()) {
-        seen = TextOf(regions->get_array().front().as_object(), "State");
-      }
-      const std::chrono::duration<double> took = clock.SinceBoot() - since;
-      if (seen == wanted.state) return {fmt::format("the pool was {} after {:.1f} s", Lower(seen), took.count()), true};
-    } else if (answer.error().message.starts_with("ResourceNotFoundException")) {
-      return {"it has no replica of the pool", true};
-    } else {
-      seen = answer.error().message;
-    }
-    std::this_thread::sleep_for(kPollInterval);
-  }
-  return {fmt::format("the pool is still {}", Lower(seen)), false};
-}
-
-CliResult<json::object> DescribeKey(const KeysFlags& flags, Clock& clock) {
-  SYMBOLON_TRY(const std::string described, CallAnyRegion(flags, "DescribeUserPoolKey", Request(flags), clock));
-  return Parse(described);
-}
-
-ApiAnswer SetState(const ApiAccess& api, const Wanted& wanted, const std::string& arn, Clock& clock) {
-  const std::string request = json::serialize(json::object{{"KeyId", arn}});
-  return ApiConnection(api, clock).Call(std::string(kKmsPrefix) + std::string(wanted.operation), request, kTimeout);
-}
-
-// False: one of them is not as it is wanted.
-bool SetFurtherKeys(const ApiAccess& api, const Wanted& wanted, const json::object& key, Clock& clock) {
-  bool all = true;
-  for (const std::string& arn : FurtherKeysIn(key, api.region)) {
-    const ApiAnswer answer = SetState(api, wanted, arn, clock);
-    // A key need not be in every Region.
-    if (answer.error == "NotFoundException") continue;
-    all = all && answer.ok();
-    if (answer.ok()) {
-      fmt::print("{}: {} is {} as well\n", api.region, arn, wanted.done);
-    } else {
-      fmt::print("{}: {} is not {}: {}{}\n", api.region, arn, wanted.done, answer.Complaint(), HowElse(arn));
-    }
-  }
-  return all;
-}
-
-// They open nothing that the service has in use, so that nobody is locked by disabling them.
-void TellFormerKeys(const json::object& key) {
-  for (const std::string& arn : FormerKeysOf(key)) {
-    fmt::print(
-        "{} was the pool's key before: it opens copies of the data_dirs, and of their logs, from then. Disable it "
-        "too, unless others need it.\n",
-        arn);
-  }
-}
-
-CliResult<void> SetKey(const KeysFlags& flags, const Wanted& wanted, Clock& clock) {
-  SYMBOLON_TRY(const std::vector<ApiAccess> apis, FindRegionApis(flags.dir, flags.endpoints));
-  SYMBOLON_TRY(const json::object key, DescribeKey(flags, clock));
-  struct Outcome {
-    const ApiAccess* api;
-    std::string arn;
-    std::string said;
-    bool done = false;
-    std::chrono::nanoseconds at{};
-  };
-  // Everywhere first, so that one Region's wait does not keep the key in use in the others.
-  std::vector<Outcome> outcomes;
-  for (const ApiAccess& api : apis) {
-    std::string arn = KeyIn(key, api.region);
-    const ApiAnswer answer = SetState(api, wanted, arn, clock);
-    outcomes.push_back({.api = &api,
-                        .arn = std::move(arn),
-                        .said = answer.ok() ? "" : answer.Complaint(),
-                        .done = answer.ok(),
-                        .at = clock.SinceBoot()});
-  }
-  bool all_done = true;
-  for (const ApiAccess& api : apis) all_done = SetFurtherKeys(api, wanted, key, clock) && all_done;
-  for (Outcome& outcome : outcomes) {
-    if (!outcome.done) {
-      fmt::print("{}: {} is not {}: {}{}\n", outcome.api->region, outcome.arn, wanted.done, outcome.said,
-                 HowElse(outcome.arn));
-      all_done = false;
-      continue;
-    }
-    const auto [said, seen] = AwaitState(flags, *outcome.api, wanted, outcome.at, clock);
-    fmt::print("{}: {} is {}; {}\n", outcome.api->region, outcome.arn, wanted.done, said);
-    std::fflush(stdout);
-    all_done = all_done && seen;
-  }
-  if (&wanted == &kWithdrawn) TellFormerKeys(key);
-  // A change that was under way may have been taken since.
-  SYMBOLON_TRY(const json::object now, DescribeKey(flags, clock));
-  for (const auto& [region, arn] : KeysOfRegions(now)) {
-    const auto outcome = std::ranges::find(outcomes, region, [](const Outcome& each) { return each.api->region; });
-    if (outcome == outcomes.end() || outcome->arn == arn) continue;
-    return Fail(fmt::format("{}: the pool's key has become {} meanwhile: do it again", region, arn));
-  }
-  if (all_done) return {};
-  return Fail(fmt::format("the key is not {} everywhere", wanted.done));
 }
 
 std::string Bar(double part) {
@@ -247,7 +77,7 @@ std::string RegionLine(const json::object& region, const std::string& pools_arn)
   std::string line = fmt::format("  {:<20} {:<8}", TextOf(region, "Region"), Lower(TextOf(region, "State")));
   if (const std::string reason = TextOf(region, "Reason"); !reason.empty()) line += " " + reason;
   const std::string arn = TextOf(region, "KmsKeyArn");
-  if (!arn.empty() && arn != ArnIn(pools_arn, TextOf(region, "Region"))) line += " under " + arn;
+  if (!arn.empty() && arn != KmsKeyArnIn(pools_arn, TextOf(region, "Region"))) line += " under " + arn;
   return line + "\n";
 }
 
@@ -268,6 +98,14 @@ CliResult<std::string> CallAnyRegion(const KeysFlags& flags, std::string_view op
     if (!elsewhere) break;
   }
   return Err(last);
+}
+
+std::string KmsKeyArnIn(const std::string& arn, const std::string& region) {
+  std::string result = arn;
+  const std::size_t begin = std::string_view("arn:aws:kms:").size();
+  const std::size_t end = arn.find(':', begin);
+  if (!arn.starts_with("arn:aws:kms:") || end == std::string::npos) return arn;
+  return result.replace(begin, end - begin, region);
 }
 
 CliResult<std::string> DescribeKeyStatus(std::string_view text) {
@@ -388,8 +226,5 @@ CliResult<void> SetRegionKey(const KeysFlags& flags, Clock& clock) {
              status.empty() ? "; the replica is being made" : "");
   return {};
 }
-
-CliResult<void> WithdrawKey(const KeysFlags& flags, Clock& clock) { return SetKey(flags, kWithdrawn, clock); }
-CliResult<void> RestoreKey(const KeysFlags& flags, Clock& clock) { return SetKey(flags, kRestored, clock); }
 
 }  // namespace symbolon::cli

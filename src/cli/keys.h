@@ -1,4 +1,4 @@
-// `symbolon keys`: the key of a user pool (docs/keys.md).
+// `symbolon keys`: the key of a user pool (docs/keys.md; key_switch.h withdraws it).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace symbolon::cli {
 
 struct KeysFlags {
   std::string pool;
-  // The lab whose Regions are asked, with its access key; or these APIs (REGION=HOST:PORT), with the environment's.
+  // The lab whose Regions are asked, with its access key; or these APIs (REGION=URL), with the environment's.
   std::filesystem::path dir = ".lab";
   std::vector<std::string> endpoints;
   // Of reencrypt; absent: the node's setting.
@@ -39,14 +39,13 @@ CliResult<void> ShowKeyStatus(const KeysFlags& flags, Clock& clock);
 CliResult<void> RotateKey(const KeysFlags& flags, Clock& clock);
 // Shows on a terminal how far it is.
 CliResult<void> Reencrypt(const KeysFlags& flags, Clock& clock);
-// Disables the pool's KMS key in every Region, by that Region's own API, or enables it again, and waits until the pool
-// is seen locked or open there. Fails when it was not done, or not seen, in one of them.
-CliResult<void> WithdrawKey(const KeysFlags& flags, Clock& clock);
-CliResult<void> RestoreKey(const KeysFlags& flags, Clock& clock);
 // Gives one Region a KMS key of its own; makes the replica there if there is none.
 CliResult<void> SetRegionKey(const KeysFlags& flags, Clock& clock);
 
 // ---- pure ----
+
+// The same key in another Region.
+std::string KmsKeyArnIn(const std::string& arn, const std::string& region);
 
 // DescribeUserPoolKey's answer as a table. Fails when the text is no such answer.
 CliResult<std::string> DescribeKeyStatus(std::string_view json);

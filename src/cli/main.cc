@@ -14,6 +14,7 @@
 #include "cli/drill.h"
 #include "cli/erasure.h"
 #include "cli/files.h"
+#include "cli/key_switch.h"
 #include "cli/keys.h"
 #include "cli/lab.h"
 #include "cli/promotion.h"
@@ -284,13 +285,7 @@ struct Commands {
         ->check(CLI::Range(0.0, 60.0))
         ->capture_default_str();
     command->add_option("--dir", drill.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
-    command
-        ->add_option(
-            "--endpoint", drill.endpoints,
-            "Call these APIs instead, over plain HTTP, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; every "
-            "Region that has the pool")
-        ->type_name("REGION=HOST:PORT,...")
-        ->delimiter(',');
+    AddEndpoints(command, drill.endpoints);
     command->footer(
         "Exit status: 0 passed, 1 failed, 2 the pool is not fit and nothing was done. An app client, a user and "
         "groups\n"
@@ -303,7 +298,7 @@ struct Commands {
     CLI::Option* dir = status->add_option("--dir", flags.dir, "Ask the nodes of this lab")->type_name("DIR");
     dir->capture_default_str();
     status->add_option("--operations", operations, "Ask these nodes instead")
-        ->type_name("HOST:PORT,...")
+        ->type_name("URL|HOST:PORT,...")
         ->delimiter(',');
     CLI::Option* watched = status->add_flag("--watch", watch, "Show it until Ctrl-C, in place on a terminal");
     status->add_option("--every", watch_interval_s, "Seconds between two looks of --watch (1)")
@@ -334,9 +329,18 @@ struct Commands {
   static void AddEndpoint(CLI::App* command, std::string& endpoint) {
     command
         ->add_option("--endpoint", endpoint,
-                     "Call this API instead, over plain HTTP, with AWS_ACCESS_KEY_ID, "
-                     "AWS_SECRET_ACCESS_KEY and AWS_REGION")
-        ->type_name("HOST:PORT");
+                     "Call this API instead, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION; of https "
+                     "the certificate is verified, by AWS_CA_BUNDLE if that is set")
+        ->type_name("URL|HOST:PORT");
+  }
+  // Of commands that ask every Region.
+  static void AddEndpoints(CLI::App* command, std::vector<std::string>& endpoints) {
+    command
+        ->add_option("--endpoint", endpoints,
+                     "Call these APIs instead, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; every Region that "
+                     "has the pool; of https the certificate is verified, by AWS_CA_BUNDLE if that is set")
+        ->type_name("REGION=URL|HOST:PORT,...")
+        ->delimiter(',');
   }
 
   void AddReplicationSuffix(CLI::App* replication) {
@@ -409,9 +413,9 @@ struct Commands {
 
   CliResult<void> ShowReplication() const {
     using std::chrono::milliseconds;
-    std::vector<OperationsAddress> nodes;
+    std::vector<HttpServer> nodes;
     for (const std::string& text : operations) {
-      SYMBOLON_TRY(OperationsAddress node, ParseOperationsAddress(text));
+      SYMBOLON_TRY(HttpServer node, ParseHttpServer(text));
       nodes.push_back(std::move(node));
     }
     if (nodes.empty()) {
@@ -432,13 +436,7 @@ struct Commands {
     CLI::App* added = parent->add_subcommand(verb, what);
     added->add_option("POOL", keys.pool, "The pool's id")->required();
     added->add_option("--dir", keys.dir, "The lab's folder")->type_name("DIR")->capture_default_str();
-    added
-        ->add_option(
-            "--endpoint", keys.endpoints,
-            "Call these APIs instead, over plain HTTP, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; every "
-            "Region that has the pool")
-        ->type_name("REGION=HOST:PORT,...")
-        ->delimiter(',');
+    AddEndpoints(added, keys.endpoints);
     added->callback([this, command] { run = [this, command] { return command(keys, SystemClock()); }; });
     return added;
   }

@@ -61,7 +61,7 @@ void Member::Ended(int wait_status) {
 
 bool Member::ProbeReady() {
   if (state_ != State::kStarting) return false;
-  const CliResult<HttpAnswer> answer = HttpGet(std::string(kLoopback), probe_.port, probe_.path, kProbeTimeout);
+  const CliResult<HttpAnswer> answer = HttpGet({std::string(kLoopback), probe_.port}, probe_.path, kProbeTimeout);
   if (!answer || answer->status != kHttpOk) return false;
   state_ = State::kReady;
   return true;

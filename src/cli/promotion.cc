@@ -22,18 +22,22 @@ namespace json = boost::json;
 // Longer than the server's own waits together.
 constexpr std::chrono::seconds kPromotionTimeout(40);
 constexpr std::chrono::seconds kReportTimeout(2);
+constexpr std::chrono::seconds kTimeout(10);
+constexpr int kPoolsInAPage = 60;
 constexpr std::chrono::seconds kBeginPatience(20);
 constexpr std::chrono::milliseconds kPause(500);
 constexpr int kNotPromoted = 1;
 constexpr int kOpen = 2;
 
-// The pools that `region` leads, as the Regions that answer say, and whether `to` has a replica of each.
-CliResult<std::map<std::string, bool>> PoolsLedBy(const LabSettings& settings, const std::string& region,
-                                                  const std::string& to) {
-  std::map<std::string, bool> pools;
+// Pools by id, and whether the Region to which they are to go has a replica of each.
+using Pools = std::map<std::string, bool>;
+
+// The pools that `region` leads, as the Regions of a lab that answer say.
+CliResult<Pools> PoolsLedBy(const LabSettings& settings, const std::string& region, const std::string& to) {
+  Pools pools;
   bool answered = false;
   for (const LabRegion& asked : settings.regions) {
-    const auto report = HttpGet(asked.address, asked.operations_port, "/replication", kReportTimeout);
+    const auto report = HttpGet({asked.address, asked.operations_port}, "/replication", kReportTimeout);
     boost::system::error_code error;
     const json::value parsed = report ? json::parse(report->body, error) : json::value();
     if (error || !parsed.is_object() || !parsed.as_object().contains("Pools")) continue;
@@ -52,6 +56,46 @@ CliResult<std::map<std::string, bool>> PoolsLedBy(const LabSettings& settings, c
   }
   if (!answered) return Fail("no Region answered");
   return pools;
+}
+
+CliResult<json::object> Call(const ApiAccess& access, std::string_view operation, const json::object& request,
+                             std::string_view prefix) {
+  SYMBOLON_TRY(const std::string text,
+               CallApi(access, operation, json::serialize(request), SystemClock(), kTimeout, prefix));
+  boost::system::error_code error;
+  json::value answer = json::parse(text, error);
+  if (error || !answer.is_object()) return Fail("the answer is not understood");
+  return std::move(answer.get_object());
+}
+
+// The same, as one Region says by its API.
+CliResult<Pools> PoolsLedBy(const ApiAccess& access, const std::string& region, const std::string& to) {
+  Pools pools;
+  json::object page{{"MaxResults", kPoolsInAPage}};
+  while (true) {
+    SYMBOLON_TRY(const json::object listed, Call(access, "ListUserPools", page, kCognitoPrefix));
+    for (const json::value& pool : listed.at("UserPools").as_array()) {
+      const json::value& id = pool.at("Id");
+      SYMBOLON_TRY(const json::object replicas,
+                   Call(access, "ListUserPoolReplicas", {{"UserPoolId", id}}, kCognitoPrefix));
+      bool leads = false, has_replica = false;
+      for (const json::value& replica : replicas.at("UserPoolReplicas").as_array()) {
+        const std::string_view name = replica.at("RegionName").as_string();
+        leads = leads || (name == region && replica.at("Role").as_string() == "PRIMARY");
+        has_replica = has_replica || name == to;
+      }
+      if (leads) pools[std::string(std::string_view(id.as_string()))] = has_replica;
+    }
+    const json::value* next = listed.if_contains("NextToken");
+    if (next == nullptr) return pools;
+    page["NextToken"] = *next;
+  }
+}
+
+CliResult<Pools> PoolsToMove(const PromotionFlags& flags, const std::vector<ApiAccess>& accesses) {
+  if (!flags.endpoint.empty()) return PoolsLedBy(accesses.front(), flags.all_of, flags.to);
+  SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
+  return PoolsLedBy(settings, flags.all_of, flags.to);
 }
 
 // Whom to ask, one after the other as long as nobody answers. A Region takes over by force at its own word.
@@ -162,6 +206,11 @@ CliResult<void> PromoteOne(const std::vector<ApiAccess>& accesses, const Promoti
   }
   if (!answer.ok()) return Err(DescribeNotPromoted(flags, pool, answer));
   fmt::print("{}", DescribePromotion(answer.body));
+  if (flags.force) {
+    const auto replication = CallApi(accesses.front(), "DescribeReplication",
+                                     json::serialize(json::object{{"UserPoolId", pool}}), SystemClock(), kTimeout);
+    if (replication) fmt::print("{}", DescribeHeldWrites(answer.body, *replication));
+  }
   return {};
 }
 
@@ -186,6 +235,35 @@ std::string DescribePromotion(std::string_view text) {
                         first);
   }
   return said;
+}
+
+std::string DescribeHeldWrites(std::string_view promoted, std::string_view replication) {
+  boost::system::error_code error;
+  const json::value answer = json::parse(promoted, error);
+  const json::value now = error ? json::value() : json::parse(replication, error);
+  if (error || !answer.is_object() || !now.is_object() || !now.as_object().contains("Durability")) return "";
+  const json::object& durability = now.at("Durability").as_object();
+  const bool bounded = durability.at("Mode") == "BOUNDED";
+  const bool refuses = durability.at("Mode") == "SYNC" && durability.at("Fallback") == "REFUSE";
+  if (!bounded && !refuses) return "";
+  const json::array& silent = answer.at("SilentRegions").as_array();
+  const bool has_replica = std::ranges::any_of(now.at("Members").as_array(), [&](const json::value& member) {
+    const json::value& status = member.at("Status");
+    const bool counts = status == "ACTIVE" || (status == "INACTIVE" && !bounded);
+    return counts && std::ranges::none_of(
+                         silent, [&](const json::value& region) { return region.at("Region") == member.at("Region"); });
+  });
+  if (has_replica) return "";
+  const std::string_view pool = answer.at("UserPoolId").as_string();
+  return fmt::format(
+      "  no write goes on: its durability is {}, and no replica is left that could confirm one. Until one is back, or "
+      "a "
+      "new one is there:\n"
+      "    symbolon replication durability {} async\n"
+      "  lets this Region answer writes alone; what it answers so is lost with it\n",
+      bounded ? fmt::format("bounded ({} s, then writes are refused)", durability.at("LagBoundSeconds").as_int64())
+              : "sync (refuse)",
+      pool);
 }
 
 Failure DescribeNotPromoted(const PromotionFlags& flags, const std::string& pool, const ApiAnswer& answer) {
@@ -234,9 +312,7 @@ CliResult<void> ShowSuffixes(const SuffixFlags& flags) {
 CliResult<void> Promote(const PromotionFlags& flags) {
   SYMBOLON_TRY(const std::vector<ApiAccess> accesses, AccessesTo(flags));
   if (flags.all_of.empty()) return PromoteOne(accesses, flags, flags.pool);
-  if (!flags.endpoint.empty()) return Fail("--all-of asks the nodes of a lab; with --endpoint name a POOL");
-  SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
-  SYMBOLON_TRY(const auto pools, PoolsLedBy(settings, flags.all_of, flags.to));
+  SYMBOLON_TRY(const Pools pools, PoolsToMove(flags, accesses));
   if (pools.empty()) fmt::print("{} is primary of no pool\n", flags.all_of);
   std::size_t failed = 0;
   int exit_status = kNotPromoted;

@@ -13,7 +13,7 @@ struct PromotionFlags {
   // The lab whose Regions are asked, with its access key; or one API, with the environment's.
   std::filesystem::path dir = ".lab";
   std::string endpoint;
-  // One pool, or all whose primary is `all_of`.
+  // One pool, or all whose primary is `all_of`: of a lab as its nodes tell, otherwise as the API tells.
   std::string pool;
   std::string all_of;
   std::string to;
@@ -39,8 +39,14 @@ struct SuffixFlags {
 };
 CliResult<void> ShowSuffixes(const SuffixFlags& flags);
 
-// What a PromoteUserPoolReplica answer says, for people; and what to do after an error. Pure.
+// ---- pure ----
+
+// What a PromoteUserPoolReplica answer says, for people.
 std::string DescribePromotion(std::string_view json);
+// What is to be said of writes after a promotion by force, of its answer and of what DescribeReplication says then:
+// that the pool's durability asks for replicas, and none is left. Empty: there is nothing to say.
+std::string DescribeHeldWrites(std::string_view promoted, std::string_view replication);
+// What to do after an error.
 Failure DescribeNotPromoted(const PromotionFlags& flags, const std::string& pool, const ApiAnswer& answer);
 
 }  // namespace symbolon::cli

@@ -22,6 +22,29 @@ TEST(PromotionTest, AnAnswerNamesThePositionAndWhatMayBeSetAside) {
   EXPECT_EQ(DescribePromotion("no JSON"), "the answer is not understood\n");
 }
 
+TEST(PromotionTest, WritesThatNoReplicaIsLeftToConfirmAreTold) {
+  const auto told = [](const std::string& durability, const std::string& members) {
+    return DescribeHeldWrites(
+        R"({"UserPoolId":"p","Primary":"us","Epoch":3,"FirstSequence":42,"SilentRegions":[{"Region":"eu"}]})",
+        R"({"Durability":)" + durability + R"(,"Members":[)" + members + "]}");
+  };
+  const std::string lost = R"({"Region":"eu","Role":"SECONDARY","Status":"ACTIVE"})";
+  const std::string other = R"({"Region":"ap","Role":"SECONDARY","Status":"ACTIVE"})";
+  const std::string inactive = R"({"Region":"ap","Role":"SECONDARY","Status":"INACTIVE"})";
+  const std::string sync = R"({"Mode":"SYNC","Fallback":"REFUSE"})";
+  const std::string bounded = R"({"Mode":"BOUNDED","LagBoundSeconds":5})";
+  EXPECT_THAT(told(sync, lost), AllOf(HasSubstr("no write goes on: its durability is sync (refuse)"),
+                                      HasSubstr("symbolon replication durability p async\n")));
+  EXPECT_THAT(told(bounded, lost), HasSubstr("bounded (5 s, then writes are refused)"));
+  EXPECT_THAT(told(bounded, lost + "," + inactive), HasSubstr("no write goes on"));
+  EXPECT_EQ(told(sync, lost + "," + inactive), "");
+  EXPECT_EQ(told(bounded, lost + "," + other), "");
+  EXPECT_EQ(told(R"({"Mode":"SYNC","Fallback":"FALL_BACK"})", lost), "");
+  EXPECT_EQ(told(R"({"Mode":"ASYNC"})", lost), "");
+  EXPECT_EQ(DescribeHeldWrites("no JSON", ""), "");
+  EXPECT_EQ(DescribeHeldWrites("{}", "{}"), "");
+}
+
 TEST(PromotionTest, WhatIsLeftOpenIsNoRefusal) {
   const PromotionFlags flags{.pool = "p", .to = "us-east-1"};
   const Failure pending = DescribeNotPromoted(

@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 
-#include "cli/replication_status.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {
@@ -15,8 +14,7 @@ CliResult<std::vector<ApiAccess>> FindRegionApis(const std::filesystem::path& di
   if (endpoints.empty()) {
     SYMBOLON_TRY(const LabSettings settings, ReadSettings(dir));
     for (const LabRegion& region : settings.regions) {
-      apis.push_back({.host = region.address,
-                      .port = region.api_port,
+      apis.push_back({.server = {region.address, region.api_port},
                       .region = region.name.value(),
                       .access_key_id = settings.access_key_id,
                       .secret_access_key = settings.secret_access_key.Clone()});
@@ -32,10 +30,9 @@ CliResult<std::vector<ApiAccess>> FindRegionApis(const std::filesystem::path& di
   if (id.empty() || secret.empty()) return Fail("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set");
   for (const std::string& text : endpoints) {
     const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0) return Fail(fmt::format("\"{}\" is no REGION=HOST:PORT", text));
-    SYMBOLON_TRY(OperationsAddress address, ParseOperationsAddress(std::string_view(text).substr(equals + 1)));
-    apis.push_back({.host = std::move(address.host),
-                    .port = address.port,
+    if (equals == std::string::npos || equals == 0) return Fail(fmt::format("\"{}\" is no REGION=URL", text));
+    SYMBOLON_TRY(HttpServer server, ParseHttpServer(std::string_view(text).substr(equals + 1)));
+    apis.push_back({.server = std::move(server),
                     .region = text.substr(0, equals),
                     .access_key_id = id,
                     .secret_access_key = Secret::CopyOf(secret)});

@@ -24,15 +24,14 @@ std::string FromEnvironment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::vector<OperationsAddress> NodesOf(const LabSettings& lab) {
-  std::vector<OperationsAddress> nodes;
+std::vector<HttpServer> NodesOf(const LabSettings& lab) {
+  std::vector<HttpServer> nodes;
   for (const LabRegion& region : lab.regions) nodes.push_back({region.address, region.operations_port});
   return nodes;
 }
 
 ApiAccess AccessTo(const LabSettings& lab, const LabRegion& region) {
-  return ApiAccess{.host = region.address,
-                   .port = region.api_port,
+  return ApiAccess{.server = {region.address, region.api_port},
                    .region = region.name.value(),
                    .access_key_id = lab.access_key_id,
                    .secret_access_key = lab.secret_access_key.Clone()};
@@ -66,8 +65,8 @@ CliResult<ApiAccess> RegionOfLab(const LabSettings& lab, const std::string& regi
 }
 
 CliResult<ApiAccess> AccessFromEnvironment(const std::string& endpoint) {
-  SYMBOLON_TRY(const OperationsAddress address, ParseOperationsAddress(endpoint));
-  ApiAccess access{.host = address.host, .port = address.port};
+  ApiAccess access;
+  SYMBOLON_TRY(access.server, ParseHttpServer(endpoint));
   access.region = FromEnvironment("AWS_REGION");
   access.access_key_id = FromEnvironment("AWS_ACCESS_KEY_ID");
   access.secret_access_key = Secret::CopyOf(FromEnvironment("AWS_SECRET_ACCESS_KEY"));

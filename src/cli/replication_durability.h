@@ -29,7 +29,8 @@ std::string DurabilityJson(const DurabilityRequest& request);
 CliResult<ApiAccess> PrimaryOfLab(const LabSettings& lab, const std::string& pool);
 // The API of the lab's Region of this name; empty: of the first one whose node answers.
 CliResult<ApiAccess> RegionOfLab(const LabSettings& lab, const std::string& region);
-// "127.0.0.1:9410", with the keys and the Region of the environment that AWS's tools use.
+// Of a URL, or "127.0.0.1:9410" (ParseHttpServer), with the keys and the Region of the environment that AWS's tools
+// use.
 CliResult<ApiAccess> AccessFromEnvironment(const std::string& endpoint);
 
 CliResult<void> SetDurability(const ApiAccess& access, const DurabilityRequest& request, Clock& clock);

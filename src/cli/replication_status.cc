@@ -5,12 +5,10 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <charconv>
 #include <chrono>
 #include <map>
 #include <optional>
 
-#include "cli/http_client.h"
 #include "cli/settings.h"
 
 namespace symbolon::cli {
@@ -207,8 +205,7 @@ Reading Read(const std::vector<ReplicationReport>& reports) {
     if (!report.json) {
       reading.silent += report.json.error().message + "\n";
     } else if (!AddReport(*report.json, reading.pools)) {
-      reading.silent +=
-          fmt::format("{}:{}{}: the answer is not understood\n", report.from.host, report.from.port, kPath);
+      reading.silent += fmt::format("{}{}: the answer is not understood\n", HostHeader(report.from), kPath);
     }
   }
   return reading;
@@ -234,23 +231,9 @@ std::string Verified(const Shares& shares, Timestamp now) {
 
 }  // namespace
 
-CliResult<OperationsAddress> ParseOperationsAddress(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  const tl::unexpected<Failure> wrong = Fail(fmt::format("\"{}\" is no HOST:PORT", text));
-  if (colon == std::string_view::npos || colon == 0) return wrong;
-  OperationsAddress address{.host = std::string(text.substr(0, colon))};
-  if (address.host.starts_with('[') && address.host.ends_with(']')) {
-    address.host = address.host.substr(1, address.host.size() - 2);
-  }
-  const std::string_view port = text.substr(colon + 1);
-  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size() || address.port == 0) return wrong;
-  return address;
-}
-
-CliResult<std::vector<OperationsAddress>> OperationsOfLab(const std::filesystem::path& dir) {
+CliResult<std::vector<HttpServer>> OperationsOfLab(const std::filesystem::path& dir) {
   SYMBOLON_TRY(const LabSettings settings, ReadSettings(dir));
-  std::vector<OperationsAddress> nodes;
+  std::vector<HttpServer> nodes;
   for (const LabRegion& region : settings.regions) nodes.push_back({region.address, region.operations_port});
   return nodes;
 }
@@ -310,15 +293,15 @@ std::string ReplicationLines(const std::vector<ReplicationReport>& reports, Time
   return lines + silent;
 }
 
-std::vector<ReplicationReport> AskNodes(const std::vector<OperationsAddress>& nodes) {
+std::vector<ReplicationReport> AskNodes(const std::vector<HttpServer>& nodes) {
   std::vector<ReplicationReport> reports;
-  for (const OperationsAddress& node : nodes) {
-    const CliResult<HttpAnswer> answer = HttpGet(node.host, node.port, kPath, kTimeout);
+  for (const HttpServer& node : nodes) {
+    const CliResult<HttpAnswer> answer = HttpGet(node, kPath, kTimeout);
     CliResult<std::string> text = Fail("");
     if (!answer) {
       text = Err(answer.error());
     } else if (answer->status != kHttpOk) {
-      text = Fail(fmt::format("{}:{}{}: status {}", node.host, node.port, kPath, answer->status));
+      text = Fail(fmt::format("{}{}: status {}", HostHeader(node), kPath, answer->status));
     } else {
       text = answer->body;
     }
@@ -327,7 +310,7 @@ std::vector<ReplicationReport> AskNodes(const std::vector<OperationsAddress>& no
   return reports;
 }
 
-CliResult<std::string> ReplicationStatus(const std::vector<OperationsAddress>& nodes, Timestamp now) {
+CliResult<std::string> ReplicationStatus(const std::vector<HttpServer>& nodes, Timestamp now) {
   const std::vector<ReplicationReport> reports = AskNodes(nodes);
   const std::string table = ReplicationTable(reports, now);
   if (std::ranges::none_of(reports, [](const ReplicationReport& report) { return report.json.has_value(); })) {

@@ -1,31 +1,22 @@
 // `symbolon replication status`: roles, positions and lag of every pool, as the nodes themselves tell them.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "cli/failure.h"
+#include "cli/http_client.h"
 
 namespace symbolon::cli {
 
-// A node's operations port.
-struct OperationsAddress {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-// "host:port", "[::1]:port".
-CliResult<OperationsAddress> ParseOperationsAddress(std::string_view text);
-
-// Those of the lab in `dir`.
-CliResult<std::vector<OperationsAddress>> OperationsOfLab(const std::filesystem::path& dir);
+// The operations ports of the lab in `dir`.
+CliResult<std::vector<HttpServer>> OperationsOfLab(const std::filesystem::path& dir);
 
 // What one node answered to GET /replication, or why it did not.
 struct ReplicationReport {
-  OperationsAddress from;
+  HttpServer from;
   CliResult<std::string> json;
 };
 
@@ -38,8 +29,8 @@ std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Time
 std::string ReplicationLines(const std::vector<ReplicationReport>& reports, Timestamp now);
 
 // Asks every node, one after the other, and blocks for at most two seconds for each.
-std::vector<ReplicationReport> AskNodes(const std::vector<OperationsAddress>& nodes);
+std::vector<ReplicationReport> AskNodes(const std::vector<HttpServer>& nodes);
 // The table of what they answer. Fails when none answered.
-CliResult<std::string> ReplicationStatus(const std::vector<OperationsAddress>& nodes, Timestamp now);
+CliResult<std::string> ReplicationStatus(const std::vector<HttpServer>& nodes, Timestamp now);
 
 }  // namespace symbolon::cli

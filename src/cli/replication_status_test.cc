@@ -92,14 +92,6 @@ TEST(ReplicationStatusTest, WhatIsNotUnderstoodIsSaid) {
   EXPECT_EQ(ReplicationTable({{{"h", 1}, R"({"Pools":[]})"}}, kNow), "no pools\n");
 }
 
-TEST(ReplicationStatusTest, AddressesAreHostAndPort) {
-  EXPECT_EQ(ParseOperationsAddress("127.0.0.1:9411").value().port, 9411);
-  EXPECT_EQ(ParseOperationsAddress("[::1]:9411").value().host, "::1");
-  for (const char* text : {"", "host", ":1", "host:", "host:0", "host:70000", "host:1x"}) {
-    EXPECT_FALSE(ParseOperationsAddress(text)) << text;
-  }
-}
-
 TEST(ReplicationStatusTest, NobodyAnsweringIsAFailure) {
   EXPECT_THAT(ReplicationStatus({{"127.0.0.1", 1}}, kNow).error().message, HasSubstr("no node answered"));
 }

@@ -12,7 +12,7 @@
 namespace symbolon::cli {
 
 struct WatchOptions {
-  std::vector<OperationsAddress> nodes;
+  std::vector<HttpServer> nodes;
   std::chrono::milliseconds interval = std::chrono::seconds(1);
   // nullopt: until the process is interrupted.
   std::optional<int> times;

@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kHostBytesMax = 253;
 constexpr std::size_t kRegionBytesMax = 64;
+// So many in a row, of whichever requests, and a node is lost.
+constexpr int kFailedConnectionsMax = 3;
+// For requests that are sent again: HAProxy takes another node than the one that failed, mostly the heaviest.
+constexpr int kOwnWeight = 256, kNextWeight = 16, kOtherWeight = 1;
 
 // Whatever stands in a line of the configuration may not break it.
 bool IsPlain(std::string_view text, std::string_view also) {
@@ -126,10 +130,12 @@ class Writer {
   // To the primary Region, or by a failover.
   using Route = std::pair<Region, std::optional<RouterDomain::Failover>>;
 
-  // The first request that finds nobody listening marks its node as lost, and is sent again to the next one (after at
-  // most "timeout connect"); one that may have been processed is never repeated here, because only the client knows
-  // whether it can be. Sessions of a node that is marked down are not cut: it would hit the very request that is about
-  // to be sent again.
+  // A request that finds nobody listening is sent again, at once, to another node; one that may have been processed is
+  // never repeated here, because only the client knows whether it can be. "timeout connect" covers a lost SYN, which
+  // the kernel repeats after a second. What the nodes of other Regions are for while a Region's own are up is this
+  // alone: "use-server" sends requests to the Region's own. (A "backup" server would be taken only once all others are
+  // marked down, and a retry at the same node waits for a second.) Sessions of a node that is marked down are not cut:
+  // it would hit the very request that is about to be sent again.
   std::string Head(std::string_view origin) const {
     return fmt::format(R"(# {}
 global
@@ -141,7 +147,7 @@ defaults
     option redispatch 1
     retries 3
     retry-on conn-failure
-    timeout connect 250ms
+    timeout connect 2500ms
     timeout client 60s
     timeout server 30s
     timeout http-request 10s
@@ -228,9 +234,12 @@ frontend router
     std::string text;
     for (const Region& region : regions_) {
       text += Probing(region.value(), Probe{.path = std::string(kReadyPath), .host = "router", .status = "200"});
-      text += Probed(region);
+      text += Own(region);
+      int weight = kNextWeight;
       for (const Region& other : regions_) {
-        if (other != region) text += Tracking(other, " backup");
+        if (other == region) continue;
+        text += Tracking(other, fmt::format(" weight {}", weight));
+        weight = kOtherWeight;
       }
     }
     return text;
@@ -248,11 +257,11 @@ frontend router
     std::string text;
     for (const Region& region : alone) text += fmt::format("\nbackend {}\n", Only(region)) + Tracking(region, "");
     for (const auto& [primary, secondary] : pairs) {
-      // Probes of its own: a node that is followed from elsewhere could not be marked down by the first request that
-      // finds nobody listening.
+      // Probes of its own: a node that is followed from elsewhere could not be marked down by requests that find nobody
+      // listening.
       text += Probing(WithFailover(primary, secondary),
                       Probe{.path = std::string(kReadyPath), .host = "router", .status = "200"});
-      text += Probed(primary) + Tracking(secondary, " backup");
+      text += Own(primary) + Tracking(secondary, fmt::format(" weight {}", kNextWeight));
     }
     return text;
   }
@@ -288,11 +297,20 @@ backend {}
                        std::max<std::int64_t>(1, interval * 2 / 3), interval, settings_.fall, settings_.rise);
   }
 
-  std::string Probed(const Region& region) const {
+  // The nodes that a backend is for, each with an equal share of its requests, as long as one of them is up. Several
+  // connections in a row have to fail until one is lost by that.
+  std::string Own(const Region& region) const {
+    const std::vector<std::string> names = ServersOf(region);
     std::string text;
+    for (std::size_t i = 0; i + 1 < names.size(); ++i) {
+      text += fmt::format("    use-server {} if {{ rand({}) eq 0 }}\n", names[i], names.size() - i);
+    }
+    text += fmt::format("    use-server {} if TRUE\n", names.back());
+    for (std::size_t i = 0; i + 1 < names.size(); ++i) text += fmt::format("    use-server {} if TRUE\n", names[i]);
     ForEach(region, [&](const std::string& name, const RouterServer& server) {
-      text += fmt::format("    server {} {}:{} check port {} observe layer4 error-limit 1 on-error mark-down{}\n", name,
-                          server.host, server.api_port, server.operations_port, Tls());
+      text += fmt::format(
+          "    server {} {}:{} check port {} observe layer4 error-limit {} on-error mark-down weight {}{}\n", name,
+          server.host, server.api_port, server.operations_port, kFailedConnectionsMax, kOwnWeight, Tls());
     });
     return text;
   }

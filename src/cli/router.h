@@ -44,9 +44,10 @@ struct RouterSettings {
   std::filesystem::path server_ca;
   // The first one's Region is preferred; the others follow in the order in which they are first named.
   std::vector<RouterServer> servers;
-  // A node is lost after `fall` failed probes, one each interval (or at once, when nobody listens), and is back after
-  // `rise` good ones: many of them keep the router from going to and fro.
-  std::chrono::milliseconds probe_interval{1000};
+  // A node is lost after `fall` failed probes, one each interval (or when a few connections in a row fail), and is back
+  // after `rise` good ones: many of them keep the router from going to and fro. A probe has to find its way within the
+  // interval: more than a second, after which a lost SYN is repeated, where packets are lost.
+  std::chrono::milliseconds probe_interval{1500};
   int fall = 3;
   int rise = 10;
   // The domains whose requests do not simply go to the preferred Region, and the health checks that they name.

@@ -109,7 +109,7 @@ std::vector<DomainReport> AskForDomains(const std::vector<DomainSource>& nodes) 
   for (const DomainSource& node : nodes) {
     const auto known = std::ranges::find(reports, node.region, &DomainReport::region);
     if (known != reports.end() && known->json) continue;
-    const CliResult<HttpAnswer> answer = HttpGet(node.host, node.operations_port, kPath, kTimeout);
+    const CliResult<HttpAnswer> answer = HttpGet({node.host, node.operations_port}, kPath, kTimeout);
     CliResult<std::string> said = Fail("");
     if (!answer) {
       said = Err(answer.error());

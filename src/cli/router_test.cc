@@ -50,8 +50,11 @@ TEST(RouterTest, AllNodesOfTheFirstLivingRegionServeAndTheOthersStandBy) {
   EXPECT_THAT(text, AllOf(HasSubstr("server eu-central-1-1 10.0.0.4:9410 check port 9411"),
                           HasSubstr("server eu-central-1-2 node2.example.com:443 check port 9411"),
                           HasSubstr("server us-east-1 [fd00::7]:9410 check port 9411"),
-                          HasSubstr("server us-east-1 [fd00::7]:9410 track us-east-1/us-east-1 backup"),
-                          HasSubstr("inter 1000ms"), HasSubstr("fall 3 rise 10"), Not(HasSubstr("ssl"))));
+                          HasSubstr("server us-east-1 [fd00::7]:9410 track us-east-1/us-east-1 weight 16\n"),
+                          HasSubstr("    use-server eu-central-1-1 if { rand(2) eq 0 }\n    use-server eu-central-1-2 "
+                                    "if TRUE\n    use-server eu-central-1-1 if TRUE\n"),
+                          HasSubstr("    use-server us-east-1 if TRUE\n"), HasSubstr("inter 1500ms"),
+                          HasSubstr("fall 3 rise 10"), Not(HasSubstr("ssl"))));
 }
 
 TEST(RouterTest, TlsIsSpokenOnBothSidesWhenAskedFor) {
@@ -60,8 +63,17 @@ TEST(RouterTest, TlsIsSpokenOnBothSidesWhenAskedFor) {
   settings.server_ca = "/etc/ca.pem";
   EXPECT_THAT(RouterConfiguration(settings, "test").value(),
               AllOf(HasSubstr("bind :9400 ssl crt /etc/router.pem\n"),
-                    HasSubstr("on-error mark-down ssl verify required ca-file /etc/ca.pem no-check-ssl\n"),
-                    HasSubstr("backup ssl verify required ca-file /etc/ca.pem no-check-ssl\n")));
+                    HasSubstr("on-error mark-down weight 256 ssl verify required ca-file /etc/ca.pem no-check-ssl\n"),
+                    HasSubstr("weight 16 ssl verify required ca-file /etc/ca.pem no-check-ssl\n")));
+}
+
+TEST(RouterTest, RequestsThatAreSentAgainGoToTheNextRegionBeforeOthers) {
+  RouterSettings settings = ThreeNodes();
+  settings.servers.push_back(ParseRouterServer("ap-south-1=10.0.0.9:9410/9411").value());
+  EXPECT_THAT(RouterConfiguration(settings, "test").value(),
+              AllOf(HasSubstr("track us-east-1/us-east-1 weight 16\n"
+                              "    server ap-south-1 10.0.0.9:9410 track ap-south-1/ap-south-1 weight 1\n"),
+                    Not(HasSubstr("backup"))));
 }
 
 TEST(RouterTest, WhatCannotBeARouterIsRefused) {

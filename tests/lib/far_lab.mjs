@@ -20,11 +20,11 @@ export class FarLab extends Lab {
   #clockOffsets = new Map();
   #full = new Set(); // disks
 
-  // `settings`: lines for the configurations' [replication].
-  static async start(names, { path, settings = [] } = {}) {
+  // `settings`: lines for the configurations' [replication]. `places`: further ends of the network.
+  static async start(names, { path, settings = [], places = [] } = {}) {
     const lab = new FarLab(await mkdtemp(join(tmpdir(), 'symbolon-far-lab-')));
     try {
-      await lab.#start(names, path, settings);
+      await lab.#start(names, path, settings, places);
     } catch (error) {
       await lab.release();
       throw error;
@@ -32,8 +32,8 @@ export class FarLab extends Lab {
     return lab;
   }
 
-  async #start(names, path, settings) {
-    this.network = await Network.start(names, path);
+  async #start(names, path, settings, places) {
+    this.network = await Network.start([...names, ...places], path);
     const addresses = names.map((name) => this.network.address(name));
     await this.symbolon('lab', 'init', '--dir', this.dir, '--regions', names.join(), '--addresses', addresses.join());
     await this.readSettings();

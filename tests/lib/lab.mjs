@@ -152,6 +152,13 @@ export class Lab {
     return (await run(symbolon, args)).stdout;
   }
 
+  // With --endpoint, as outside of a lab.
+  async symbolonByApi(environment, ...args) {
+    const { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY } = credentials;
+    const own = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION: this.primary.name };
+    return (await run(symbolon, args, { env: { ...process.env, ...own, ...environment } })).stdout;
+  }
+
   async kill(region) {
     await this.symbolon('lab', 'kill', region, '--dir', this.dir);
   }

@@ -164,5 +164,13 @@ test('sync: whatever was acknowledged survives the loss of the primary', async (
   for (const Username of acknowledged) {
     assert.equal((await there.send(new AdminGetUserCommand({ UserPoolId: pool.Id, Username }))).Username, Username);
   }
+  // Nobody is left to confirm writes: the promotion says so, and names what helps.
+  const said = await lab.symbolon('replication', 'promote', pool.Id, '--to', secondary.name, '--force', '--dir', lab.dir);
+  assert.match(said, /no write goes on: its durability is sync \(refuse\)/);
+  const writeThere = () => call(secondary.api, 'CreateGroup', { UserPoolId: pool.Id, GroupName: anyName('group') });
+  assert.notEqual((await writeThere()).status, 200);
+  const [, command] = said.match(/^ {4}symbolon (.*)$/m);
+  await lab.symbolon(...command.split(' '), '--dir', lab.dir);
+  assert.equal((await writeThere()).status, 200);
   await lab.startRegion(primary.name);
 });

@@ -7,10 +7,10 @@ import {
   UpdateUserPoolCommand,
   UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
-import { CreateKeyCommand, DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
+import { CreateKeyCommand, DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
 import { fails } from '../lib/expect.mjs';
 import { Lab } from '../lib/lab.mjs';
-import { createClient, createUser, signIn } from '../lib/pools.mjs';
+import { createClient, createPool, createUser, signIn } from '../lib/pools.mjs';
 import { addReplica, ask, createReplicatedPool, multiRegionKey, replicaStatus, untilCaughtUp, untilReplica, verifyCopies } from '../lib/replicas.mjs';
 import { inParallel, until } from '../lib/wait.mjs';
 
@@ -149,12 +149,51 @@ test('a new data key seals in both Regions, under the same KMS key', async () =>
 });
 
 test('a key that is withdrawn locks the pool in every Region, and gives it back whole', async () => {
-  await keys('withdraw', UserPoolId);
+  const said = await keys('withdraw', UserPoolId);
   for (const region of [home, away]) {
+    const arn = in_((await keyOf(region)).KmsKeyArn, region);
+    assert.match(said, new RegExp(`^${region}: ${arn} is disabled; the pool was locked after [\\d.]+ s$`, 'm'));
     await fails(signIn(cognito[region], client, people[0]), 'OperationNotEnabledException', 'The KMS key of the user pool is disabled.');
     assert.deepEqual((await keyOf(region)).Regions.map(({ State }) => State), ['LOCKED', 'LOCKED']);
   }
-  await keys('restore', UserPoolId);
+  assert.match(await keys('restore', UserPoolId), new RegExp(`^${away}: .* is enabled; the pool was open after`, 'm'));
   await everybodySignsIn();
   await kms[home].send(new EnableKeyCommand({ KeyId: KeyId((await keyOf(home)).KmsKeyArn) }));
+});
+
+const stateOf = async (arn, region) => (await kms[region].send(new DescribeKeyCommand({ KeyId: in_(arn, region) }))).KeyMetadata.KeyState;
+
+test('a key is withdrawn while the first Region says nothing: the other one is locked at once, and the report names both', async () => {
+  const { KmsKeyArn } = await keyOf(home);
+  await lab.suspend(home);
+  let ended = false;
+  const withdrawn = keys('withdraw', UserPoolId)
+    .then(() => assert.fail('it is not whole'), (error) => error)
+    .finally(() => (ended = true));
+  await until('the key is disabled where somebody answers', async () => (await stateOf(KmsKeyArn, away)) === 'Disabled');
+  assert.equal(ended, false);
+  await lab.kill(home);
+  const { code, stdout } = await withdrawn;
+  assert.equal(code, 1);
+  assert.match(stdout, new RegExp(`^${away}: ${in_(KmsKeyArn, away)} is disabled; the pool was locked`, 'm'));
+  assert.match(stdout, new RegExp(`^${home}: ${KmsKeyArn} is not disabled: the Region does not answer`, 'm'));
+  await lab.startRegion(home);
+  await until('the key is withdrawn', () => keys('withdraw', UserPoolId).then(() => true));
+  await keys('restore', UserPoolId);
+  await everybodySignsIn();
+});
+
+test('the key of a pool in one Region is withdrawn: there is nothing to do in the other', async () => {
+  const { KeyMetadata } = await kms[home].send(new CreateKeyCommand({}));
+  const alone = await createPool(cognito[home], customer(KeyMetadata.Arn));
+  const said = await keys('withdraw', alone.Id);
+  assert.match(said, new RegExp(`^${home}: ${KeyMetadata.Arn} is disabled; the pool was locked`, 'm'));
+  assert.match(said, new RegExp(`^${away}: there is neither a replica of the pool nor its key: nothing to withdraw$`, 'm'));
+  assert.match(await keys('restore', alone.Id), /nothing to restore/);
+  // The multi-Region key is in the other Region, where the pool is not.
+  const shared = await multiRegionKey(lab);
+  const another = await createPool(cognito[home], customer(shared));
+  assert.match(await keys('withdraw', another.Id), new RegExp(`^${away}: ${in_(shared, away)} is disabled; there is no replica`, 'm'));
+  assert.equal(await stateOf(shared, away), 'Disabled');
+  await assert.rejects(keys('withdraw', `${home}_NOBODYATALL`), { code: 1, stderr: /ResourceNotFoundException/ });
 });

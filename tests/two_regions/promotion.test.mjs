@@ -15,7 +15,7 @@ import {
 import * as jose from 'jose';
 import { fails } from '../lib/expect.mjs';
 import { Lab } from '../lib/lab.mjs';
-import { anyName, claimsOf, createClient, createUser, password, refresh, signIn } from '../lib/pools.mjs';
+import { anyName, claimsOf, createClient, createPool, createUser, password, refresh, signIn } from '../lib/pools.mjs';
 import { call, prefixes } from '../lib/raw.mjs';
 import { createReplicatedPool, describeReplication } from '../lib/replicas.mjs';
 import { inParallel, until } from '../lib/wait.mjs';
@@ -186,8 +186,10 @@ test('a dead primary is replaced by force; on its return it steps down, and what
   await assert.rejects(promote(away), { name: 'OperationNotEnabledException', message: /cannot be reached/ });
   assert.ok(performance.now() - asked < 10_000, 'nobody waits for a primary that is not there');
   const before = performance.now();
-  const promoted = await promote(away, { Force: true });
-  assert.deepEqual(promoted.SilentRegions.map(({ Region }) => Region), [home.name]);
+  const said = await lab.symbolon('replication', 'promote', pool.Id, '--to', away.name, '--force', '--dir', lab.dir);
+  const [, first] = said.match(new RegExp(`^${pool.Id}: ${away.name} is primary, in epoch \\d+ from position (\\d+) on\n`));
+  const heard = '\\((last heard at position \\d+|nothing was heard of it since this node started)\\)';
+  assert.match(said, new RegExp(`\n  ${home.name} did not answer ${heard}: what it has from position ${first} on will be set aside\n$`));
   const survivor = anyName('survivor');
   await signUp(away, survivor);
   console.log(`by force: ${(performance.now() - before).toFixed(0)} ms from the command to the first write`);
@@ -222,6 +224,7 @@ test('a dead primary is replaced by force; on its return it steps down, and what
   const suffix = (...more) =>
     lab.symbolon('replication', 'suffix', pool.Id, ...more, '--region', home.name, '--dir', lab.dir);
   const [{ Name, FirstSequence, LastSequence }] = JSON.parse(await suffix()).Suffixes;
+  assert.equal(FirstSequence, Number(first));
   const changes = (await suffix(Name)).trim().split('\n').map((line) => JSON.parse(line));
   assert.equal(LastSequence - FirstSequence, 2);
   assert.equal(changes.filter((change) => change.RecordType === 'user').length, 3);
@@ -276,4 +279,35 @@ test('a primary that stood still while another was promoted by force answers no 
     for (const { GroupName } of answers) assert.ok(!there.includes(GroupName));
   }
   await signInEverywhere();
+});
+
+test('all pools of a Region by the API alone: planned, and by force when it is lost', async () => {
+  await until(`${home.name} is primary`, () => promote(home));
+  const second = await createReplicatedPool(lab);
+  const alone = await createPool(sdk[home.name]);
+  await untilEqual();
+  const promoteAll = (from, to, at, ...words) =>
+    lab.symbolonByApi(
+      {}, 'replication', 'promote', '--all-of', from.name, '--to', to.name, '--endpoint', new URL(at.api).host, ...words,
+    );
+  const led = (said, region) => {
+    for (const { Id } of [pool, second]) assert.match(said, new RegExp(`^${Id}: ${region.name} is primary, in epoch`, 'm'));
+  };
+  const planned = await promoteAll(home, away, home);
+  led(planned, away);
+  assert.match(planned, new RegExp(`^${alone.Id}: has no replica in ${away.name}, and stays as it is$`, 'm'));
+  assert.match(await promoteAll({ name: 'nowhere' }, away, away), /^nowhere is primary of no pool$/m);
+  // What is refused keeps no other from it, is told, and makes the command fail.
+  await lab.kill(home.name);
+  await assert.rejects(promoteAll(away, home, away), { code: 1, stderr: /(OperationNotEnabledException[^]*){2}2 of 2 pools were not promoted/ });
+  await lab.startRegion(home.name);
+  await until('the Regions have met', () => promoteAll(away, home, away).then((said) => (led(said, home), true)));
+  await untilEqual();
+  await lab.kill(home.name);
+  const forced = await promoteAll(home, away, away, '--force');
+  led(forced, away);
+  assert.equal(forced.match(new RegExp(`^  ${home.name} did not answer`, 'gm')).length, 2);
+  await signUp(away, anyName());
+  await lab.startRegion(home.name);
+  await untilLedBy(away);
 });

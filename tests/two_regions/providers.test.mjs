@@ -175,6 +175,13 @@ test('a pool under a key of another key service is locked when that is disabled,
   await service.kms.send(new EnableKeyCommand({ KeyId: KeyMetadata.KeyId }));
   assert.ok((await until('the pool opens', signInThere)).AccessToken);
 
+  // No Region's own key service has it, and what to do is said.
+  const withdrawn = await failure(lab.symbolon('keys', 'withdraw', theirs.Id, '--dir', lab.dir));
+  assert.equal(withdrawn.code, 1);
+  const command = `aws kms disable-key --region ${lab.primary.name} --key-id ${KeyMetadata.Arn}`;
+  assert.match(withdrawn.stdout, new RegExp(`^${lab.primary.name}: ${KeyMetadata.Arn} is not disabled: NotFoundException.*${command}`, 'm'));
+  assert.match(withdrawn.stdout, new RegExp(`^${lab.secondary.name}: .* nothing to withdraw$`, 'm'));
+
   await lab.stop(lab.primary.name);
   await writeFile(configurationFile(), (await readFile(configurationFile(), 'utf8')).replace(patient, impatient));
   await lab.startRegion(lab.primary.name);
