@@ -32,12 +32,14 @@ TEST(Keys, StatusNamesTheKeyAndEveryRegion) {
   const auto shown = DescribeKeyStatus(
       R"({"UserPoolId":"p","KmsKeyArn":"arn:k","FormerKmsKeyArns":["arn:former"],"DataKeys":[{"Generation":"00112233445566","Sealing":false},
           {"Generation":"ffeeddccbbaa99","Sealing":true}],"Regions":[{"Region":"eu-central-1","State":"OPEN"},
-          {"Region":"us-east-1","State":"LOCKED","Reason":"It is disabled.","KmsKeyArn":"arn:own"}]})");
+          {"Region":"us-east-1","State":"LOCKED","Reason":"It is disabled.","KmsKeyArn":"arn:own"},
+          {"Region":"us-west-2","State":"LOST","Reason":"It is deleted."}]})");
   EXPECT_EQ(*shown,
             "p  arn:k\n"
             "  was under arn:former\n"
             "  eu-central-1         open    \n"
             "  us-east-1            locked   It is disabled. under arn:own\n"
+            "  us-west-2            lost     It is deleted.\n"
             "  data key 00112233  opens older data\n"
             "  data key ffeeddcc  seals new data\n");
 }

@@ -325,7 +325,7 @@ TEST_F(ForwardingTest, SignatureThatGrewOldOnTheWay_IsAsOldAsItWasAtArrival) {
   clock_.Advance(std::chrono::minutes(4));
   request.received = clock_.Now();
   clock_.Advance(std::chrono::minutes(4));
-  here_.keyring().Tick();
+  here_.TickKeys();
   const auto answer = here_.TakeForwarded(Region(kSecondary), pool_, request);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->status, 200) << answer->body;

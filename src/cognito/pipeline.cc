@@ -319,9 +319,11 @@ asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
 
 asio::awaitable<ApiResult<void>> Pipeline::Promote(Exchange& exchange) {
   const auto& request = exchange.request->As<model::own::PromoteUserPoolReplicaRequest>();
-  // Roles are those of a pool that exists; its keys need not open here.
-  Attempt attempt;
-  SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
+  {
+    // Roles are those of a pool that exists; its keys need not open here.
+    Attempt attempt;
+    SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
+  }
   PromotionRequest promotion{.pool = exchange.pool,
                              .to = Region(request.RegionName),
                              .force = request.Force.value_or(false),
@@ -473,12 +475,16 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     replication::WriteGate* const gate = services_.write_gate;
     if (gate != nullptr && tx.changes_directory() && !exchange.new_pool_keys && !gate->IsOpen(exchange.pool)) {
       if (exchange.waited) co_return PrimaryChanges();
+      attempt.LetGo();
       co_await AwaitWriteGate(exchange);
       continue;
     }
 
+    storage::Commit commit = tx.TakeCommit();
+    const std::shared_ptr<const replication::pb::RoleRecord> role = call.role_;
+    attempt.LetGo();
     auto committed = co_await http::AwaitCallback<replication::DurableCommitResult>(
-        [&](auto done) { services_.commits.Submit(tx.TakeCommit(), call.role(), std::move(done)); });
+        [&](auto done) { services_.commits.Submit(std::move(commit), *role, std::move(done)); });
     if (committed) {
       exchange.position = committed->committed.position;
       exchange.fell_back = committed->fell_back;

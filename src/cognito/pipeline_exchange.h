@@ -60,6 +60,13 @@ struct Pipeline::Attempt {
   // Of the pool; null if there is none.
   std::shared_ptr<const replication::pb::RoleRecord> role;
   std::optional<Call> call;
+
+  // Before something is waited for: the pool's keys, and what they opened, are held for moments only.
+  void LetGo() {
+    call.reset();
+    tx.reset();
+    snapshot.reset();
+  }
 };
 
 // What clients hear when a pool's keys cannot be had.

@@ -61,6 +61,17 @@ class ReplicationWaitsTest : public testing::Test {
     region_.Sign(request);
     return region_.Send(std::move(request));
   }
+  std::shared_ptr<const keys::PoolKeys> KeysOf(const PoolId& pool) {
+    return region_.keyring().KeysOf(*region_.store().store().MakeSnapshot(), pool).value();
+  }
+  // DisableKey.
+  void Withdraw(const PoolId& pool) {
+    const auto status = region_.keyring().StatusOf(*region_.store().store().MakeSnapshot(), pool);
+    ASSERT_TRUE(region_.key_service().DisableKey(status->cmk_arn));
+  }
+  std::uint64_t LastOf(const PoolId& pool) {
+    return region_.store().store().MakeSnapshot()->Head(pool).value()->sequence();
+  }
   static std::string HeaderOf(const ApiRegion::Answer& answer, std::string_view name) {
     return std::string(answer.headers.Find(name).value_or(""));
   }
@@ -131,6 +142,39 @@ TEST_F(ReplicationWaitsTest, SyncNobodyConfirms_OutcomeIsUnknownAndThePositionIs
   EXPECT_THAT(unknown.error(), HasSubstr("outcome is unknown"));
   // By which its outcome can be found out.
   EXPECT_EQ(Read(pool, HeaderOf(unknown, "x-symbolon-position")).error(), "");
+}
+
+TEST_F(ReplicationWaitsTest, WriteThatIsWaitedFor_HoldsNoKeysOfThePool) {
+  const PoolId pool = ReplicatedPool();
+  ASSERT_EQ(SetDurability(pool, {{"Mode", "SYNC"}}).error(), "");
+  Reach(pool, 1);
+  const std::weak_ptr<const keys::PoolKeys> keys = KeysOf(pool);
+  const std::uint64_t before = LastOf(pool);
+  ApiRegion::Answer answer;
+  std::jthread writer([&] { answer = Write(pool); });
+  while (LastOf(pool) == before) std::this_thread::yield();
+  // Nobody has confirmed it, and no time passes.
+  Withdraw(pool);
+  EXPECT_TRUE(keys.expired());
+  Reach(pool, 1'000);
+  writer.join();
+  EXPECT_EQ(answer.error(), "");
+}
+
+TEST_F(ReplicationWaitsTest, PromotionThatIsWaitedFor_HoldsNoKeysOfThePool) {
+  const PoolId pool = ReplicatedPool();
+  const std::weak_ptr<const keys::PoolKeys> keys = KeysOf(pool);
+  bool held = true;
+  region_.SetPromotion([&](const PromotionRequest&, const auto& done) {
+    Withdraw(pool);
+    held = !keys.expired();
+    done(model::Fail(model::ErrorCode::kServiceUnavailableException, "Not now."));
+  });
+  EXPECT_EQ(
+      region_.Call("SymbolonService.PromoteUserPoolReplica", {{"UserPoolId", pool.value()}, {"RegionName", kOther}})
+          .error(),
+      "ServiceUnavailableException: Not now.");
+  EXPECT_FALSE(held);
 }
 
 TEST_F(ReplicationWaitsTest, SyncThatFallsBack_AnswerSaysSo) {

@@ -166,7 +166,7 @@ Services ApiRegion::services() {
           .commits = commits_,
           .positions = &positions_,
           .position_wait = std::chrono::seconds(2),
-          .promote = {},
+          .promote = promote_,
           .write_gate = &write_gate_,
           .suffixes = nullptr,
           .forward = [this](const PoolId& pool, const Region& primary, Bytes request,
@@ -187,6 +187,11 @@ replication::ControlResult<Bytes> ApiRegion::AnswerAboutKeys(const Region& from,
 
 void ApiRegion::SetVerifier(replication::Verifier& verifier) {
   verifier_ = &verifier;
+  pipeline_.emplace(services());
+}
+
+void ApiRegion::SetPromotion(Promote promote) {
+  promote_ = std::move(promote);
   pipeline_.emplace(services());
 }
 

@@ -66,6 +66,7 @@ class ApiRegion {
   // Takes the pool from `other` as it is now.
   void CopyPool(ApiRegion& other, const PoolId& pool);
   void SetVerifier(replication::Verifier& verifier);
+  void SetPromotion(Promote promote);
   // The state of a member in the pool's role record here, as replication would change it.
   void SetMemberState(const PoolId& pool, std::string_view member, replication::pb::MemberState state);
   void ChangeRole(const PoolId& pool, const std::function<void(replication::pb::RoleRecord&)>& change);
@@ -78,6 +79,11 @@ class ApiRegion {
   replication::WriteGate& write_gate() { return write_gate_; }
   keys::local::LocalKeyProvider& key_service() { return *key_service_; }
   keys::Keyring& keyring() { return *keyring_; }
+  // Asks about the KMS keys that are due, and waits for what follows.
+  void TickKeys() {
+    keyring_->Tick();
+    keyring_->WaitUntilAsked();
+  }
   const directory::RegionSettings& settings() const { return settings_; }
 
   // What was observed last, of each operation.
@@ -107,6 +113,7 @@ class ApiRegion {
   Clock& clock_;
   const bool forward_writes_;
   replication::Verifier* verifier_ = nullptr;
+  Promote promote_;
   directory::RegionSettings settings_;
   directory::TestStore store_;
   replication::DurabilityGate durability_{std::chrono::seconds(2)};

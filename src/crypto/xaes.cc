@@ -20,10 +20,28 @@ using MessageKey = std::array<char, kAes256KeyBytes>;
 
 BytesView View(const MessageKey& key) { return BytesView(key.data(), key.size()); }
 
-EVP_CIPHER_CTX* ThreadGcmContext() {
-  thread_local const OwnedCipherContext context = internal::NewGcmContext();
-  return context.get();
-}
+// The thread's context, for one message.
+class ThreadGcmContext {
+ public:
+  ThreadGcmContext() = default;
+  ThreadGcmContext(const ThreadGcmContext&) = delete;
+  ThreadGcmContext& operator=(const ThreadGcmContext&) = delete;
+  // A key of zeros takes the place of the message's.
+  ~ThreadGcmContext() {
+    static constexpr MessageKey kZeros{};
+    SYMBOLON_CHECK(EVP_EncryptInit_ex2(context_, nullptr, Octets(View(kZeros)), nullptr, nullptr) == 1);
+  }
+
+  EVP_CIPHER_CTX* get() const { return context_; }
+
+ private:
+  static EVP_CIPHER_CTX* Context() {
+    thread_local const OwnedCipherContext context = internal::NewGcmContext();
+    return context.get();
+  }
+
+  EVP_CIPHER_CTX* const context_ = Context();
+};
 
 // Multiplication by x in GF(2^128), as CMAC's sub-keys are made (NIST SP 800-38B §6.1); in constant time.
 Block DoubleInField(const Block& block) {
@@ -102,8 +120,8 @@ void XaesKey::AppendSealed(Bytes& out, Random& random, BytesView associated_data
   MessageKey key = state_->Derive(nonce);
   out.reserve(out.size() + plaintext.size() + kXaesOverheadBytes);
   out += nonce;
-  internal::GcmSeal(ThreadGcmContext(), View(key), BytesView(nonce).substr(kDerivationNonceBytes), associated_data,
-                    plaintext, out);
+  internal::GcmSeal(ThreadGcmContext().get(), View(key), BytesView(nonce).substr(kDerivationNonceBytes),
+                    associated_data, plaintext, out);
   Wipe(key.data(), key.size());
 }
 
@@ -111,8 +129,9 @@ CryptoResult<Secret> XaesKey::Open(BytesView associated_data, BytesView sealed) 
   if (sealed.size() < kXaesOverheadBytes) return Err(CryptoError::kNotAuthentic);
   const BytesView nonce = sealed.substr(0, kXaesNonceBytes);
   MessageKey key = state_->Derive(nonce);
-  CryptoResult<Secret> plaintext = internal::GcmOpen(ThreadGcmContext(), View(key), nonce.substr(kDerivationNonceBytes),
-                                                     associated_data, sealed.substr(kXaesNonceBytes));
+  CryptoResult<Secret> plaintext =
+      internal::GcmOpen(ThreadGcmContext().get(), View(key), nonce.substr(kDerivationNonceBytes), associated_data,
+                        sealed.substr(kXaesNonceBytes));
   Wipe(key.data(), key.size());
   return plaintext;
 }

@@ -16,9 +16,9 @@ inline constexpr std::size_t kXaesNonceBytes = 24;
 // Nonce and tag.
 inline constexpr std::size_t kXaesOverheadBytes = kXaesNonceBytes + 16;
 
-// One key, expanded once: a seal costs two AES blocks and the set-up of a GCM key beside its own work. Thread-safe;
-// movable (not while in use). The key is wiped with this object; a thread's context keeps the key of its last *message*
-// only.
+// One key, expanded once: a seal costs two AES blocks and the set-up of two GCM keys beside its own work, the second of
+// zeros, so that threads keep no message's key. Thread-safe; movable (not while in use). The key is wiped with this
+// object.
 class XaesKey {
  public:
   // `key` has kXaesKeyBytes.

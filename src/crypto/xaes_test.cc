@@ -7,6 +7,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/dead_stack.h"
+#include "base/memory_search.h"
+#include "crypto/aead.h"
 #include "crypto/random.h"
 
 namespace symbolon::crypto {
@@ -66,6 +69,65 @@ TEST(XaesTest, AccumulatedKnownAnswer) {
     ciphertexts += BytesView(sealed).substr(kXaesNonceBytes);
   }
   EXPECT_EQ(HexEncode(Shake128(ciphertexts, 32)), "e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939");
+}
+
+// AES-256 of `block` under `key`.
+Bytes Aes(BytesView key, BytesView block) {
+  Bytes out(block.size(), '\0');
+  int written = 0;
+  EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
+  EXPECT_EQ(EVP_EncryptInit_ex(context, EVP_aes_256_ecb(), nullptr, reinterpret_cast<const unsigned char*>(key.data()),
+                               nullptr),
+            1);
+  EXPECT_EQ(EVP_EncryptUpdate(context, reinterpret_cast<unsigned char*>(out.data()), &written,
+                              reinterpret_cast<const unsigned char*>(block.data()), static_cast<int>(block.size())),
+            1);
+  EVP_CIPHER_CTX_free(context);
+  return out;
+}
+
+// The specification's derivation, masked.
+Bytes MaskedMessageKey(BytesView key, BytesView nonce) {
+  const Bytes l = Aes(key, Bytes(16, '\0'));
+  Bytes k1(16, '\0');
+  for (std::size_t i = 0; i < 16; ++i) {
+    const unsigned next = i < 15 ? static_cast<unsigned char>(l[i + 1]) : 0;
+    k1[i] = static_cast<char>((static_cast<unsigned char>(l[i]) << 1) | (next >> 7));
+  }
+  if (static_cast<unsigned char>(l[0]) & 0x80) k1[15] ^= static_cast<char>(0x87);
+  Bytes masked;
+  for (char number : {'\x01', '\x02'}) {
+    Bytes block{'\0', number, 'X', '\0'};
+    block += nonce.substr(0, 12);
+    for (std::size_t i = 0; i < 16; ++i) block[i] ^= k1[i];
+    Bytes half = Aes(key, block);
+    masked += Masked(half);
+    Wipe(half.data(), half.size());
+  }
+  return masked;
+}
+
+TEST(XaesTest, ThreadKeepsNoKeyOfItsLastMessage) {
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "the sanitizer keeps freed memory, and maps terabytes";
+#endif
+  constexpr std::string_view nonce = "abcdefghijklmnopqrstuvwx";
+  const Bytes octets = SystemRandom().Octets(32);
+  FixedRandom random(nonce);
+  const XaesKey key(octets);
+  const std::vector<Bytes> masked = {MaskedMessageKey(octets, nonce)};
+  const Bytes sealed = key.Seal(random, "", "a message");
+  WipeDeadStack();
+  EXPECT_EQ(Occurrences(masked), 0u);
+  ASSERT_TRUE(key.Open("", sealed));
+  WipeDeadStack();
+  EXPECT_EQ(Occurrences(masked), 0u);
+  // And the derivation is the one by which it was sealed.
+  Bytes plain = Masked(masked.front());
+  EXPECT_GE(Occurrences(masked), 1u);
+  const auto opened = OpenAesGcm(plain, nonce.substr(12), "", BytesView(sealed).substr(kXaesNonceBytes));
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->view(), "a message");
 }
 
 TEST(XaesTest, AnyChangedBitIsRefused) {

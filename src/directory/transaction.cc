@@ -153,6 +153,7 @@ storage::Commit Transaction::TakeCommit() {
   changes_.clear();
   facts_.clear();
   notes_.clear();
+  keys_.reset();
   return commit;
 }
 

@@ -56,6 +56,25 @@ TEST_F(ErasuresTest, LockedRegionIsWaitedFor) {
   Certificate(home_);
 }
 
+TEST_F(ErasuresTest, RegionThatIsLockedWhileItErasesStopsAndIsWaitedFor) {
+  const std::vector<Bytes> bodies = BodiesOf(home_, "ann");
+  ASSERT_TRUE(away_.suffixes().Keep(away_.store(), kPool, 1));
+  Erase(home_, "ann");
+  Replicate();
+  // Before it knows the records, and before it erases them.
+  for (const int withdrawn_after : {1, 2}) {
+    away_.keys().withdrawn_after = withdrawn_after;
+    for (int i = 0; i < 4; ++i) Turn(home_);
+    Replicate();
+    EXPECT_EQ(WaitsFor(kAway), kLocked) << withdrawn_after;
+    EXPECT_EQ(away_.store().LogErasedThrough(kPool), 0u) << withdrawn_after;
+    away_.keys().locked = false;
+  }
+  RunToTheEnd(home_);
+  EXPECT_FALSE(away_.HoldsAny(bodies));
+  Certificate(home_);
+}
+
 TEST_F(ErasuresTest, RegionThatReceivesAStateOfBeforeIsWaitedFor) {
   const auto before = *home_.store().OpenCopy(kPool);
   Erase(home_, "ann");

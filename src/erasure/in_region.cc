@@ -182,6 +182,20 @@ class InRegion::Run {
     for (Subject& subject : subjects_) subject.SetKeys(nullptr);
     keys_.reset();
   }
+  // Asked again and again while records are opened: false, and the keys are gone from here, once they were withdrawn or
+  // gave way to others.
+  bool MayOpen() {
+    if (here_ && keys_ && keys_->retired()) LetGoOfKeys();
+    return !here_ || keys_;
+  }
+  // Between slices of the work; empty: it may go on.
+  std::string RenewKeys() { return MayOpen() ? std::string() : TakeKeys(); }
+  // After a slice in which records may have been passed over; empty: none was.
+  std::string WhyNotOpen() {
+    if (MayOpen()) return {};
+    std::string why = TakeKeys();
+    return why.empty() ? "The keys of the user pool are changing." : why;
+  }
 
   // Reads the log: whose the bodies are, and which records they were.
   std::string Resolve() {
@@ -231,6 +245,7 @@ class InRegion::Run {
     for (const Work& work : works_) last = std::max(last, work.sequence);
     std::uint64_t next = 1;
     while (next <= last) {
+      if (auto why = RenewKeys(); !why.empty()) return why;
       const auto entries = services_.store.ReadLog(pool_, next, kLogPageBytes);
       if (!entries && entries.error().code == StoreErrorCode::kGap) {
         // Not kept from there on; it may be from later on.
@@ -266,7 +281,11 @@ class InRegion::Run {
     const auto names = SuffixesHere();
     if (!names) return Explain(pool_, names.error());
     for (const std::string& name : *names) {
-      const auto read = suffixes_->Read(name, take);
+      if (auto why = RenewKeys(); !why.empty()) return why;
+      const auto read = suffixes_->Read(name, [&](const replication::pb::SuffixItem& item) {
+        if (MayOpen()) take(item);
+      });
+      if (auto why = WhyNotOpen(); !why.empty()) return why;
       // Nobody reads it either; it is not altered.
       if (!read) return fmt::format("The suffix {} that was set aside is damaged, or cannot be read.", name);
     }
@@ -276,11 +295,12 @@ class InRegion::Run {
   std::string EraseBodies() {
     for (std::size_t i = 0; i < works_.size(); ++i) {
       const Subject& subject = subjects_[i];
-      const auto which = [&](BytesView key, BytesView value) { return subject.Owns(key, value); };
+      const auto which = [&](BytesView key, BytesView value) { return MayOpen() && subject.Owns(key, value); };
       if (here_) {
         const auto erased = services_.store.EraseLogBodies(pool_, works_[i].sequence, which);
         if (!erased) return Explain(pool_, erased.error());
         counts_[i].log_bodies += *erased;
+        if (auto why = WhyNotOpen(); !why.empty()) return why;
       }
       const auto names = SuffixesHere();
       if (!names) return Explain(pool_, names.error());
@@ -289,6 +309,7 @@ class InRegion::Run {
         if (!erased) return fmt::format("The suffix {} that was set aside cannot be rewritten.", name);
         counts_[i].suffix_bodies += *erased;
         has_suffixes_ = true;
+        if (auto why = WhyNotOpen(); !why.empty()) return why;
       }
     }
     return {};
@@ -297,6 +318,7 @@ class InRegion::Run {
   // Their records say how often they were deleted, this time included.
   std::string LookAtIdentities() {
     if (!here_) return {};
+    if (auto why = RenewKeys(); !why.empty()) return why;
     directory::Transaction tx(std::shared_ptr<const storage::Snapshot>(services_.store.MakeSnapshot()), pool_, keys_,
                               services_.random);
     for (std::size_t i = 0; i < works_.size(); ++i) {
@@ -321,6 +343,7 @@ class InRegion::Run {
     if (!here_) return {};
     std::optional<Bytes> after;
     do {
+      if (auto why = RenewKeys(); !why.empty()) return why;
       std::size_t attempt = 0;
       while (true) {
         std::optional<Bytes> next = after;

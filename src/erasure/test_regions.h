@@ -36,13 +36,23 @@ inline constexpr const char* kLocked = "The KMS key of the user pool is disabled
 // Keys made of the pool's id, which can be withdrawn.
 class TestKeyService final : public keys::KeyService {
  public:
-  explicit TestKeyService(const Region& here) : keys_(directory::TestKeysOf(here, kPool)) {}
+  explicit TestKeyService(const Region& here) : here_(here), keys_(directory::TestKeysOf(here, kPool)) {}
 
   bool locked = false;
+  // They are withdrawn as soon as they were given out so often more; 0: not.
+  int withdrawn_after = 0;
 
   keys::KeyServiceResult<std::shared_ptr<const keys::PoolKeys>> KeysOf(const storage::Snapshot&,
                                                                        const PoolId&) override {
-    if (!locked) return keys_;
+    if (!locked) {
+      auto given = keys_;
+      if (withdrawn_after > 0 && --withdrawn_after == 0) {
+        locked = true;
+        keys_->Retire();
+        keys_ = directory::TestKeysOf(here_, kPool);
+      }
+      return given;
+    }
     return Err(keys::KeyServiceError{keys::KeyServiceErrorCode::kWithdrawn, kLocked});
   }
   keys::KeyServiceResult<NewKeys> MakeKeys(const PoolId&, const std::string&) override { return Err(None()); }
@@ -73,7 +83,8 @@ class TestKeyService final : public keys::KeyService {
 
  private:
   static keys::KeyServiceError None() { return {keys::KeyServiceErrorCode::kNoKeys, "none"}; }
-  const std::shared_ptr<const keys::PoolKeys> keys_;
+  const Region here_;
+  std::shared_ptr<const keys::PoolKeys> keys_;
 };
 
 // One Region, without the replication machine: the test does what that would.

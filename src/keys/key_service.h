@@ -39,7 +39,7 @@ struct PoolKeyStatus {
     kOpen,
     // Somebody withdrew the CMK, or its provider cannot be reached: until that ends.
     kLocked,
-    // The CMK is deleted for good.
+    // The key service says that there is no such CMK: deleted for good, or missing until somebody brings it back.
     kLost,
   };
   State state = State::kOpen;

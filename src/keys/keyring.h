@@ -1,10 +1,18 @@
 // The opened keys of all pools of one Region, and the promise that they go when their CMK is withdrawn.
 //
-// Every CMK in use is asked for a real Decrypt every `recheck_interval`. One that is disabled, deleted, denied or
-// removed with its device locks its pools at once: their keys are wiped, as soon as the requests that hold them have
-// ended. One that cannot be asked is ridden out for `unreachable_grace` after its last good answer, and then locks
-// them. Pools whose CMK nobody asks about any more (Tick() is not called) are not served either, after three intervals
-// and one call's time-out. A locked pool opens again by itself at the first good answer.
+// Every CMK in use is asked for a real Decrypt every `recheck_interval`. One that is disabled, deleted or removed with
+// its device locks its pools at once, one that is denied those that it is denied to: their keys are wiped, as soon as
+// the requests that hold them have ended. One that cannot be asked is ridden out for `unreachable_grace` after its last
+// good answer, and then locks them. Pools whose CMK nobody asks about any more (Tick() is not called) are not served
+// either, after three intervals and one call's time-out. A locked pool opens again by itself at the first good answer.
+//
+// A key policy may allow one pool and not another. A CMK's pools are asked about in turn, one in each interval; those
+// of a provider whose policies change without a word (KeyProvider::HasUntoldPolicies), kPoolsAskedMax in each. Once one
+// is denied, all the others are asked about.
+//
+// Questions, and the opening of pools, are the work of threads of the keyring's own: eight of each at the most for each
+// key service, and four for each CMK of it. So a service that is slow holds up no other, nor a CMK with many pools the
+// others of its service.
 //
 // A new record of wrapped keys takes the place of the former without a moment of failure: what was offered and
 // confirmed is at hand already; a record that the keys in use cover is opened beside them; only one that came
@@ -15,7 +23,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "base/clock.h"
@@ -46,7 +53,7 @@ class Keyring final : public KeyService {
     // Of whom it is asked whether keys may still be used; nullptr: of the provider itself. Outlives the keyring.
     KeyProvider* probes = nullptr;
     // Told when a pool is locked (drop what was decrypted with its keys) or opened again; not told of the first
-    // opening. Called without locks held, on the thread that found out.
+    // opening. Called without locks held, on the thread that found out: that of a call, or one of the keyring's.
     std::function<void(const PoolId& pool, bool locked)> on_change = {};
     // Told when keys gave way to others (drop what was decrypted with them). The same holds.
     std::function<void(const PoolId& pool)> on_replaced = {};
@@ -55,6 +62,9 @@ class Keyring final : public KeyService {
   // All of them outlive the keyring.
   Keyring(KeyProvider& provider, Options options, Clock& clock, Random& random);
   ~Keyring() override;
+
+  // Pools of a CMK whose policy may change without a word that are asked about in each interval.
+  static constexpr std::size_t kPoolsAskedMax = 32;
 
   KeyServiceResult<std::shared_ptr<const PoolKeys>> KeysOf(const storage::Snapshot& snapshot,
                                                            const PoolId& pool) override;
@@ -78,10 +88,12 @@ class Keyring final : public KeyService {
   KeyServiceResult<void> CheckKey(const std::string& kms_key_arn) override;
   KeyServiceResult<Bytes> NoteChecks(const storage::Snapshot& snapshot, const PoolId& pool) override;
 
-  // Asks the CMKs that are due, side by side, and opens records that came; to be called more often than every
-  // `recheck_interval`. Blocks as the provider does.
+  // Begins to ask the CMKs that are due and are not being asked, and to open records that came; to be called more often
+  // than every `recheck_interval`. Never blocks.
   void Tick();
-  // Asks this CMK now: the provider's word that something changed. Blocks as the provider does.
+  // Until all that Tick() began is over. Blocks as the provider does.
+  void WaitUntilAsked();
+  // Asks this CMK now, for each of its pools: the provider's word that something changed. Blocks as the provider does.
   void Recheck(const std::string& key_arn);
   // The pool's records as they are in the store from now on. Never blocks.
   void FollowStore(const storage::Snapshot& snapshot, const PoolId& pool);
@@ -93,9 +105,11 @@ class Keyring final : public KeyService {
   void Invalidate(const PoolId& pool) { Follow(pool, std::nullopt); }
 
  private:
+  struct Lane;
   struct Cmk;
   struct Entry;
   struct State;
+  struct Candidates;
 
   KeyServiceResult<RegionState> StateIn(const storage::Snapshot& snapshot, const PoolId& pool) const;
   // As this Region opens it.
@@ -108,18 +122,28 @@ class Keyring final : public KeyService {
   std::shared_ptr<Cmk> CmkOf(const std::string& arn);
   bool IsConfirmed(const Cmk& cmk) const;
   void Replace(Entry& entry, std::shared_ptr<const PoolKeys> keys) const;
-  struct PoolRecord {
-    PoolId pool;
-    Bytes wrapped;
+
+  // ---- keyring_questions.cc ----
+  // What follows from an answer.
+  enum class Next {
+    kNothing,
+    // The CMK was denied to a pool: others may be as well.
+    kAskTheRest,
+    kOpenLocked,
+    // It holds for all of the CMK's pools, or nobody answers: no more of them are asked about now.
+    kStop,
   };
-  // With one pool's keys, or with those of each.
-  void Ask(const std::shared_ptr<Cmk>& cmk, bool for_each_pool);
-  void AskForEach(const std::shared_ptr<Cmk>& cmk, const std::vector<PoolRecord>& open, std::int64_t asked_at);
+  void AddQuestions(const std::shared_ptr<Cmk>& cmk, const std::vector<PoolId>& pools);
+  void AddOpenings(const std::shared_ptr<Cmk>& cmk, const std::vector<PoolId>& pools);
+  // Open pools that are not asked about in this interval; from now on they are.
+  std::vector<PoolId> NotAskedYet(const Cmk& cmk);
+  std::vector<PoolId> LockedPoolsOf(const Cmk& cmk) const;
+  // One question, with this pool's keys.
+  Next AskAbout(const std::shared_ptr<Cmk>& cmk, const PoolId& pool);
+  // Opens one that is locked, or whose keys are of a former record.
+  Next Reopen(const std::shared_ptr<Cmk>& cmk, const PoolId& pool);
   // `only`: nullptr for all of its pools.
-  void Lock(Cmk& cmk, const KeyError& reason, const std::set<PoolId>* only = nullptr);
-  // `asked_at`: a key that opens was confirmed then.
-  void Reopen(const std::shared_ptr<Cmk>& cmk, std::int64_t asked_at);
-  void OpenWaitingRecords();
+  void Lock(Cmk& cmk, const KeyError& reason, const PoolId* only = nullptr);
   void Tell(const std::vector<PoolId>& pools, bool locked) const;
 
   KeyProvider& provider_;

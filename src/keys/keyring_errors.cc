@@ -9,7 +9,7 @@ KeyServiceError ForClient(const KeyError& error) {
     case KeyErrorCode::kPendingDeletion:
       return {KeyServiceErrorCode::kWithdrawn, "The KMS key of the user pool is pending deletion."};
     case KeyErrorCode::kNotFound:
-      return {KeyServiceErrorCode::kWithdrawn, "The KMS key of the user pool is deleted."};
+      return {KeyServiceErrorCode::kWithdrawn, "The KMS key of the user pool is deleted, or not found in this Region."};
     case KeyErrorCode::kAccessDenied:
       return {KeyServiceErrorCode::kWithdrawn, "Access to the KMS key of the user pool is denied."};
     case KeyErrorCode::kUnavailable:

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <set>
 #include <thread>
 
 #include "keys/local/test_support.h"
+#include "keys/wrapped_keys_snapshot.h"
 #include "keys/wrapped_pool_keys.h"
 
 namespace symbolon::keys {
@@ -22,6 +25,7 @@ class MeteredProvider final : public KeyProvider {
  public:
   explicit MeteredProvider(KeyProvider& inner) : inner_(inner) {}
   std::string_view name() const override { return inner_.name(); }
+  bool HasUntoldPolicies() const override { return has_untold_policies; }
   KeyResult<Bytes> GenerateDataKeyWithoutPlaintext(std::string_view arn, const EncryptionContext& context) override {
     if (fails_with) return Err(KeyError{*fails_with, "cut"});
     return inner_.GenerateDataKeyWithoutPlaintext(arn, context);
@@ -31,6 +35,7 @@ class MeteredProvider final : public KeyProvider {
   }
   KeyResult<Secret> Decrypt(std::string_view arn, const EncryptionContext& context, BytesView ciphertext) override {
     ++decrypts;
+    Begin(std::string(arn), context.at("symbolon:key"), context.at("aws:cognito-idp:userpool-arn"));
     if (before_decrypt) before_decrypt();
     if (fails_with) return Err(KeyError{*fails_with, "cut"});
     const std::string& user_pool = context.at("aws:cognito-idp:userpool-arn");
@@ -44,44 +49,48 @@ class MeteredProvider final : public KeyProvider {
     return inner_.DescribeKey(arn);
   }
 
+  // Calls about this CMK, or for keys whose use begins so, do not end until they are let go.
+  void Hang(const std::string& what) {
+    std::lock_guard guard(mutex_);
+    hanging_ = what;
+  }
+  void LetGo() {
+    {
+      std::lock_guard guard(mutex_);
+      hanging_.clear();
+    }
+    changed_.notify_all();
+  }
+  // How many calls about this CMK, or for this use, have begun.
+  int Begun(const std::string& what) {
+    std::lock_guard guard(mutex_);
+    return begun_[what];
+  }
+
+  bool has_untold_policies = false;
   std::optional<KeyErrorCode> fails_with;
   // As a key policy may have it, which looks at the encryption context.
   std::set<PoolId> denied;
   std::function<void()> before_decrypt;
   std::atomic<int> decrypts = 0;
+  // ARNs of the pools that were asked about. Not to be read while somebody asks.
+  std::set<std::string> met;
 
  private:
+  void Begin(const std::string& arn, const std::string& use, const std::string& user_pool) {
+    std::unique_lock guard(mutex_);
+    ++begun_[arn];
+    ++begun_[use];
+    met.insert(user_pool);
+    changed_.notify_all();
+    changed_.wait(guard, [&] { return hanging_.empty() || (hanging_ != arn && !use.starts_with(hanging_)); });
+  }
+
   KeyProvider& inner_;
-};
-
-// Nothing but wrapped keys.
-class WrappedKeysSnapshot final : public storage::Snapshot {
- public:
-  std::map<PoolId, Bytes> wrapped;
-
-  storage::StoreResult<std::optional<Bytes>> Get(const storage::Key& key) const override {
-    if (key.type != kWrappedKeysRecordType) return std::nullopt;
-    EXPECT_EQ(key.space, storage::Space::kDirectory);
-    const auto found = wrapped.find(key.pool);
-    if (found == wrapped.end()) return std::nullopt;
-    return found->second;
-  }
-  storage::StoreResult<storage::Page> Scan(const storage::KeyRange&, const std::optional<Bytes>&,
-                                           std::size_t) const override {
-    return storage::Page();
-  }
-  storage::StoreResult<std::optional<storage::pb::Head>> Head(const PoolId&) const override { return std::nullopt; }
-  storage::StoreResult<storage::pb::History> History(const PoolId&) const override { return storage::pb::History(); }
-  storage::StoreResult<std::optional<storage::pb::Epoch>> Promised(const PoolId&) const override {
-    return std::nullopt;
-  }
-  storage::StoreResult<std::vector<PoolId>> Pools(const std::optional<PoolId>&, std::size_t) const override {
-    return std::vector<PoolId>();
-  }
-  storage::StoreResult<storage::pb::FactVector> Facts(const PoolId&) const override {
-    return storage::pb::FactVector();
-  }
-  std::uint64_t version() const override { return 0; }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, int> begun_;  // by CMK, and by use; guarded by mutex_
+  std::string hanging_;               // guarded by mutex_
 };
 
 class KeyringTest : public testing::Test {
@@ -91,6 +100,19 @@ class KeyringTest : public testing::Test {
     const PoolId pool = NewPoolId(kHere, crypto::SystemRandom());
     snapshot_.wrapped[pool] = keyring_.MakeKeys(pool, cmk).value().wrapped;
     return pool;
+  }
+  // Asks the CMKs that are due, and waits for what follows.
+  void Ask() { Ask(keyring_); }
+  static void Ask(Keyring& keyring) {
+    keyring.Tick();
+    keyring.WaitUntilAsked();
+  }
+  // What the tick before began may be under way yet.
+  void TickUntilBegun(const std::string& what, int count) {
+    while (provider_.Begun(what) < count) {
+      keyring_.Tick();
+      std::this_thread::yield();
+    }
   }
   bool IsOpen(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).has_value(); }
   // The pool's record changes, as a commit would change it.
@@ -107,14 +129,19 @@ class KeyringTest : public testing::Test {
   MeteredProvider provider_{*kms_};
   const std::string cmk_ = kms_->CreateKey(true, "").value().arn;
   WrappedKeysSnapshot snapshot_;
-  std::vector<std::pair<PoolId, bool>> told_;
+  std::mutex told_mutex_;
+  std::vector<std::pair<PoolId, bool>> told_;  // guarded by told_mutex_
   std::vector<PoolId> replaced_;
   Keyring keyring_{provider_,
                    {.region = kHere,
                     .account = local::kTestAccount,
                     .service_owned_key_arn = kms_->EnsureServiceOwnedKey().value(),
                     .unreachable_grace = 6s,
-                    .on_change = [this](const PoolId& pool, bool locked) { told_.emplace_back(pool, locked); },
+                    .on_change =
+                        [this](const PoolId& pool, bool locked) {
+                          std::lock_guard guard(told_mutex_);
+                          told_.emplace_back(pool, locked);
+                        },
                     .on_replaced = [this](const PoolId& pool) { replaced_.push_back(pool); }},
                    clock_,
                    crypto::SystemRandom()};
@@ -145,6 +172,8 @@ TEST_F(KeyringTest, KeysThatCannotServeAPoolAreRefused) {
   EXPECT_EQ(code("nonsense"), KeyServiceErrorCode::kUnusableKey);
   EXPECT_EQ(code("arn:aws:kms:us-east-1:000000000000:key/" + cmk_.substr(cmk_.rfind('/') + 1)),
             KeyServiceErrorCode::kUnusableKey);
+  // Whatever is told of the key names it otherwise, and would pass the pool over.
+  EXPECT_EQ(code("arn:x" + cmk_.substr(cmk_.find(":kms:"))), KeyServiceErrorCode::kUnusableKey);
   EXPECT_EQ(code(kms_->EnsureServiceOwnedKey().value()), KeyServiceErrorCode::kUnusableKey);
   ASSERT_TRUE(kms_->DisableKey(cmk_));
   EXPECT_EQ(code(cmk_), KeyServiceErrorCode::kUnusableKey);
@@ -166,7 +195,7 @@ TEST_F(KeyringTest, DisabledCmkLocksItsPoolsAtTheNextTickAndEnablingOpensThem) {
 
   ASSERT_TRUE(kms_->DisableKey(cmk_));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_EQ(ErrorOf(first), KeyServiceErrorCode::kWithdrawn);
   EXPECT_EQ(ErrorOf(second), KeyServiceErrorCode::kWithdrawn);
   EXPECT_TRUE(IsOpen(other));
@@ -175,7 +204,7 @@ TEST_F(KeyringTest, DisabledCmkLocksItsPoolsAtTheNextTickAndEnablingOpensThem) {
 
   ASSERT_TRUE(kms_->EnableKey(cmk_));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(first) && IsOpen(second) && IsOpen(other));
   ASSERT_EQ(told_.size(), 4u);
   EXPECT_TRUE(told_[0].second && told_[1].second);
@@ -186,12 +215,107 @@ TEST_F(KeyringTest, EachCmkIsAskedOnceAnInterval) {
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(IsOpen(NewPool(cmk_)));
   ASSERT_TRUE(IsOpen(NewPool("")));
   const int before = provider_.decrypts;
-  keyring_.Tick();
+  Ask();
   EXPECT_EQ(provider_.decrypts, before);
   clock_.Advance(2s);
-  keyring_.Tick();
-  keyring_.Tick();
+  Ask();
+  Ask();
   EXPECT_EQ(provider_.decrypts, before + 2);
+}
+
+TEST_F(KeyringTest, CmkThatIsSlowHoldsUpNeitherTheOthersNorTheNextTick) {
+  provider_.has_untold_policies = true;
+  const std::string slow_cmk = kms_->CreateKey(false, "").value().arn;
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(IsOpen(NewPool(slow_cmk)));
+  const PoolId other = NewPool(cmk_);
+  const PoolId owned = NewPool("");
+  const std::string owned_cmk = kms_->EnsureServiceOwnedKey().value();
+  ASSERT_TRUE(IsOpen(other) && IsOpen(owned));
+  const int slow_begun = provider_.Begun(slow_cmk);
+
+  provider_.Hang(slow_cmk);
+  // Longer than a CMK may be unasked.
+  for (int i = 0; i < 6; ++i) {
+    const int asked = provider_.Begun(cmk_), asked_owned = provider_.Begun(owned_cmk);
+    clock_.Advance(2s);
+    TickUntilBegun(cmk_, asked + 1);
+    TickUntilBegun(owned_cmk, asked_owned + 1);
+    EXPECT_TRUE(IsOpen(other) && IsOpen(owned)) << i;
+  }
+  // No thread more for it than it may have, and no question on top of those under way.
+  EXPECT_LE(provider_.Begun(slow_cmk), slow_begun + 4);
+  provider_.LetGo();
+  keyring_.WaitUntilAsked();
+  EXPECT_EQ(provider_.Begun(slow_cmk), slow_begun + 12);
+}
+
+TEST_F(KeyringTest, OpeningManyPoolsDoesNotHoldUpTheQuestions) {
+  provider_.has_untold_policies = true;
+  std::vector<PoolId> pools;
+  for (int i = 0; i < 12; ++i) pools.push_back(NewPool(cmk_));
+  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
+  provider_.denied.insert(pools.begin() + 1, pools.end());
+  clock_.Advance(2s);
+  Ask();
+  ASSERT_TRUE(IsOpen(pools.front()));
+  provider_.denied.clear();
+  // The first question about a pool that is locked is answered, and then pools are opened, slowly.
+  provider_.Hang("data:");
+  for (int i = 0; i < 6; ++i) {
+    const int asked = provider_.Begun("identity");
+    clock_.Advance(2s);
+    TickUntilBegun("identity", asked + 2);
+    EXPECT_TRUE(IsOpen(pools.front())) << i;
+  }
+  provider_.LetGo();
+  keyring_.WaitUntilAsked();
+  for (const PoolId& pool : pools) EXPECT_TRUE(IsOpen(pool));
+}
+
+TEST_F(KeyringTest, CmkThatIsDeniedIsAskedOnceAnIntervalAndThenOpensAllItsPools) {
+  std::vector<PoolId> pools;
+  for (int i = 0; i < 40; ++i) pools.push_back(NewPool(cmk_));
+  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
+  provider_.denied.insert(pools.begin(), pools.end());
+  clock_.Advance(2s);
+  Ask();
+  for (const PoolId& pool : pools) EXPECT_FALSE(IsOpen(pool));
+  const int before = provider_.decrypts;
+  for (int i = 0; i < 3; ++i) {
+    clock_.Advance(2s);
+    Ask();
+  }
+  EXPECT_EQ(provider_.decrypts, before + 3);
+  provider_.denied.clear();
+  clock_.Advance(2s);
+  Ask();
+  for (const PoolId& pool : pools) EXPECT_TRUE(IsOpen(pool));
+}
+
+TEST_F(KeyringTest, CmkThatIsDisabledIsAskedOnceAnIntervalToo) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(IsOpen(NewPool(cmk_)));
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  clock_.Advance(2s);
+  Ask();
+  const int before = provider_.decrypts;
+  clock_.Advance(2s);
+  Ask();
+  EXPECT_EQ(provider_.decrypts, before + 1);
+}
+
+TEST_F(KeyringTest, PoolsOfADisabledKeyAreTriedWhenItIsDeniedInstead) {
+  const PoolId allowed = NewPool(cmk_), denied = NewPool(cmk_);
+  ASSERT_TRUE(IsOpen(allowed) && IsOpen(denied));
+  ASSERT_TRUE(kms_->DisableKey(cmk_));
+  clock_.Advance(2s);
+  Ask();
+  ASSERT_FALSE(IsOpen(allowed) || IsOpen(denied));
+  provider_.denied = {denied};
+  ASSERT_TRUE(kms_->EnableKey(cmk_));
+  clock_.Advance(2s);
+  Ask();
+  EXPECT_TRUE(IsOpen(allowed));
+  EXPECT_EQ(keyring_.StatusOf(snapshot_, denied)->reason, "Access to the KMS key of the user pool is denied.");
 }
 
 TEST_F(KeyringTest, RecheckLocksAtOnce) {
@@ -213,11 +337,11 @@ TEST_F(KeyringTest, DeniedDeletedAndRemovedKeysLockToo) {
     ASSERT_TRUE(IsOpen(pool));
     provider_.fails_with = code;
     clock_.Advance(2s);
-    keyring_.Tick();
+    Ask();
     EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kWithdrawn);
     provider_.fails_with.reset();
     clock_.Advance(2s);
-    keyring_.Tick();
+    Ask();
   }
 }
 
@@ -226,7 +350,7 @@ TEST_F(KeyringTest, RemovedTokenIsLockedAndNotLost) {
   ASSERT_TRUE(IsOpen(pool));
   provider_.fails_with = KeyErrorCode::kRemoved;
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   const auto status = keyring_.StatusOf(snapshot_, pool);
   ASSERT_TRUE(status);
   EXPECT_EQ(status->state, PoolKeyStatus::State::kLocked);
@@ -240,16 +364,16 @@ TEST_F(KeyringTest, UnreachableProviderLocksWhenTheLastAnswerIsTooOld) {
   provider_.fails_with = KeyErrorCode::kUnavailable;
   for (int i = 0; i < 3; ++i) {
     clock_.Advance(2s);
-    keyring_.Tick();
+    Ask();
     EXPECT_TRUE(IsOpen(pool)) << i;
   }
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kUnavailable);
   EXPECT_TRUE(held.expired());
   provider_.fails_with.reset();
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(pool));
 }
 
@@ -258,7 +382,7 @@ TEST_F(KeyringTest, KeysGoStaleWhenNobodyTicks) {
   ASSERT_TRUE(IsOpen(pool));
   clock_.Advance(8s + 1ns);
   EXPECT_EQ(ErrorOf(pool), KeyServiceErrorCode::kUnavailable);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(pool));
 }
 
@@ -271,7 +395,7 @@ TEST_F(KeyringTest, PoolFirstMetWhileItsKeyIsDisabledOpensLater) {
   EXPECT_EQ(provider_.decrypts, decrypts);
   ASSERT_TRUE(kms_->EnableKey(cmk_));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(pool));
 }
 
@@ -299,14 +423,14 @@ TEST_F(KeyringTest, KeyThatAnotherTookThePlaceOf_LocksUntilItIsBack) {
   ASSERT_TRUE(IsOpen(pool));
   provider_.fails_with = KeyErrorCode::kInvalidCiphertext;
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_FALSE(IsOpen(pool));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_FALSE(IsOpen(pool));
   provider_.fails_with.reset();
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(pool));
 }
 
@@ -316,7 +440,7 @@ TEST_F(KeyringTest, DamagedPoolDoesNotLockItsNeighbours) {
   EXPECT_EQ(ErrorOf(bad), KeyServiceErrorCode::kUnavailable);
   ASSERT_TRUE(IsOpen(good));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(good));
   EXPECT_EQ(ErrorOf(bad), KeyServiceErrorCode::kUnavailable);
 }
@@ -345,16 +469,16 @@ TEST_F(KeyringTest, UnreachableProviderIsRiddenOutForTheGraceAndNoLonger) {
   provider_.fails_with = KeyErrorCode::kUnavailable;
   for (int i = 0; i < 30; ++i) {
     clock_.Advance(2s);
-    patient.Tick();
+    Ask(patient);
     EXPECT_TRUE(patient.KeysOf(snapshot_, pool)) << i;
   }
   clock_.Advance(2s);
-  patient.Tick();
+  Ask(patient);
   EXPECT_EQ(patient.KeysOf(snapshot_, pool).error().code, KeyServiceErrorCode::kUnavailable);
   // Whoever does not ask at all does not serve until the grace ends.
   provider_.fails_with.reset();
   clock_.Advance(2s);
-  patient.Tick();
+  Ask(patient);
   ASSERT_TRUE(patient.KeysOf(snapshot_, pool));
   clock_.Advance(8s + 1ns);
   EXPECT_FALSE(patient.KeysOf(snapshot_, pool));
@@ -370,7 +494,7 @@ TEST_F(KeyringTest, StatusSaysWhetherAPoolIsOpenLockedOrLost) {
         std::pair(KeyErrorCode::kNotFound, State::kLost)}) {
     provider_.fails_with = code;
     clock_.Advance(2s);
-    keyring_.Tick();
+    Ask();
     const auto status = keyring_.StatusOf(snapshot_, pool);
     EXPECT_EQ(status->state, state);
     EXPECT_FALSE(status->reason.empty());
@@ -396,7 +520,7 @@ TEST_F(KeyringTest, ConfirmedOfferServesFromTheMomentItIsTaken) {
 
   // Without a question to the provider, and long after the confirmation.
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   provider_.before_decrypt = [] { FAIL() << "the new keys are at hand"; };
   Store(pool, TakeOffer(snapshot_.wrapped[pool]).value());
   const auto after = KeysOf(pool);
@@ -409,11 +533,11 @@ TEST_F(KeyringTest, ConfirmedOfferServesFromTheMomentItIsTaken) {
   // From now on the other key decides.
   ASSERT_TRUE(kms_->DisableKey(cmk_));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(pool));
   ASSERT_TRUE(kms_->DisableKey(other));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_FALSE(IsOpen(pool));
 }
 
@@ -445,11 +569,11 @@ TEST_F(KeyringTest, RecordThatTheKeysCoverIsOpenedBesideThem) {
   const auto both = KeysOf(pool);
   provider_.fails_with = KeyErrorCode::kUnavailable;
   Store(pool, DropGenerations(snapshot_.wrapped[pool], {first}).value());
-  keyring_.Tick();
+  Ask();
   EXPECT_EQ(KeysOf(pool), both);
   EXPECT_TRUE(keyring_.FormerKeysInUse(pool));
   provider_.fails_with.reset();
-  keyring_.Tick();
+  Ask();
   EXPECT_FALSE(KeysOf(pool)->Holds(first));
   EXPECT_TRUE(both->Holds(first));
 }
@@ -462,7 +586,7 @@ TEST_F(KeyringTest, OfferedKeyThatIsWithdrawnBeforeItIsTakenIsNotKept) {
   ASSERT_TRUE(keyring_.ConfirmOffer(snapshot_, pool));
   ASSERT_TRUE(kms_->DisableKey(other));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(pool));
   EXPECT_EQ(keyring_.ConfirmOffer(snapshot_, pool).error().message, "The KMS key of the user pool is disabled.");
   Store(pool, TakeOffer(snapshot_.wrapped[pool]).value());
@@ -479,7 +603,7 @@ TEST_F(KeyringTest, LockedPoolOpensUnderTheKeyOfARecordThatCameMeanwhile) {
   Store(pool, next);
   EXPECT_FALSE(IsOpen(pool));
   clock_.Advance(2s);
-  keyring_.Tick();
+  Ask();
   EXPECT_TRUE(IsOpen(pool));
 }
 
@@ -517,17 +641,42 @@ TEST_F(KeyringTest, PolicyThatNamesPools_LocksTheOthersUnderTheSameKeyOnly) {
   EXPECT_TRUE(IsOpen(denied));
 }
 
-TEST_F(KeyringTest, PolicyChangedWithoutAWord_IsFoundOutWhenThePoolsTurnComes) {
+TEST_F(KeyringTest, PolicyThatDeniesOnePoolInTime_IsFoundOutWhenThePoolsTurnComes) {
   const std::vector<PoolId> pools = {NewPool(cmk_), NewPool(cmk_), NewPool(cmk_)};
   for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
   provider_.denied = {pools[1]};
   for (std::size_t tick = 0; tick < pools.size(); ++tick) {
     clock_.Advance(2s);
-    keyring_.Tick();
+    Ask();
   }
-  EXPECT_TRUE(IsOpen(pools[0]));
-  EXPECT_FALSE(IsOpen(pools[1]));
-  EXPECT_TRUE(IsOpen(pools[2]));
+  for (const PoolId& pool : pools) EXPECT_EQ(IsOpen(pool), pool != pools[1]);
+}
+
+TEST_F(KeyringTest, PolicyChangedWithoutAWord_IsFoundOutAtTheNextQuestion) {
+  provider_.has_untold_policies = true;
+  std::vector<PoolId> pools;
+  for (std::size_t i = 0; i < Keyring::kPoolsAskedMax; ++i) pools.push_back(NewPool(cmk_));
+  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
+  provider_.denied = {pools[1]};
+  clock_.Advance(2s);
+  Ask();
+  for (const PoolId& pool : pools) EXPECT_EQ(IsOpen(pool), pool != pools[1]);
+}
+
+TEST_F(KeyringTest, MorePoolsThanAreAskedAboutAtOnce_TakeTurns) {
+  provider_.has_untold_policies = true;
+  std::vector<PoolId> pools;
+  for (std::size_t i = 0; i < 2 * Keyring::kPoolsAskedMax + 1; ++i) pools.push_back(NewPool(cmk_));
+  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
+  int before = provider_.decrypts;
+  provider_.met.clear();
+  for (int interval = 1; interval <= 3; ++interval) {
+    clock_.Advance(2s);
+    Ask();
+    EXPECT_EQ(provider_.decrypts, before + static_cast<int>(Keyring::kPoolsAskedMax));
+    before = provider_.decrypts;
+    EXPECT_EQ(provider_.met.size() == pools.size(), interval == 3) << interval;
+  }
 }
 
 TEST_F(KeyringTest, ManyThreadsWhileTheKeyComesAndGoes) {

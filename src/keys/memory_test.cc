@@ -1,58 +1,20 @@
 // What is left of keys in this process's memory once nobody may use them any more.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <map>
+#include <vector>
 
+#include "base/dead_stack.h"
+#include "base/memory_search.h"
 #include "crypto/random.h"
 #include "keys/keyring.h"
+#include "keys/local/key_file.h"
+#include "keys/local/key_store.pb.h"
 #include "keys/local/test_support.h"
 #include "keys/records.pb.h"
 #include "keys/wrapped_pool_keys.h"
 
 namespace symbolon::keys {
 namespace {
-
-constexpr char kMask = 0x5a;
-
-Bytes Masked(BytesView octets) {
-  Bytes masked(octets);
-  for (char& octet : masked) octet ^= kMask;
-  return masked;
-}
-
-// How often the masked octets' originals stand in writable memory. Compares octet by octet, so as to make no copy.
-std::size_t Occurrences(const std::vector<Bytes>& masked) {
-  std::ifstream maps("/proc/self/maps");
-  std::ifstream memory("/proc/self/mem", std::ios::binary);
-  std::size_t found = 0;
-  std::string line;
-  std::vector<char> window(1 << 20);
-  while (std::getline(maps, line)) {
-    unsigned long begin = 0;
-    unsigned long end = 0;
-    char permissions[5] = {};
-    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, permissions) != 3) continue;
-    if (std::string_view(permissions).substr(0, 2) != "rw") continue;
-    for (unsigned long at = begin; at < end; at += window.size() - 64) {
-      const std::size_t size = std::min<std::size_t>(window.size(), end - at);
-      memory.clear();
-      memory.seekg(static_cast<std::streamoff>(at));
-      memory.read(window.data(), static_cast<std::streamsize>(size));
-      const auto count = static_cast<std::size_t>(memory.gcount());
-      for (std::size_t i = 0; i + 32 <= count; ++i) {
-        for (const Bytes& key : masked) {
-          std::size_t same = 0;
-          while (same < key.size() && static_cast<char>(window[i + same] ^ kMask) == key[same]) ++same;
-          found += same == key.size();
-        }
-      }
-      // This window is itself in memory, and the one that is read may be it.
-      Wipe(window.data(), window.size());
-    }
-  }
-  return found;
-}
 
 // A provider that notes, masked, what it gave out.
 class Noting final : public KeyProvider {
@@ -106,6 +68,61 @@ TEST(KeysInMemoryTest, PoolsKeysThatWereLetGo_AreNowhere) {
   EXPECT_GE(Occurrences(provider.masked), 1U);
   Wipe(planted.data(), planted.size());
   EXPECT_EQ(Occurrences(provider.masked), 0U);
+}
+
+// As the key file has it.
+Bytes MaskedMaterial(const std::filesystem::path& directory, const std::string& key_id) {
+  const auto file =
+      local::KeyFile::Open(directory / "keys", directory / "root.key", {}, crypto::SystemRandom()).value();
+  local::pb::StoredKeys stored;
+  EXPECT_TRUE(file.Read(stored).value());
+  Bytes masked;
+  for (const auto& key : stored.keys()) {
+    if (key.id() == key_id) masked = Masked(key.materials(0).octets());
+  }
+  local::WipeStoredKeys(stored);
+  return masked;
+}
+
+TEST(KeysInMemoryTest, MaterialOfAKeyThatIsWithdrawn_IsNowhereUntilItIsGivenBack) {
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "the sanitizer keeps freed memory, and maps terabytes";
+#endif
+  local::TestClock clock;
+  local::TemporaryDirectory folder;
+  const Region here("eu-central-1");
+  auto provider = local::OpenTestProvider(folder.path(), here, clock).value();
+  const auto key = provider->CreateKey(false, "").value();
+  const auto other = provider->CreateKey(false, "").value();
+  const Bytes sealed = provider->Encrypt(key.arn, {}, "x").value();
+  const std::vector<Bytes> masked = {MaskedMaterial(folder.path(), key.id)};
+  ASSERT_EQ(masked.front().size(), 32u);
+  const auto is_in_memory = [&] {
+    WipeDeadStack();
+    return Occurrences(masked) > 0;
+  };
+  ASSERT_TRUE(is_in_memory());
+
+  ASSERT_TRUE(provider->DisableKey(key.id));
+  EXPECT_FALSE(is_in_memory());
+  // The file is written with it, and read at the start.
+  ASSERT_TRUE(provider->SetDescription(other.id, "changed"));
+  EXPECT_FALSE(is_in_memory());
+  provider.reset();
+  provider = local::OpenTestProvider(folder.path(), here, clock).value();
+  EXPECT_FALSE(is_in_memory());
+  EXPECT_EQ(provider->Decrypt(key.arn, {}, sealed).error().code, KeyErrorCode::kDisabled);
+
+  ASSERT_TRUE(provider->EnableKey(key.id));
+  EXPECT_TRUE(is_in_memory());
+  EXPECT_EQ(provider->Decrypt(key.arn, {}, sealed)->view(), "x");
+
+  ASSERT_TRUE(provider->ScheduleDeletion(key.id, 7));
+  EXPECT_FALSE(is_in_memory());
+  ASSERT_TRUE(provider->CancelDeletion(key.id));
+  EXPECT_FALSE(is_in_memory());
+  ASSERT_TRUE(provider->EnableKey(key.id));
+  EXPECT_EQ(provider->Decrypt(key.arn, {}, sealed)->view(), "x");
 }
 
 }  // namespace

@@ -71,6 +71,9 @@ class KeyProvider {
   // Who serves this key; another than this one where several are behind it (key_providers.h).
   virtual KeyProvider& Serving(std::string_view key_arn);
 
+  // It decides by policies of its own, which may allow one pool and not another, and tells nobody when they change.
+  virtual bool HasUntoldPolicies() const { return false; }
+
   // A new random 256-bit key, wrapped; the key itself is shown by Decrypt only.
   virtual KeyResult<Bytes> GenerateDataKeyWithoutPlaintext(std::string_view key_arn,
                                                            const EncryptionContext& context) = 0;

@@ -10,7 +10,13 @@
 #include <thread>
 #include <vector>
 
+#include "base/manual_clock.h"
+#include "crypto/random.h"
+#include "keys/arn.h"
+#include "keys/keyring.h"
 #include "keys/provider.h"
+#include "keys/wrapped_keys_snapshot.h"
+#include "keys/wrapped_pool_keys.h"
 
 namespace symbolon::keys {
 
@@ -248,6 +254,54 @@ TEST_P(KeyProviderContractTest, DescriptionNamesTheKey) {
   EXPECT_EQ(description->arn, arn_);
   EXPECT_TRUE(arn_.ends_with(description->id));
   EXPECT_EQ(description->state, KeyState::kEnabled);
+}
+
+// A key that is withdrawn in some way, and given back.
+struct Withdrawal {
+  const char* name;
+  std::function<void()> withdraw;
+  std::function<void()> give_back;
+};
+
+TEST_P(KeyProviderContractTest, PoolIsLockedByTheFirstQuestionAfterAWithdrawalAndThenOpens) {
+  using std::chrono::seconds;
+  const Region here = ParseKeyArn(arn_)->region;
+  ManualClock clock;
+  Keyring keyring(provider(), {.region = here, .account = "000000000000", .service_owned_key_arn = arn_}, clock,
+                  crypto::SystemRandom());
+  const PoolId pool = NewPoolId(here, crypto::SystemRandom());
+  WrappedKeysSnapshot snapshot;
+  snapshot.wrapped[pool] = WrapNewPoolKeys(provider(), arn_, "arn:aws:cognito-idp:a:b:userpool/" + pool.value(),
+                                           clock.Now(), crypto::SystemRandom())
+                               .value();
+  const auto after = [&](std::chrono::nanoseconds time) {
+    clock.Advance(time);
+    keyring.Tick();
+    keyring.WaitUntilAsked();
+    return keyring.KeysOf(snapshot, pool);
+  };
+
+  std::vector<Withdrawal> withdrawals = {
+      {"disabled", [&] { harness_->Disable(arn_); }, [&] { harness_->Enable(arn_); }}};
+  if (harness_->CanBeTakenOut()) {
+    withdrawals.push_back({"taken out", [&] { harness_->TakeOut(); }, [&] { harness_->PutBack(); }});
+  }
+  for (const Withdrawal& way : withdrawals) {
+    ASSERT_TRUE(after(seconds(0))) << way.name;
+    const std::weak_ptr<const PoolKeys> held = *keyring.KeysOf(snapshot, pool);
+    way.withdraw();
+    EXPECT_TRUE(after(seconds(2) - std::chrono::nanoseconds(1))) << way.name << ": nobody has asked yet";
+    EXPECT_EQ(after(std::chrono::nanoseconds(1)).error().code, KeyServiceErrorCode::kWithdrawn) << way.name;
+    EXPECT_TRUE(held.expired()) << way.name;
+    way.give_back();
+    EXPECT_TRUE(after(seconds(2))) << way.name;
+  }
+  if (!harness_->CanBeCutOff()) return;
+  harness_->CutOff();
+  for (int asked = 1; asked <= 5; ++asked) EXPECT_TRUE(after(seconds(2))) << asked;
+  EXPECT_EQ(after(seconds(2)).error().code, KeyServiceErrorCode::kUnavailable) << "longer than the grace";
+  harness_->Reconnect();
+  EXPECT_TRUE(after(seconds(2)));
 }
 
 }  // namespace symbolon::keys

@@ -86,7 +86,7 @@ void AddKeys(const Metrics::Readings::Keys& readings, std::vector<MetricFamily>&
   ReadFamily locked = Gauge("symbolon_pools_locked", "Pools that are locked here because of their KMS key, by reason");
   for (const auto& [reason, count] : readings.locked) locked.Add(static_cast<double>(count), {{"reason", reason}});
   families.push_back(locked.Take());
-  families.push_back(Gauge("symbolon_pools_lost", "Pools whose KMS key is deleted for good")
+  families.push_back(Gauge("symbolon_pools_lost", "Pools whose KMS key does not exist here: deleted, or missing")
                          .Add(static_cast<double>(readings.lost))
                          .Take());
   ReadFamily age = Gauge("symbolon_data_key_age_seconds", "Age of the data key that seals the pool's records");

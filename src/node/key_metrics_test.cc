@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 
 #include "base/manual_clock.h"
@@ -10,7 +11,7 @@
 #include "directory/record_types.h"
 #include "directory/records.pb.h"
 #include "directory/test_store.h"
-#include "keys/local/local_key_provider.h"
+#include "keys/local/test_support.h"
 #include "replication/roles.h"
 
 namespace symbolon::node {
@@ -89,6 +90,20 @@ TEST_F(KeyMetricsTest, LockedAndLostPoolsAreCountedByTheirReason) {
   keyring_.Recheck(cmk_);
   EXPECT_EQ(Read().locked.at("disabled"), 0u);
   EXPECT_EQ(Read().lost, 0u);
+
+  kms_->SetChangeListener([this](const std::string& arn) { keyring_.Recheck(arn); });
+  ASSERT_TRUE(kms_->ScheduleDeletion(cmk_, 7));
+  EXPECT_EQ(Read().locked.at("pending_deletion"), 1u);
+  clock_.Advance(std::chrono::days(7));
+  keys::local::DirectTransport nobody(kHere);
+  kms_->Tick(nobody);
+  EXPECT_EQ(Read().locked.at("pending_deletion"), 0u);
+  EXPECT_EQ(Read().lost, 1u);
+  std::vector<prometheus::MetricFamily> families;
+  AddKeys(Read(), families);
+  const auto lost = std::ranges::find(families, "symbolon_pools_lost", &prometheus::MetricFamily::name);
+  ASSERT_NE(lost, families.end());
+  EXPECT_EQ(lost->metric.at(0).gauge.value, 1);
 }
 
 TEST_F(KeyMetricsTest, AgeIsThatOfTheKeyThatSeals) {

@@ -63,8 +63,12 @@ boost::asio::awaitable<Result<auth::AuthResult<T>, PlanError>> RunPlan(const End
     }
     if (!keeps_changes || !tx.has_changes()) co_return answer;
     SYMBOLON_CHECK(can_write || !tx.changes_directory());
+    storage::Commit commit = tx.TakeCommit();
+    const std::shared_ptr<const replication::pb::RoleRecord> role = here.role;
+    // The pool's keys, and what they opened, are held for moments only.
+    opened->reset();
     auto committed = co_await http::AwaitCallback<replication::DurableCommitResult>(
-        [&](auto done) { services.commits.Submit(tx.TakeCommit(), *here.role, std::move(done)); });
+        [&](auto done) { services.commits.Submit(std::move(commit), *role, std::move(done)); });
     if (committed) co_return answer;
     const auto& store = committed.error().store;
     if (store && store->code == storage::StoreErrorCode::kConflict) continue;

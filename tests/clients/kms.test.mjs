@@ -100,7 +100,7 @@ test('a pool may not fall back to an AWS-owned key by an update that forgets it'
   const key = await create();
   const KeyConfiguration = { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: key.Arn };
   const pool = await createPool(cognito, { KeyConfiguration });
-  await cognito.send(new UpdateUserPoolCommand({ UserPoolId: pool.Id, KeyConfiguration }));
+  await cognito.send(new UpdateUserPoolCommand({ UserPoolId: pool.Id }));
   const { UserPool } = await cognito.send(new DescribeUserPoolCommand({ UserPoolId: pool.Id }));
   assert.deepEqual(UserPool.KeyConfiguration, KeyConfiguration);
 });

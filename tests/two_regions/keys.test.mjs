@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import {
+  CreateUserPoolDomainCommand,
   DeleteUserPoolReplicaCommand,
   DescribeUserPoolCommand,
   UpdateUserPoolCommand,
@@ -9,8 +10,9 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider';
 import { CreateKeyCommand, DescribeKeyCommand, DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
 import { fails } from '../lib/expect.mjs';
+import { tokenRequest } from '../lib/federation.mjs';
 import { Lab } from '../lib/lab.mjs';
-import { createClient, createPool, createUser, signIn } from '../lib/pools.mjs';
+import { anyName, createClient, createPool, createUser, refresh, signIn } from '../lib/pools.mjs';
 import { addReplica, ask, createReplicatedPool, multiRegionKey, replicaStatus, untilCaughtUp, untilReplica, verifyCopies } from '../lib/replicas.mjs';
 import { inParallel, until } from '../lib/wait.mjs';
 
@@ -196,4 +198,36 @@ test('the key of a pool in one Region is withdrawn: there is nothing to do in th
   assert.match(await keys('withdraw', another.Id), new RegExp(`^${away}: ${in_(shared, away)} is disabled; there is no replica`, 'm'));
   assert.equal(await stateOf(shared, away), 'Disabled');
   await assert.rejects(keys('withdraw', `${home}_NOBODYATALL`), { code: 1, stderr: /ResourceNotFoundException/ });
+});
+
+test('a Region whose key is disabled answers one error, stores what the primary writes, and is up to date at once when it is enabled', async () => {
+  const machine = await createClient(cognito[home], UserPoolId, { GenerateSecret: true, ExplicitAuthFlows: ['ALLOW_CLIENT_TOKEN_AUTH'] });
+  const Domain = anyName('domain').slice(0, 40);
+  await cognito[home].send(new CreateUserPoolDomainCommand({ UserPoolId, Domain }));
+  await untilCaughtUp(lab, UserPoolId);
+  const authorization = `Basic ${Buffer.from(`${machine.ClientId}:${machine.ClientSecret}`).toString('base64')}`;
+  const token = (parameters) => tokenRequest(`${lab.region(away).api}/_domain/${Domain}`, parameters, { authorization });
+  const { RefreshToken } = await signIn(cognito[away], client, people[0]);
+  await refresh(cognito[away], client, RefreshToken);
+  assert.equal((await token({ grant_type: 'client_credentials' })).status, 200);
+
+  const { KmsKeyArn } = await keyOf(away);
+  await disable(KmsKeyArn, [away]);
+  const locked = (call) => fails(call, 'OperationNotEnabledException', 'The KMS key of the user pool is disabled.');
+  await locked(signIn(cognito[away], client, people[0]));
+  await locked(refresh(cognito[away], client, RefreshToken));
+  await locked(cognito[away].send(new DescribeUserPoolCommand({ UserPoolId })));
+  for (const parameters of [{ grant_type: 'client_credentials' }, { grant_type: 'refresh_token', refresh_token: RefreshToken }]) {
+    const { status, error } = await token(parameters);
+    assert.deepEqual({ status, error }, { status: 503, error: 'temporarily_unavailable' });
+  }
+
+  const late = await createUser(cognito[home], UserPoolId);
+  await untilCaughtUp(lab, UserPoolId);
+  await locked(signIn(cognito[away], client, late));
+  await kms[away].send(new EnableKeyCommand({ KeyId: KmsKeyArn }));
+  await signIn(cognito[away], client, late);
+  await refresh(cognito[away], client, RefreshToken);
+  assert.equal((await token({ grant_type: 'client_credentials' })).status, 200);
+  await verifyCopies(lab, UserPoolId);
 });

@@ -40,7 +40,7 @@ class ErasureTest : public testing::Test {
       while (here_.erasures_here().Step()) {
       }
       clock_.Advance(std::chrono::seconds(1));
-      here_.keyring().Tick();
+      here_.TickKeys();
     }
   }
   ApiRegion::Answer Describe(const std::string& id) {

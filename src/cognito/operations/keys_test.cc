@@ -6,6 +6,7 @@
 #include "cognito/test_region.h"
 #include "key_life/key_supply.h"
 #include "keys/arn.h"
+#include "keys/local/test_support.h"
 #include "keys/wrapped_pool_keys.h"
 
 namespace symbolon::cognito {
@@ -94,9 +95,11 @@ class KeysTest : public testing::Test {
     const auto stored = region.store().store().MakeSnapshot()->Get({.pool = pool_, .type = 2, .id = ""});
     return keys::ContentsOfPoolKeys(**stored).value();
   }
+  static std::string InRegion(const std::string& key, ApiRegion& region) {
+    return keys::KeyArnInRegion(key, region.settings().region);
+  }
   void Withdraw(ApiRegion& region, const std::string& key) {
-    const std::string arn = keys::KeyArnInRegion(key, region.settings().region);
-    ASSERT_TRUE(region.key_service().DisableKey(arn));
+    ASSERT_TRUE(region.key_service().DisableKey(InRegion(key, region)));
   }
   std::set<Bytes> GenerationsIn(ApiRegion& region) {
     std::set<Bytes> found;
@@ -109,8 +112,8 @@ class KeysTest : public testing::Test {
     Call("SymbolonService.ReencryptUserPool", std::move(request));
     for (int i = 0; i < 1'000 && here_.reencryption().RunDue(); ++i) {
       clock_.Advance(std::chrono::seconds(1));
-      here_.keyring().Tick();
-      there_.keyring().Tick();
+      here_.TickKeys();
+      there_.TickKeys();
     }
   }
 
@@ -355,6 +358,46 @@ TEST_F(KeysTest, ReencryptionLeavesNothingUnderTheFormerKey) {
   EXPECT_EQ(Call("SymbolonService.DescribeReencryption").at("/Reencryption/RecordsReencrypted"), 0);
 }
 
+TEST_F(KeysTest, FormerKeyThatIsDeletedForGood_IsNotMissedAfterReencryption) {
+  const std::string first = here_.CreateSharedKey(there_), second = here_.CreateSharedKey(there_);
+  MakePool(first, true);
+  EXPECT_EQ(ChangeTo(second), "");
+  Call("AdminCreateUser", {{"Username", "bob"}, {"MessageAction", "SUPPRESS"}});
+  Reencrypt();
+  ASSERT_EQ(Call("SymbolonService.DescribeReencryption").text("/Reencryption/Status"), "DONE");
+  there_.CopyPool(here_, pool_);
+
+  // The replica goes first, and then the waiting period of the primary key begins.
+  for (ApiRegion* region : {&here_, &there_}) {
+    ASSERT_TRUE(region->key_service().ScheduleDeletion(InRegion(first, *region), 7));
+  }
+  keys::local::DirectTransport from_here(here_.settings().region), from_there(there_.settings().region);
+  for (keys::local::DirectTransport* transport : {&from_here, &from_there}) {
+    for (ApiRegion* region : {&here_, &there_}) {
+      transport->regions[region->settings().region] = &region->key_service();
+    }
+  }
+  for (int period = 0; period < 2; ++period) {
+    clock_.Advance(std::chrono::days(7));
+    there_.key_service().Tick(from_there);
+    here_.key_service().Tick(from_here);
+  }
+  for (ApiRegion* region : {&here_, &there_}) {
+    EXPECT_EQ(region->key_service().Describe(InRegion(first, *region)).error().code,
+              keys::local::LocalKeyErrorCode::kNotFound);
+    // As after a restart.
+    region->keyring().Invalidate(pool_);
+    for (const char* name : {"ann", "bob"}) {
+      EXPECT_EQ(region->Call("AdminGetUser", {{"UserPoolId", pool_.value()}, {"Username", name}}).error(), "");
+    }
+    const auto keys = region->keyring().KeysOf(*region->store().store().MakeSnapshot(), pool_);
+    ASSERT_TRUE(keys);
+    for (const auto& [key, value] : region->store().Contents(pool_)) {
+      if (keys::GenerationOf(value)) EXPECT_TRUE((*keys)->Open(key, value)) << key.type;
+    }
+  }
+}
+
 TEST_F(KeysTest, FormerKeyStaysUntilEveryRegionHasLookedForIt) {
   MakePool(here_.CreateSharedKey(there_), true);
   EXPECT_EQ(ChangeTo(here_.CreateSharedKey(there_)), "");
@@ -386,7 +429,7 @@ TEST_F(KeysTest, ReencryptionWaitsWhileThePoolIsLockedAndGoesOnAfterwards) {
   ASSERT_TRUE(here_.key_service().EnableKey(key));
   for (int i = 0; i < 100 && here_.reencryption().RunDue(); ++i) {
     clock_.Advance(std::chrono::seconds(1));
-    here_.keyring().Tick();
+    here_.TickKeys();
   }
   EXPECT_EQ(Call("SymbolonService.DescribeReencryption").text("/Reencryption/Status"), "DONE");
 }
@@ -401,7 +444,7 @@ TEST_F(KeysTest, ReencryptionKeepsItsPace) {
   const auto started = clock_.SinceBoot();
   while (const auto due = here_.reencryption().RunDue()) {
     if (*due > clock_.SinceBoot()) clock_.Advance(*due - clock_.SinceBoot());
-    here_.keyring().Tick();
+    here_.TickKeys();
   }
   const int resealed =
       Call("SymbolonService.DescribeReencryption").at("/Reencryption/RecordsReencrypted").to_number<int>();
@@ -425,7 +468,7 @@ TEST_F(KeysTest, DataKeysRotateWhenTheyAreOldEnough) {
   here_.key_changes().Tend(days(90));
   EXPECT_EQ(Contents(here_).generations.size(), 1u);
   clock_.Advance(days(90));
-  here_.keyring().Tick();
+  here_.TickKeys();
   here_.key_changes().Tend(days(0));
   EXPECT_EQ(Contents(here_).generations.size(), 1u);
   here_.key_changes().Tend(days(90));
@@ -449,6 +492,32 @@ TEST_F(KeysTest, StateOfTheKeyIsToldForEveryRegionWhileThePoolIsLocked) {
   EXPECT_EQ(shown.text("/Regions/0/State"), "LOCKED");
   EXPECT_EQ(shown.text("/Regions/1/State"), "UNKNOWN");
   EXPECT_EQ(Call("SymbolonService.DescribeReplication").error(), "");
+}
+
+TEST_F(KeysTest, PoolWhoseKeyIsDeletedForGoodIsToldToBeLostThere) {
+  const std::string key = here_.CreateSharedKey(there_);
+  MakePool(key, true);
+  ASSERT_TRUE(there_.key_service().ScheduleDeletion(InRegion(key, there_), 7));
+  EXPECT_EQ(Call("SymbolonService.DescribeUserPoolKey").text("/Regions/1/Reason"),
+            "The KMS key of the user pool is pending deletion.");
+  clock_.Advance(std::chrono::days(7));
+  keys::local::DirectTransport nobody(there_.settings().region);
+  nobody.cut = {here_.settings().region};
+  there_.key_service().Tick(nobody);
+  here_.TickKeys();
+  const auto shown = Call("SymbolonService.DescribeUserPoolKey");
+  EXPECT_EQ(shown.text("/Regions/0/State"), "OPEN");
+  EXPECT_EQ(shown.text("/Regions/1/State"), "LOST");
+  EXPECT_EQ(shown.text("/Regions/1/Reason"), "The KMS key of the user pool is deleted, or not found in this Region.");
+  EXPECT_EQ(ReadIn(there_),
+            "OperationNotEnabledException: The KMS key of the user pool is deleted, or not found in this Region.");
+
+  // It exists elsewhere: ReplicateKey brings it back, and the pool opens.
+  keys::local::DirectTransport transport(here_.settings().region);
+  transport.regions[there_.settings().region] = &there_.key_service();
+  ASSERT_TRUE(here_.key_service().ReplicateKey(key, there_.settings().region, "", transport));
+  EXPECT_EQ(ReadIn(there_), "");
+  EXPECT_EQ(Call("SymbolonService.DescribeUserPoolKey").text("/Regions/1/State"), "OPEN");
 }
 
 // What replication and the job do in a node.

@@ -86,7 +86,7 @@ class MfaOperationsTest : public testing::Test {
                   .error(),
               "");
     clock_.Advance(std::chrono::minutes(1));
-    region_.keyring().Tick();
+    region_.TickKeys();
     return secret;
   }
 
@@ -247,7 +247,7 @@ TEST_F(MfaOperationsTest, PoolThatRequiresMfaLeadsNewUsersThroughSetup) {
   EXPECT_NE(Respond("MFA_SETUP", verified.text("/Session")).text("/AuthenticationResult/AccessToken"), "");
   EXPECT_EQ(Admin("AdminGetUser").text("/PreferredMfaSetting"), "SOFTWARE_TOKEN_MFA");
   clock_.Advance(std::chrono::minutes(1));
-  region_.keyring().Tick();
+  region_.TickKeys();
   EXPECT_EQ(SignIn().text("/ChallengeName"), "SOFTWARE_TOKEN_MFA");
 }
 

@@ -28,6 +28,7 @@ class AwsKmsKeyProvider final : public KeyProvider {
   bool Serves(const KeyArn& arn) const;
 
   std::string_view name() const override { return "aws_kms"; }
+  bool HasUntoldPolicies() const override { return true; }
   KeyResult<Bytes> GenerateDataKeyWithoutPlaintext(std::string_view key_arn, const EncryptionContext& context) override;
   KeyResult<Bytes> Encrypt(std::string_view key_arn, const EncryptionContext& context, BytesView plaintext) override;
   KeyResult<Secret> Decrypt(std::string_view key_arn, const EncryptionContext& context, BytesView ciphertext) override;

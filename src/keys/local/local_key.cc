@@ -124,6 +124,12 @@ KeyFacts RestoreFacts(const pb::StoredKey& stored, std::string arn) {
 
 }  // namespace
 
+bool LocalKey::LacksOctets() const {
+  return std::ranges::any_of(facts.materials, [&](const MaterialFacts& material) {
+    return material.present && !materials.contains(material.version);
+  });
+}
+
 const KeyMaterial* LocalKey::current() const {
   const auto found = materials.find(facts.current_version);
   return found == materials.end() ? nullptr : found->second.get();

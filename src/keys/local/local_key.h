@@ -23,11 +23,18 @@ struct ImportKey {
 
 // Immutable once it is in the provider: a changed key is a new one, which shares the material.
 struct LocalKey {
+  using Materials = std::map<std::uint32_t, std::shared_ptr<const KeyMaterial>>;
+
   KeyFacts facts;
-  // By version; those that are there.
-  std::map<std::uint32_t, std::shared_ptr<const KeyMaterial>> materials;
+  // By version; those that are there, and not withheld.
+  Materials materials;
   // Ascending by expiry.
   std::vector<ImportKey> import_keys;
+
+  // Its state does not allow its use: the material is in the file only.
+  bool IsWithheld() const { return facts.disabled || facts.deletion_window_days > 0 || facts.deletion; }
+  // Some material that is there is not in memory.
+  bool LacksOctets() const;
 
   // nullptr: nothing to encrypt with.
   const KeyMaterial* current() const;

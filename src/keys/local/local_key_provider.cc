@@ -12,18 +12,9 @@ constexpr std::size_t kListedMax = 1'000;
 
 LocalKeyError Unusable(const FileError& error) { return Error(LocalKeyErrorCode::kUnavailable, error.detail); }
 
-// Wiped at its end, whatever the way out.
-struct StoredKeys {
-  StoredKeys() = default;
-  StoredKeys(const StoredKeys&) = delete;
-  StoredKeys& operator=(const StoredKeys&) = delete;
-  ~StoredKeys() { WipeStoredKeys(keys); }
-  pb::StoredKeys keys;
-};
-
-LocalKeyResult<std::shared_ptr<const Contents>> RestoreContents(
-    const pb::StoredKeys& stored, const LocalKeyProvider::Options& options,
-    const std::shared_ptr<const std::string>& default_policy) {
+LocalKeyResult<std::shared_ptr<Contents>> RestoreContents(const pb::StoredKeys& stored,
+                                                          const LocalKeyProvider::Options& options,
+                                                          const std::shared_ptr<const std::string>& default_policy) {
   auto contents = std::make_shared<Contents>();
   for (const auto& key : stored.keys()) {
     const KeyArn arn{.region = options.region, .account = options.account, .key_id = key.id()};
@@ -79,6 +70,7 @@ LocalKeyResult<std::unique_ptr<LocalKeyProvider>> LocalKeyProvider::Open(const O
   }
   const auto default_policy = std::make_shared<const std::string>(DefaultKeyPolicy(options.account));
   SYMBOLON_TRY(auto contents, RestoreContents(stored.keys, options, default_policy));
+  State::DropWithheld(*contents);
 
   auto state = std::unique_ptr<State>(new State{.region = options.region,
                                                 .account = options.account,
@@ -159,11 +151,13 @@ LocalKeyResult<void> LocalKeyProvider::EnableKey(std::string_view key) { return 
 LocalKeyResult<void> LocalKeyProvider::DisableKey(std::string_view key) { return state_->SetDisabled(key, true); }
 
 LocalKeyResult<void> LocalKeyProvider::State::SetDisabled(std::string_view key, bool disabled) {
+  // While the primary Region is changing, too: that can take as long as the new one is out of reach.
+  constexpr Allows kAllows{.disabled = true, .updating = true};
   SYMBOLON_TRY(const KeyPointer before, FindCustomerKey(key));
-  SYMBOLON_TRY_VOID(CheckState(before->facts, {.disabled = true}));
+  SYMBOLON_TRY_VOID(CheckState(before->facts, kAllows));
   if (before->facts.disabled == disabled) return {};
   SYMBOLON_TRY_VOID(ChangeKey(key, Tell::kListener, [&](LocalKey& changed) -> LocalKeyResult<void> {
-    SYMBOLON_TRY_VOID(CheckState(changed.facts, {.disabled = true}));
+    SYMBOLON_TRY_VOID(CheckState(changed.facts, kAllows));
     changed.facts.disabled = disabled;
     return {};
   }));

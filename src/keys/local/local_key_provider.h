@@ -26,9 +26,12 @@ namespace symbolon::keys::local {
 // they succeed. After a write whose outcome is unknown every further change is refused (kUnavailable) until the next
 // start.
 //
+// The material of a key that is disabled or pending deletion is not in memory: it is read from the file when the key is
+// enabled, and for as long as a change, or telling another Region, takes.
+//
 // `key` is a key id or a key ARN; an alias is resolved by TargetOf(). The service's own key is not found. What a key's
 // state does not allow is refused with kDisabled, kPendingDeletion, kPendingImport or kUpdating, as the table of key
-// states in the AWS KMS guide has it.
+// states in the AWS KMS guide has it, but that a key may be disabled and enabled while it is updating.
 class LocalKeyProvider final : public KeyProvider {
  public:
   struct Options {

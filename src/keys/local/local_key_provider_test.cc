@@ -98,6 +98,18 @@ TEST_F(LocalKeyProviderTest, NewKeysAreDescribedAndListedInPages) {
   EXPECT_FALSE(here_->ListKeys(3, std::nullopt).next);
 }
 
+TEST_F(LocalKeyProviderTest, ArnOfAnotherPartitionRegionOrAccountNamesNoKey) {
+  const auto key = here_->CreateKey(true, "").value();
+  const std::string rest = ":key/" + key.id;
+  for (const std::string& arn :
+       {"arn:aws-cn:kms:eu-central-1:000000000000" + rest, "arn:x:kms:eu-central-1:000000000000" + rest,
+        "arn:aws:kms:us-east-1:000000000000" + rest, "arn:aws:kms:eu-central-1:111122223333" + rest}) {
+    EXPECT_EQ(here_->Describe(arn).error().code, LocalKeyErrorCode::kNotFound) << arn;
+    EXPECT_EQ(here_->Encrypt(arn, {}, "x").error().code, KeyErrorCode::kNotFound) << arn;
+  }
+  EXPECT_TRUE(here_->Encrypt(key.arn, {}, "x"));
+}
+
 TEST_F(LocalKeyProviderTest, ServiceOwnedKeyIsOneAndHiddenFromCustomers) {
   const std::string arn = here_->EnsureServiceOwnedKey().value();
   EXPECT_EQ(here_->EnsureServiceOwnedKey().value(), arn);

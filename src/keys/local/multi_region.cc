@@ -149,11 +149,12 @@ LocalKeyResult<void> LocalKeyProvider::State::Send(const LocalKey& key, const Re
                                                    KeyReplicationTransport& transport) {
   message.sender = region;
   SYMBOLON_TRY(const Bytes recipient, transport.TransportPublicKey(target));
+  SYMBOLON_TRY(const LocalKey::Materials materials, MaterialsOf(key));
   for (const MaterialFacts& material : key.facts.materials) {
     ReplicaKey::Material& out = message.materials.emplace_back();
     out.facts = material;
-    const auto octets = key.materials.find(material.version);
-    if (key.facts.origin == KeyOrigin::kExternal || octets == key.materials.end()) continue;
+    const auto octets = materials.find(material.version);
+    if (key.facts.origin == KeyOrigin::kExternal || octets == materials.end()) continue;
     auto sealed =
         crypto::SealTo(recipient, ReplicaInfo(message, material.version, target), octets->second->octets().view());
     if (!sealed) return Err(Malformed("the transport key of Region " + target.value() + " is none"));

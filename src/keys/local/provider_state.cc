@@ -1,5 +1,7 @@
 #include "keys/local/provider_state.h"
 
+#include <algorithm>
+
 #include "keys/arn.h"
 
 namespace symbolon::keys::local {
@@ -32,7 +34,7 @@ KeyPointer LocalKeyProvider::State::FindIn(const Contents& all, const State& sta
   std::string_view id = key;
   const auto arn = ParseKeyArn(key);
   if (arn) {
-    if (arn->region != state.region || arn->account != state.account) return nullptr;
+    if (*arn != KeyArn{.region = state.region, .account = state.account, .key_id = arn->key_id}) return nullptr;
     id = arn->key_id;
   }
   const auto found = all.keys.find(id);
@@ -73,19 +75,20 @@ LocalKeyResult<void> LocalKeyProvider::State::CheckState(const KeyFacts& key, Al
     case KeyState::kEnabled:
       return {};
     case KeyState::kDisabled:
-      if (allows.disabled) return {};
-      return Err(Error(Code::kDisabled, key.arn + " is disabled"));
+      if (!allows.disabled) return Err(Error(Code::kDisabled, key.arn + " is disabled"));
+      break;
     case KeyState::kPendingImport:
-      if (allows.pending_import) return {};
-      return Err(Error(Code::kPendingImport, key.arn + " is pending import"));
+      if (!allows.pending_import) return Err(Error(Code::kPendingImport, key.arn + " is pending import"));
+      break;
     case KeyState::kUpdating:
-      if (allows.updating) return {};
-      return Err(Error(Code::kUpdating, key.arn + " is updating"));
+      break;
     case KeyState::kPendingDeletion:
     case KeyState::kPendingReplicaDeletion:
       return Err(Error(Code::kPendingDeletion, key.arn + " is pending deletion"));
   }
-  return {};
+  // Also beneath another state.
+  if (key.handed_to.empty() || allows.updating) return {};
+  return Err(Error(Code::kUpdating, key.arn + " is updating"));
 }
 
 LocalKeyResult<KeyPointer> LocalKeyProvider::State::ChangeKey(
@@ -105,14 +108,57 @@ LocalKeyResult<KeyPointer> LocalKeyProvider::State::ChangeKey(
   return changed;
 }
 
-LocalKeyResult<void> LocalKeyProvider::State::Commit(std::shared_ptr<const Contents> next) {
+LocalKeyResult<void> LocalKeyProvider::State::Commit(std::shared_ptr<Contents> next) {
   if (refuse_changes) {
     return Err(Error(LocalKeyErrorCode::kUnavailable, "an earlier write of the key file is in doubt: restart"));
   }
   SYMBOLON_TRY_VOID(WriteFile(*next));
+  DropWithheld(*next);
+  std::shared_ptr<const Contents> former = std::move(next);  // Destroyed outside the lock.
   std::lock_guard guard(contents_mutex);
-  contents.swap(next);
+  contents.swap(former);
   return {};
+}
+
+LocalKeyResult<void> LocalKeyProvider::State::ReadWithheld(Contents& all) const {
+  const auto lacks = [](const auto& entry) { return entry.second->LacksOctets(); };
+  if (std::ranges::none_of(all.keys, lacks)) return {};
+  StoredKeys stored;
+  const auto found = file.Read(stored.keys);
+  if (!found) return Err(FromFile(found.error()));
+  for (const pb::StoredKey& key : stored.keys.keys()) {
+    const auto entry = all.keys.find(key.id());
+    if (entry == all.keys.end() || !lacks(*entry)) continue;
+    auto whole = std::make_shared<LocalKey>(*entry->second);
+    for (const pb::StoredMaterial& material : key.materials()) {
+      if (material.octets().empty() || whole->facts.material(material.version()) == nullptr) continue;
+      whole->materials.try_emplace(
+          material.version(),
+          std::make_shared<KeyMaterial>(key.id(), material.version(), Secret::CopyOf(material.octets())));
+    }
+    entry->second = std::move(whole);
+  }
+  const auto lacking = std::ranges::find_if(all.keys, lacks);
+  if (lacking == all.keys.end()) return {};
+  return Err(Error(LocalKeyErrorCode::kUnavailable, "the key file has no material of key " + lacking->first));
+}
+
+void LocalKeyProvider::State::DropWithheld(Contents& all) {
+  for (auto& [id, key] : all.keys) {
+    if (!key->IsWithheld() || key->materials.empty()) continue;
+    auto stripped = std::make_shared<LocalKey>(*key);
+    stripped->materials.clear();
+    key = std::move(stripped);
+  }
+}
+
+LocalKeyResult<LocalKey::Materials> LocalKeyProvider::State::MaterialsOf(const LocalKey& key) {
+  if (!key.LacksOctets()) return key.materials;
+  std::lock_guard guard(change_mutex);
+  Contents only;
+  only.keys.emplace(key.facts.id, std::make_shared<LocalKey>(key));
+  SYMBOLON_TRY_VOID(ReadWithheld(only));
+  return only.keys.begin()->second->materials;
 }
 
 LocalKeyResult<void> LocalKeyProvider::State::WriteFile(const Contents& all) {

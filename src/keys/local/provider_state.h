@@ -20,6 +20,15 @@ LocalKeyError Error(LocalKeyErrorCode code, std::string detail);
 // Shares the life of the key that they belong to.
 KeyFactsPointer FactsOfKey(KeyPointer key);
 
+// Wiped at its end, whatever the way out.
+struct StoredKeys {
+  StoredKeys() = default;
+  StoredKeys(const StoredKeys&) = delete;
+  StoredKeys& operator=(const StoredKeys&) = delete;
+  ~StoredKeys() { WipeStoredKeys(keys); }
+  pb::StoredKeys keys;
+};
+
 // Everything that the key file holds beside the transport key. Immutable once it is current.
 struct Contents {
   std::map<std::string, KeyPointer, std::less<>> keys;
@@ -80,6 +89,8 @@ struct LocalKeyProvider::State {
   auto Change(F change) -> decltype(change(std::declval<Contents&>())) {
     std::lock_guard guard(change_mutex);
     auto next = std::make_shared<Contents>(*Current());
+    // The file is written whole.
+    SYMBOLON_TRY_VOID(ReadWithheld(*next));
     auto answer = change(*next);
     if (!answer) return answer;
     SYMBOLON_TRY_VOID(Commit(std::move(next)));
@@ -92,9 +103,14 @@ struct LocalKeyProvider::State {
                                        const std::function<LocalKeyResult<void>(LocalKey& key)>& edit);
   LocalKeyResult<void> SetDisabled(std::string_view key, bool disabled);
   // With change_mutex held.
-  LocalKeyResult<void> Commit(std::shared_ptr<const Contents> next);
+  LocalKeyResult<void> Commit(std::shared_ptr<Contents> next);
 
   LocalKeyResult<void> WriteFile(const Contents& all);
+  // Gives keys the octets that they lack, from the file. With change_mutex held.
+  LocalKeyResult<void> ReadWithheld(Contents& all) const;
+  static void DropWithheld(Contents& all);
+  // All that the key has, withheld or not.
+  LocalKeyResult<LocalKey::Materials> MaterialsOf(const LocalKey& key);
   void Notify(const std::string& key_arn) const {
     if (listener) listener(key_arn);
   }

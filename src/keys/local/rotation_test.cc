@@ -210,6 +210,55 @@ TEST_F(RotationTest, MoveWhoseAnswerWasLostIsFoundOut) {
   EXPECT_EQ(here_.provider->Describe(id)->state, KeyState::kEnabled);
 }
 
+TEST_F(RotationTest, KeyWhoseNewPrimaryIsOutOfReachIsWithdrawnAndGivenBack) {
+  const std::string id = MakeKeyEverywhere();
+  const Bytes sealed = here_.provider->EncryptUnder(id, {}, "x")->ciphertext;
+  here_.transport.answer_is_lost = LocalKeyError{Code::kUnavailable, "cut"};
+  ASSERT_TRUE(here_.provider->UpdatePrimaryRegion(id, kThere, here_.transport));
+  ASSERT_EQ(here_.provider->Describe(id)->state, KeyState::kUpdating);
+  std::vector<std::string> heard;
+  here_.provider->SetChangeListener([&](const std::string& arn) { heard.push_back(arn); });
+
+  ASSERT_TRUE(here_.provider->DisableKey(id));
+  EXPECT_EQ(heard.size(), 1u);
+  EXPECT_EQ(here_.provider->Describe(id)->state, KeyState::kDisabled);
+  EXPECT_EQ(here_.provider->DecryptUnder(id, {}, sealed).error().code, Code::kDisabled);
+  // It is not known whose key it is to delete.
+  EXPECT_EQ(here_.provider->ScheduleDeletion(id, 7).error().code, Code::kUpdating);
+  ASSERT_TRUE(here_.provider->EnableKey(id));
+  EXPECT_EQ(here_.provider->Describe(id)->state, KeyState::kUpdating);
+  EXPECT_EQ(here_.provider->DecryptUnder(id, {}, sealed)->plaintext.view(), "x");
+  ASSERT_TRUE(here_.provider->DisableKey(id));
+
+  // Here it stays disabled when the change of the primary goes on, and there it is what it was.
+  here_.transport.answer_is_lost.reset();
+  here_.Start();
+  Join();
+  Tick(here_);
+  EXPECT_EQ(here_.provider->Describe(id)->primary, kThere);
+  EXPECT_EQ(here_.provider->Describe(id)->state, KeyState::kDisabled);
+  EXPECT_EQ(there_.provider->Describe(id)->state, KeyState::kEnabled);
+  ASSERT_TRUE(here_.provider->ScheduleDeletion(id, 7));
+  ASSERT_TRUE(here_.provider->CancelDeletion(id));
+  ASSERT_TRUE(here_.provider->EnableKey(id));
+  EXPECT_EQ(here_.provider->DecryptUnder(id, {}, sealed)->plaintext.view(), "x");
+}
+
+TEST_F(RotationTest, KeyThatIsDisabledMeanwhileGivesItsReplicasWhatTheyLack) {
+  const std::string id = MakeKeyEverywhere();
+  here_.transport.cut = {kThere};
+  ASSERT_TRUE(here_.provider->RotateOnDemand(id, here_.transport));
+  ASSERT_TRUE(here_.provider->DisableKey(id));
+  here_.transport.cut.clear();
+  clock_.Advance(days(1));
+  Tick(here_);
+  for (Place* place : {&here_, &there_, &elsewhere_}) EXPECT_EQ(VersionIn(*place, id), 2u);
+  const Bytes sealed = there_.provider->EncryptUnder(id, {}, "x")->ciphertext;
+  EXPECT_EQ(here_.provider->DecryptUnder(id, {}, sealed).error().code, Code::kDisabled);
+  ASSERT_TRUE(here_.provider->EnableKey(id));
+  EXPECT_EQ(here_.provider->DecryptUnder(id, {}, sealed)->plaintext.view(), "x");
+}
+
 TEST_F(RotationTest, FormerPrimaryLearnsFromTheNewOne) {
   const std::string id = MakeKeyEverywhere();
   here_.transport.answer_is_lost = LocalKeyError{Code::kUnavailable, "cut"};
