@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
+
 #include "audit/reader.h"
 #include "base/log.h"
 #include "keys/audited_key_provider.h"
@@ -72,6 +74,36 @@ Result<AuditTrail, NodeError> OpenAuditTrail(const Config& config, const AuditFo
 
 void TellAuditHead(
     const audit::Trail& trail, const Region& peer,
+void AuditOwnActs(keys::local::LocalKeyProvider& provider, audit::Trail& trail, Clock& clock) {
+  using Act = keys::local::LocalKeyProvider::OwnAct;
+  const auto did = [&trail, &clock](const Act& act) {
+    constexpr const char* kService = "kms.amazonaws.com";
+    audit::Event event{.time = clock.Now(),
+                       .identity = {.invoked_by = kService},
+                       .source_address = kService,
+                       .user_agent = kService,
+                       .key_arns = {act.key_arn}};
+    boost::json::object details{{"keyId", act.key_arn.substr(act.key_arn.rfind('/') + 1)}};
+    switch (act.kind) {
+      case Act::Kind::kRotated:
+        event.name = "RotateKey";
+        details["rotationType"] = act.on_demand ? "ON_DEMAND" : "AUTOMATIC";
+        details["currentKeyMaterialId"] = act.material_id;
+        break;
+      case Act::Kind::kDeleted:
+        event.name = "DeleteKey";
+        break;
+      case Act::Kind::kMaterialExpired:
+        event.name = "DeleteExpiredKeyMaterial";
+        details["keyMaterialId"] = act.material_id;
+        break;
+    }
+    event.service_details = boost::json::serialize(details);
+    static_cast<void>(trail.Record(event));  // The trail tells of its own failures, and keeps the event.
+  };
+  provider.SetOwnActs({.may = [&trail] { return !trail.counters().failing; }, .did = did});
+}
+
     const std::function<replication::ControlResult<Bytes>(const Region&, const replication::pb::ControlRequest&)>&
         ask) {
   const audit::Head head = trail.head();

@@ -8,6 +8,7 @@
 #include "audit/trail.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "keys/local/local_key_provider.h"
 #include "keys/provider.h"
 #include "node/config.h"
 #include "node/node.h"
@@ -34,6 +35,10 @@ struct AuditTrail {
 Result<AuditTrail, NodeError> OpenAuditTrail(const Config& config, const AuditFolders& folders,
                                              keys::KeyProvider& provider, const std::string& service_owned_key_arn,
                                              Clock& clock, Random& random);
+
+// Has `provider` write down what it does by itself: CloudTrail's RotateKey, DeleteKey and DeleteExpiredKeyMaterial.
+// What is due waits while the trail takes no lines. All outlive the provider's use.
+void AuditOwnActs(keys::local::LocalKeyProvider& provider, audit::Trail& trail, Clock& clock);
 
 // Tells `peer` how far the trail is, for its own trail. Blocks as `ask` does; a peer that cannot be reached, or does
 // not know the question, hears of it the next time.

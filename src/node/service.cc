@@ -303,6 +303,7 @@ class Service::Parts {
     return {};
   }
 
+    AuditOwnActs(*provider_, *trail_, clock_);
   model::ApiResult<void> CheckKey(const policy::Caller& caller, const PoolId& pool, const std::string& key_arn) {
     const std::string pool_arn =
         fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", BirthRegion(pool).value(), config_.account, pool.value());
