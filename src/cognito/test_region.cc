@@ -178,7 +178,8 @@ Services ApiRegion::services() {
                               .reencryption = *reencryption_,
                               .shredding = *shredding_,
                               .reencryption_rate = 0},
-          .erasures = &*erasures_};
+          .erasures = &*erasures_,
+          .audit = audit_};
 }
 
 replication::ControlResult<Bytes> ApiRegion::AnswerAboutKeys(const Region& from, const Bytes& request) {
@@ -187,6 +188,11 @@ replication::ControlResult<Bytes> ApiRegion::AnswerAboutKeys(const Region& from,
 
 void ApiRegion::SetVerifier(replication::Verifier& verifier) {
   verifier_ = &verifier;
+  pipeline_.emplace(services());
+}
+
+void ApiRegion::SetAudit(audit::Trail& trail) {
+  audit_ = &trail;
   pipeline_.emplace(services());
 }
 

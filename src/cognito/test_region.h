@@ -66,6 +66,7 @@ class ApiRegion {
   // Takes the pool from `other` as it is now.
   void CopyPool(ApiRegion& other, const PoolId& pool);
   void SetVerifier(replication::Verifier& verifier);
+  void SetAudit(audit::Trail& trail);
   // The state of a member in the pool's role record here, as replication would change it.
   void SetMemberState(const PoolId& pool, std::string_view member, replication::pb::MemberState state);
   void ChangeRole(const PoolId& pool, const std::function<void(replication::pb::RoleRecord&)>& change);
@@ -107,6 +108,7 @@ class ApiRegion {
   Clock& clock_;
   const bool forward_writes_;
   replication::Verifier* verifier_ = nullptr;
+  audit::Trail* audit_ = nullptr;
   directory::RegionSettings settings_;
   directory::TestStore store_;
   replication::DurabilityGate durability_{std::chrono::seconds(2)};
