@@ -56,6 +56,8 @@ Result<AuditTrail, NodeError> OpenAuditTrail(const Config& config, const AuditFo
   auto opened = OpenSealedKey(folders.keys / "audit.key", kUse, why_not, provider, service_owned_key_arn);
   if (!opened) return unavailable(opened.error());
   auto trail = audit::Trail::Open({.directory = folders.trail,
+                                   .outside_file = folders.keys / audit::kOutsideFile,
+                                   .may_be_earlier = std::filesystem::exists(RestoredNoteOf(config), error),
                                    .region = config.region,
                                    .account = config.account,
                                    .file_bytes_max = config.audit.file_mib_max << 20,
@@ -72,8 +74,6 @@ Result<AuditTrail, NodeError> OpenAuditTrail(const Config& config, const AuditFo
   return AuditTrail{.trail = *std::move(trail), .key = opened->key};
 }
 
-void TellAuditHead(
-    const audit::Trail& trail, const Region& peer,
 void AuditOwnActs(keys::local::LocalKeyProvider& provider, audit::Trail& trail, Clock& clock) {
   using Act = keys::local::LocalKeyProvider::OwnAct;
   const auto did = [&trail, &clock](const Act& act) {
@@ -104,6 +104,8 @@ void AuditOwnActs(keys::local::LocalKeyProvider& provider, audit::Trail& trail, 
   provider.SetOwnActs({.may = [&trail] { return !trail.counters().failing; }, .did = did});
 }
 
+void TellAuditHead(
+    const audit::Trail& trail, const Region& peer,
     const std::function<replication::ControlResult<Bytes>(const Region&, const replication::pb::ControlRequest&)>&
         ask) {
   const audit::Head head = trail.head();

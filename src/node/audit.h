@@ -18,9 +18,9 @@ namespace symbolon::node {
 
 struct AuditFolders {
   std::filesystem::path trail;
-  // Holds "audit.key": an Ed25519 key, made at the first start, sealed under the local provider's service-owned key, so
-  // that it is at rest wherever the root key leaves it. One that is gone while there is a trail is not made anew: the
-  // trail would change its key.
+  // Holds the newest checkpoint, by which a trail that was put back is noticed, and "audit.key": an Ed25519 key, made
+  // at the first start, sealed under the local provider's service-owned key, so that it is at rest wherever the root
+  // key leaves it. One that is gone while there is a trail is not made anew: the trail would change its key.
   std::filesystem::path keys;
 };
 
