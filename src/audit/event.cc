@@ -90,7 +90,8 @@ std::string ToJson(const Event& event, const Region& region, std::string_view ac
   record["eventID"] = event_id;
   record["readOnly"] = event.read_only;
   record["resources"] = std::move(resources);
-  record["eventType"] = "AwsApiCall";
+  record["eventType"] = event.service_details.empty() ? "AwsApiCall" : "AwsServiceEvent";
+  if (!event.service_details.empty()) record["serviceEventDetails"] = ParsedObject(event.service_details);
   record["managementEvent"] = true;
   record["recipientAccountId"] = account;
   record["eventCategory"] = "Management";

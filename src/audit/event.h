@@ -41,6 +41,8 @@ struct Event {
   std::string request_parameters;
   // A JSON object, for additionalEventData; empty: there is none.
   std::string additional_data;
+  // A JSON object, of what a service did with nobody asking (CloudTrail's AwsServiceEvent); empty: it is a call.
+  std::string service_details;
   // Of the API's answer; empty: one is made.
   std::string request_id;
   bool read_only = false;

@@ -15,6 +15,8 @@ namespace symbolon::audit {
 
 // The line of the newest checkpoint, as it stands in the trail, in a file of its own: where the trail goes to at least.
 inline constexpr const char* kHeadFile = "head";
+// The same, in the folder of the node's keys.
+inline constexpr const char* kOutsideFile = "audit.checkpoint";
 // The public key, in base64.
 inline constexpr const char* kPublicKeyFile = "public_key";
 

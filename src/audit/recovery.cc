@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -14,9 +15,8 @@ struct Checkpoint {
   Bytes hash;
 };
 
-// The checkpoint that is kept beside the trail; nullopt: there is none.
-AuditResult<std::optional<Checkpoint>> ReadHead(const std::filesystem::path& directory, BytesView public_key) {
-  const std::filesystem::path file = directory / kHeadFile;
+// The checkpoint that is kept in a file; nullopt: there is none.
+AuditResult<std::optional<Checkpoint>> ReadCheckpoint(const std::filesystem::path& file, BytesView public_key) {
   std::error_code error;
   if (!std::filesystem::exists(file, error) && !error) return std::nullopt;
   SYMBOLON_TRY(auto reader, FileReader::Open(file));
@@ -60,10 +60,27 @@ AuditResult<std::optional<TrailEnd>> ReadLastFile(const std::filesystem::path& f
   return found;
 }
 
+// Whether the trail has the checkpoint, in the file that its number belongs to, or begins behind it.
+AuditResult<bool> Contains(const std::filesystem::path& directory, const std::vector<std::string>& names,
+                           const Checkpoint& checkpoint) {
+  const auto after = std::ranges::upper_bound(names, FileName(checkpoint.sequence));
+  const bool is_before = after == names.begin();
+  if (is_before && names.empty()) return false;
+  SYMBOLON_TRY(auto reader, FileReader::Open(directory / (is_before ? *after : *std::prev(after))));
+  while (true) {
+    SYMBOLON_TRY(const auto text, reader.Next());
+    const auto line = text && text->complete ? ParseLine(text->text) : std::nullopt;
+    if (!line) return false;
+    if (is_before) return line->sequence == checkpoint.sequence + 1 && line->previous == checkpoint.hash;
+    if (line->sequence == checkpoint.sequence) return EndWith(*line, text->text).hash == checkpoint.hash;
+  }
+}
+
 }  // namespace
 
-AuditResult<std::optional<TrailEnd>> FindTrailEnd(const std::filesystem::path& directory, BytesView public_key) {
-  SYMBOLON_TRY(const auto head, ReadHead(directory, public_key));
+AuditResult<std::optional<TrailEnd>> FindTrailEnd(const std::filesystem::path& directory, BytesView public_key,
+                                                  const std::filesystem::path& outside_file) {
+  SYMBOLON_TRY(const auto head, ReadCheckpoint(directory / kHeadFile, public_key));
   SYMBOLON_TRY(auto names, ListFiles(directory));
   std::optional<TrailEnd> found;
   if (!names.empty()) {
@@ -91,6 +108,15 @@ AuditResult<std::optional<TrailEnd>> FindTrailEnd(const std::filesystem::path& d
   }
   if (found && found->header.public_key != public_key) {
     return Err(AuditError{fmt::format("the trail in {} is signed by another key", directory.string())});
+  }
+  if (outside_file.empty()) return found;
+  SYMBOLON_TRY(const auto outside, ReadCheckpoint(outside_file, public_key));
+  SYMBOLON_TRY(const bool is_there, outside ? Contains(directory, names, *outside) : AuditResult<bool>(true));
+  if (!is_there) {
+    return Err(AuditError{fmt::format(
+        "the trail in {} is not the one that {} knows, or an earlier one: line {} was signed. See `symbolon "
+        "audit verify`; to begin a new trail, move that file away as well",
+        directory.string(), outside_file.string(), outside->sequence)});
   }
   return found;
 }

@@ -23,7 +23,8 @@ struct TrailEnd {
 };
 
 // nullopt: there is no trail yet. A last file without a good line is kept under another name. Fails when the newest
-// checkpoint that is kept beside the trail is not in it.
-AuditResult<std::optional<TrailEnd>> FindTrailEnd(const std::filesystem::path& directory, BytesView public_key);
+// checkpoint that is kept beside the trail, or in `outside_file` (empty: none), is not in it.
+AuditResult<std::optional<TrailEnd>> FindTrailEnd(const std::filesystem::path& directory, BytesView public_key,
+                                                  const std::filesystem::path& outside_file);
 
 }  // namespace symbolon::audit::internal

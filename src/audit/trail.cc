@@ -92,6 +92,9 @@ struct Trail::State {
   AuditResult<void> WriteHead(const std::string& line) {
     const auto written = WriteFileDurably(options.directory / kHeadFile, line + "\n");
     if (!written) return FromFile(written.error());
+    if (options.outside_file.empty()) return {};
+    const auto outside = WriteFileDurably(options.outside_file, line + "\n");
+    if (!outside) return FromFile(outside.error());
     return {};
   }
 
@@ -249,11 +252,21 @@ struct Trail::State {
     }
   }
 
+  // Nobody waits for a line to notice a disk that would take none.
+  void LookForRoom(std::unique_lock<std::mutex>& guard) {
+    guard.unlock();
+    const auto room = internal::CheckRoom(options.directory);
+    guard.lock();
+    if (!room) SetFailure(room.error().detail);
+  }
+
   // A checkpoint, and whatever has to be done before one can be made.
   void Sign(std::unique_lock<std::mutex>& guard, std::string_view reason) {
     const bool again = failure.has_value();
     guard.unlock();
-    AuditResult<void> written = again ? TryAgain() : AuditResult<void>();
+    AuditResult<void> written;
+    if (again && reason != "stop") written = internal::CheckRoom(options.directory);
+    if (again && written) written = TryAgain();
     if (written && (!again || reason == "stop")) written = Write({}, reason);
     guard.lock();
     if (!written) return SetFailure(written.error().detail);
@@ -317,7 +330,9 @@ AuditResult<std::unique_ptr<Trail>> Trail::Open(Options options, crypto::Ed25519
   auto lock = DirectoryLock::Take(options.directory / "lock");
   if (!lock) return FromFile(lock.error());
   auto state = std::make_unique<State>(std::move(options), std::move(key), clock, random, *std::move(lock));
-  SYMBOLON_TRY(auto found, internal::FindTrailEnd(state->options.directory, state->public_key));
+  const std::filesystem::path outside =
+      state->options.may_be_earlier ? std::filesystem::path() : state->options.outside_file;
+  SYMBOLON_TRY(auto found, internal::FindTrailEnd(state->options.directory, state->public_key, outside));
   SYMBOLON_TRY_VOID(state->Begin(std::move(found), random));
   return std::unique_ptr<Trail>(new Trail(std::move(state)));
 }
@@ -370,7 +385,11 @@ void Trail::Tick() {
   state_->Lead(guard);
   const bool due = state_->unsigned_lines > 0 &&
                    state_->clock.SinceBoot() - state_->signed_at >= state_->options.checkpoint_interval;
-  if (state_->failure || due) state_->Sign(guard, "time");
+  if (state_->failure || due) {
+    state_->Sign(guard, "time");
+  } else {
+    state_->LookForRoom(guard);
+  }
   state_->LeadNoMore();
 }
 

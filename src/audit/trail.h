@@ -3,7 +3,7 @@
 // Files are named by their first line, and begin with a line that names the file before; they are never rewritten. A
 // new one is begun when a file is large or its day (UTC) is over. Checkpoints sign the chain every so many lines or
 // seconds, at the end of each file, at start and at stop; the newest one is also kept in a file of its own, so that a
-// trail that was cut off behind it is noticed.
+// trail that was cut off behind it is noticed, and in one outside the folder, so that an earlier trail in its place is.
 #pragma once
 
 #include <chrono>
@@ -37,6 +37,10 @@ class Trail {
   struct Options {
     // Made if it is not there. One process works in it.
     std::filesystem::path directory;
+    // Holds the newest checkpoint once more, and lies where who alters the trail's folder does not get. Empty: none.
+    std::filesystem::path outside_file;
+    // A trail that does not go as far as that file says is taken as it is: data was restored.
+    bool may_be_earlier = false;
     Region region;
     std::string account;
     std::uint64_t file_bytes_max = 64 << 20;
@@ -45,8 +49,8 @@ class Trail {
   };
 
   // Goes on with what is there; blocks. What a crash left of its last lines is kept in a file beside it, and noted in
-  // the trail. Fails when the trail does not end where its newest checkpoint says, is signed by another key, or cannot
-  // be written. `clock` and `random` outlive the trail.
+  // the trail. Fails when the trail does not go as far as its newest checkpoint says, in the folder or outside, is
+  // signed by another key, or cannot be written. `clock` and `random` outlive the trail.
   static AuditResult<std::unique_ptr<Trail>> Open(Options options, crypto::Ed25519Key key, Clock& clock,
                                                   Random& random);
   // With a last checkpoint.
@@ -63,7 +67,8 @@ class Trail {
 
   // The newest durable line.
   Head head() const;
-  // To be called about once a second: checkpoints that are due, and another try with a disk that failed. Blocks.
+  // To be called about once a second: checkpoints that are due, another try with a disk that failed, and a look whether
+  // it would take lines, so that a full one is noticed though nobody records. Blocks.
   void Tick();
 
   struct Counters {

@@ -27,7 +27,27 @@ AuditResult<void> SyncFolderOf(const std::filesystem::path& path) {
   return {};
 }
 
+AuditResult<void> WriteAll(int descriptor, BytesView octets, const std::filesystem::path& path) {
+  while (!octets.empty()) {
+    const ssize_t written = ::write(descriptor, octets.data(), octets.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Failed("write", path);
+    octets.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
 }  // namespace
+
+AuditResult<void> CheckRoom(const std::filesystem::path& directory) {
+  const std::filesystem::path path = directory / "room";
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (descriptor < 0) return Failed("create", path);
+  auto written = WriteAll(descriptor, Bytes(kRoomBytes, '\0'), path);
+  if (::ftruncate(descriptor, 0) != 0 && written) written = Failed("cut", path);
+  ::close(descriptor);
+  return written;
+}
 
 AuditResult<TrailFile> TrailFile::Create(const std::filesystem::path& path) {
   TrailFile file(path, ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600), 0);
@@ -62,15 +82,9 @@ TrailFile::~TrailFile() {
 }
 
 AuditResult<void> TrailFile::Append(BytesView octets) {
-  const std::size_t size = octets.size();
-  while (!octets.empty()) {
-    const ssize_t written = ::write(descriptor_, octets.data(), octets.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Failed("write", path_);
-    octets.remove_prefix(static_cast<std::size_t>(written));
-  }
+  SYMBOLON_TRY_VOID(WriteAll(descriptor_, octets, path_));
   if (::fdatasync(descriptor_) != 0) return Failed("sync", path_);
-  size_bytes_ += size;
+  size_bytes_ += octets.size();
   return {};
 }
 

@@ -10,6 +10,12 @@
 
 namespace symbolon::audit::internal {
 
+// Whether the folder's disk takes lines: writes kRoomBytes to a file "room" there and takes them back. Syncs nothing,
+// so it costs next to nothing, and notices a disk that is full, read-only or gone, but not one that fails when it
+// syncs.
+AuditResult<void> CheckRoom(const std::filesystem::path& directory);
+inline constexpr std::size_t kRoomBytes = 64 << 10;
+
 // Not thread-safe.
 class TrailFile {
  public:

@@ -16,6 +16,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class TrailTest : public testing::Test {
@@ -108,7 +109,7 @@ TEST_F(TrailTest, Checkpoints_ComeEverySoManyLinesAndSeconds) {
   test_.clock.Advance(std::chrono::minutes(1));
   trail->Tick();
   EXPECT_EQ(Verify().checkpoints, 4U) << "nothing new to sign";
-  EXPECT_THAT(Verify().notes, IsEmpty());
+  EXPECT_THAT(Verify().notes, Not(Contains(HasSubstr("after the last checkpoint"))));
 }
 
 TEST_F(TrailTest, TornLastLine_IsKeptAsideAndNoted) {
@@ -148,6 +149,89 @@ TEST_F(TrailTest, EndThatIsMissingOrAltered_IsNotGoneOnWith) {
   EXPECT_FALSE(test_.TryOpen());
 }
 
+// Whoever alters the trail's folder alone puts an earlier trail there, whole, with the head that it had.
+class EarlierTrailTest : public TrailTest {
+ protected:
+  EarlierTrailTest() {
+    test_.options.outside_file = test_.folder.path() / "outside";
+    SYMBOLON_CHECK(test_.Open()->Record(test_.Use("Encrypt")));
+    std::filesystem::copy(test_.directory, earlier_);
+    SYMBOLON_CHECK(test_.Open()->Record(test_.Use("Decrypt")));
+  }
+  void PutBack() {
+    std::filesystem::remove_all(test_.directory);
+    std::filesystem::copy(earlier_, test_.directory);
+  }
+  Verification VerifyWithOutside() {
+    return VerifyTrail(test_.directory,
+                       {.public_key = test_.key.PublicKey(), .outside_file = test_.options.outside_file})
+        .value();
+  }
+
+  const std::filesystem::path earlier_ = test_.folder.path() / "earlier";
+};
+
+TEST_F(EarlierTrailTest, Untouched_GoesOn) {
+  EXPECT_TRUE(VerifyWithOutside().good());
+  ASSERT_TRUE(test_.Open()->Record(test_.Use("Decrypt")));
+  EXPECT_TRUE(VerifyWithOutside().good());
+}
+
+TEST_F(EarlierTrailTest, InItsPlace_IsNotGoneOnWithAndDoesNotVerify) {
+  PutBack();
+  EXPECT_TRUE(Verify().good()) << "by itself it is a good trail";
+  EXPECT_THAT(VerifyWithOutside().problems, ElementsAre(HasSubstr("its end is missing")));
+  const auto opened = test_.TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().detail, HasSubstr("or an earlier one: line 7 was signed"));
+}
+
+TEST_F(EarlierTrailTest, InItsPlaceAndMadeLongerWithoutTheKey_IsNotGoneOnWith) {
+  PutBack();
+  std::string lines = ReadAll(LastFile());
+  std::string last = lines.substr(lines.rfind("{\"sequence\""));
+  last.pop_back();
+  ChainEnd end = EndWith(*ParseLine(last), last);
+  for (int i = 0; i < 5; ++i) lines += FormatLine(end, LineKind::kEvent, "{}") + "\n";
+  WriteAll(LastFile(), lines);
+  EXPECT_FALSE(test_.TryOpen());
+  EXPECT_THAT(VerifyWithOutside().problems, ElementsAre(HasSubstr("is another one than the newest checkpoint")));
+  // The line that was signed is in a file before the last one.
+  const FileHeader header{.chain = "c",
+                          .region = "eu-central-1",
+                          .account = "000000000000",
+                          .name = FileName(end.sequence + 1),
+                          .previous_file = FileName(1),
+                          .public_key = test_.key.PublicKey(),
+                          .time = ""};
+  WriteAll(test_.directory / header.name, FormatLine(end, LineKind::kFile, header.Body()) + "\n");
+  EXPECT_FALSE(test_.TryOpen());
+}
+
+TEST_F(EarlierTrailTest, NoneInItsPlace_IsNotBegunAnewUntilTheOperatorSaysSo) {
+  std::filesystem::remove_all(test_.directory);
+  EXPECT_FALSE(test_.TryOpen());
+  std::filesystem::remove(test_.options.outside_file);
+  EXPECT_TRUE(test_.TryOpen());
+}
+
+TEST_F(EarlierTrailTest, RestoredFromABackup_GoesOnFromThere) {
+  PutBack();
+  test_.options.may_be_earlier = true;
+  ASSERT_TRUE(test_.Open()->Record(test_.Use("DescribeKey")));
+  test_.options.may_be_earlier = false;
+  EXPECT_TRUE(test_.TryOpen());
+  EXPECT_TRUE(VerifyWithOutside().good());
+}
+
+TEST_F(EarlierTrailTest, EarlierFilesKeptElsewhere_TheRestGoesOn) {
+  test_.clock.Advance(std::chrono::hours(24));
+  test_.Open().reset();
+  ASSERT_THAT(Files(), SizeIs(2));
+  std::filesystem::remove(test_.directory / Files().front());
+  EXPECT_TRUE(test_.TryOpen());
+}
+
 TEST_F(TrailTest, OtherKeyRegionOrProcess_IsRefused) {
   const auto trail = test_.Open();
   EXPECT_THAT(test_.TryOpen().error().detail, HasSubstr("in use by another process"));
@@ -184,6 +268,26 @@ TEST_F(TrailTest, DiskThatTakesNoLines_StopsUseUntilItDoes) {
   ASSERT_TRUE(trail->Record(test_.Use("DescribeKey")));
   EXPECT_THAT(Names(), ElementsAre("Encrypt", "Decrypt", "Decrypt", "DescribeKey")) << "what took place is there";
   EXPECT_THAT(Verify().problems, IsEmpty());
+}
+
+TEST_F(TrailTest, FullDisk_IsNoticedThoughNobodyRecords) {
+  const auto trail = test_.Open();
+  trail->Tick();
+  EXPECT_TRUE(trail->Ready());
+  const auto lines = trail->counters().lines;
+  {
+    // Room for a few lines, and not for more.
+    const FullDisk full(std::filesystem::file_size(LastFile()) + 4'000);
+    trail->Tick();
+    EXPECT_FALSE(trail->Ready());
+    EXPECT_EQ(trail->counters().write_failures, 1U);
+    trail->Tick();
+    EXPECT_FALSE(trail->Ready()) << "no to and fro while there is room for the one line that says so";
+    EXPECT_EQ(trail->counters().lines, lines);
+  }
+  trail->Tick();
+  EXPECT_TRUE(trail->Ready());
+  EXPECT_TRUE(Verify().good());
 }
 
 TEST_F(TrailTest, DiskFullAtRotation_GoesOnWhenThereIsRoom) {

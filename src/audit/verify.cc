@@ -39,8 +39,9 @@ class Verifier {
       : directory_(directory), options_(options) {}
 
   AuditResult<Verification> Run() {
-    // Before the trail: whoever writes it makes the line durable there first.
+    // Before the trail: whoever writes them makes the line durable there first.
     ReadHead();
+    ReadOutside();
     SYMBOLON_TRY(const auto names, ListFiles(directory_));
     for (const std::string& name : names) SYMBOLON_TRY_VOID(ReadFile(name, name == names.back()));
     Conclude();
@@ -55,19 +56,37 @@ class Verifier {
     if (found_.notes.size() < Verification::kProblemsMax) found_.notes.push_back(std::move(what));
   }
 
-  void ReadHead() {
-    auto reader = FileReader::Open(directory_ / kHeadFile);
+  // A checkpoint that is kept in a file of its own.
+  struct Kept {
+    std::string file;
+    std::string text;
+    std::optional<Line> line;
+    bool is_in_trail = false;
+  };
+
+  // False: there is no such file.
+  bool ReadKept(const std::filesystem::path& file, Kept& kept) {
+    auto reader = FileReader::Open(file);
     const auto text = reader ? reader->Next() : AuditResult<std::optional<FileReader::Text>>(std::nullopt);
-    if (!text || !*text) {
-      return Problem(
-          fmt::format("{} is missing: nothing says how far the trail goes", (directory_ / kHeadFile).string()));
+    if (!text || !*text) return false;
+    kept.file = file.string();
+    kept.text = (*text)->text;
+    kept.line = ParseLine(kept.text);
+    if (!kept.line || kept.line->kind != LineKind::kCheckpoint || !(*text)->complete) {
+      kept.line.reset();
+      Problem(fmt::format("{} holds no checkpoint", kept.file));
     }
-    head_text_ = (*text)->text;
-    head_ = ParseLine(head_text_);
-    if (!head_ || head_->kind != LineKind::kCheckpoint || !(*text)->complete) {
-      head_.reset();
-      Problem(fmt::format("{} holds no checkpoint", (directory_ / kHeadFile).string()));
-    }
+    return true;
+  }
+
+  void ReadHead() {
+    if (ReadKept(directory_ / kHeadFile, head_)) return;
+    Problem(fmt::format("{} is missing: nothing says how far the trail goes", (directory_ / kHeadFile).string()));
+  }
+
+  void ReadOutside() {
+    if (!options_.outside_file.empty() && ReadKept(options_.outside_file, outside_)) return;
+    Note("no checkpoint outside the trail's folder was compared: it would show an earlier trail in this one's place");
   }
 
   AuditResult<void> ReadFile(const std::string& name, bool is_last) {
@@ -196,28 +215,42 @@ class Verifier {
 
   // What others, and the head, have at this line.
   void CheckSeen() {
-    if (head_ && head_->sequence == found_.end.sequence) {
-      head_seen_ = true;
-      if (EndWith(*head_, head_text_) != found_.end) {
-        Problem(fmt::format("line {} is another one than the newest checkpoint in {}", found_.end.sequence, kHeadFile));
+    for (Kept* const kept : {&head_, &outside_}) {
+      if (!kept->line || kept->line->sequence != found_.end.sequence) continue;
+      kept->is_in_trail = true;
+      if (EndWith(*kept->line, kept->text) != found_.end) {
+        Problem(
+            fmt::format("line {} is another one than the newest checkpoint in {}", found_.end.sequence, kept->file));
       }
     }
+    SortWitnesses();
+    const auto seen = std::ranges::equal_range(seen_, found_.end.sequence, {}, &ChainEnd::sequence);
+    if (std::ranges::any_of(seen, [&](const ChainEnd& end) { return end.hash != found_.end.hash; })) {
+      Problem(fmt::format("line {} is another one than another Region's trail has seen", found_.end.sequence));
+    }
+  }
+
+  // Those of this trail, as soon as it is known which one it is.
+  void SortWitnesses() {
+    if (found_.chain.empty() || std::exchange(sorted_, true)) return;
     for (const Witness& witness : options_.witnesses) {
-      if (witness.region != found_.region || witness.chain != found_.chain) continue;
-      if (witness.end.sequence != found_.end.sequence) continue;
-      if (witness.end.hash != found_.end.hash) {
-        Problem(fmt::format("line {} is another one than another Region's trail has seen", found_.end.sequence));
-      }
+      if (witness.region == found_.region && witness.chain == found_.chain) seen_.push_back(witness.end);
     }
+    std::ranges::sort(seen_, {}, &ChainEnd::sequence);
   }
 
   void Conclude() {
     if (found_.lines == 0) return Problem(fmt::format("there is no audit trail in {}", directory_.string()));
-    if (head_ && !head_seen_) {
-      Problem(fmt::format("line {}, the newest checkpoint, is not in the trail: its end is missing", head_->sequence));
-    }
-    if (head_ && !HasGoodSignature(*head_, Key())) {
-      Problem(fmt::format("the signature of the checkpoint in {} is not good", kHeadFile));
+    for (const Kept* const kept : {&head_, &outside_}) {
+      if (!kept->line) continue;
+      const bool is_elsewhere = options_.earlier_files_elsewhere && kept->line->sequence < found_.first_sequence;
+      if (!kept->is_in_trail && !is_elsewhere) {
+        Problem(fmt::format("line {}, the newest checkpoint in {}, is not in the trail: its end is missing",
+                            kept->line->sequence, kept->file));
+      }
+      if (!HasGoodSignature(*kept->line, Key())) {
+        Problem(fmt::format("the signature of the checkpoint in {} is not good", kept->file));
+      }
     }
     if (found_.signed_sequence == 0) Problem("nothing of the trail is signed");
     if (found_.end.sequence > found_.signed_sequence) {
@@ -227,14 +260,16 @@ class Verifier {
     if (!options_.public_key) {
       Note(fmt::format("the public key {} is the one that the trail itself names", Base64Encode(found_.public_key)));
     }
-    for (const Witness& witness : options_.witnesses) {
-      if (witness.region != found_.region) continue;
-      if (witness.chain != found_.chain || witness.public_key != Base64Encode(found_.public_key)) {
-        Problem("another Region has seen a trail of this Region that is not this one, or was signed by another key");
-      } else if (witness.end.sequence > found_.end.sequence) {
-        Problem(fmt::format("another Region has seen line {}; this trail ends with line {}", witness.end.sequence,
-                            found_.end.sequence));
-      }
+    const std::string public_key = Base64Encode(found_.public_key);
+    const bool is_another = std::ranges::any_of(options_.witnesses, [&](const Witness& witness) {
+      return witness.region == found_.region && (witness.chain != found_.chain || witness.public_key != public_key);
+    });
+    if (is_another) {
+      Problem("another Region has seen a trail of this Region that is not this one, or was signed by another key");
+    }
+    if (!seen_.empty() && seen_.back().sequence > found_.end.sequence) {
+      Problem(fmt::format("another Region has seen line {}; this trail ends with line {}", seen_.back().sequence,
+                          found_.end.sequence));
     }
   }
 
@@ -242,9 +277,11 @@ class Verifier {
   const VerifyOptions& options_;
   Verification found_;
   std::string previous_file_;
-  std::string head_text_;
-  std::optional<Line> head_;
-  bool head_seen_ = false;
+  Kept head_;
+  Kept outside_;
+  // What others have seen of this trail, ascending.
+  std::vector<ChainEnd> seen_;
+  bool sorted_ = false;
   // The line before could not be read.
   bool resynchronise_ = false;
 };

@@ -28,6 +28,8 @@ struct VerifyOptions {
   bool earlier_files_elsewhere = false;
   // What others have seen of it; those of other trails are left out.
   std::vector<Witness> witnesses;
+  // Where the newest checkpoint is kept outside the trail's folder; empty: nowhere. Need not be there.
+  std::filesystem::path outside_file;
 };
 
 struct Verification {
@@ -52,7 +54,8 @@ struct Verification {
   static constexpr std::size_t kProblemsMax = 100;
 };
 
-// Blocks; reads every line. May run beside the process that writes the trail. Fails when it cannot be read at all.
+// Blocks; reads every line once, in time proportional to lines and witnesses. May run beside the process that writes
+// the trail. Fails when it cannot be read at all.
 AuditResult<Verification> VerifyTrail(const std::filesystem::path& directory, const VerifyOptions& options);
 
 }  // namespace symbolon::audit

@@ -9,6 +9,7 @@
 namespace symbolon::audit {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -187,6 +188,41 @@ TEST_F(VerifyTest, TrailTurnedBackToAnEarlierDay_IsDetectedByWhatAnotherRegionSa
   other.Open().reset();
   const auto replaced = VerifyTrail(other.directory, {.witnesses = {witness}}).value();
   EXPECT_THAT(replaced.problems, Contains(HasSubstr("is not this one, or was signed by another key")));
+}
+
+// As many as two Regions write down in a month, and a trail of a day: each line looks at its own ones only.
+TEST(VerifyLargeTest, TrailAndWitnessesOfYears_AreVerified) {
+  constexpr std::uint64_t kLines = 50'000;
+  constexpr std::uint64_t kWitnesses = 100'000;
+  const auto key = crypto::Ed25519Key::Generate();
+  const FileHeader header{.chain = "c",
+                          .region = "eu-central-1",
+                          .account = "000000000000",
+                          .name = FileName(1),
+                          .previous_file = "",
+                          .public_key = key.PublicKey(),
+                          .time = "2026-11-28T11:05:09Z"};
+  VerifyOptions options{.public_key = key.PublicKey()};
+  ChainEnd end;
+  std::string text = FormatLine(end, LineKind::kFile, header.Body()) + "\n";
+  const auto see = [&](const Bytes& hash) {
+    options.witnesses.push_back({.region = header.region,
+                                 .chain = header.chain,
+                                 .end = {end.sequence, hash},
+                                 .public_key = Base64Encode(key.PublicKey())});
+  };
+  while (end.sequence < kLines) {
+    text += FormatLine(end, LineKind::kEvent, "{}") + "\n";
+    for (std::uint64_t peer = 0; peer < kWitnesses / kLines; ++peer) see(end.hash);
+  }
+  const std::string head = FormatCheckpoint(end, "{}", key) + "\n";
+  const TemporaryDirectory folder;
+  WriteAll(folder.path() / FileName(1), text + head);
+  WriteAll(folder.path() / kHeadFile, head);
+  EXPECT_THAT(VerifyTrail(folder.path(), options).value().problems, IsEmpty());
+  options.witnesses[kWitnesses / 2].end.hash[0] ^= 1;
+  EXPECT_THAT(VerifyTrail(folder.path(), options).value().problems,
+              ElementsAre(HasSubstr("is another one than another Region's trail has seen")));
 }
 
 TEST_F(VerifyTest, EarlierFilesKeptElsewhere_TheRestIsVerified) {

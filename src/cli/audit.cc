@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <cstdio>
+#include <iterator>
 #include <optional>
 
 #include "audit/event.h"
@@ -22,31 +24,41 @@ constexpr int kUnreadable = 2;
 
 tl::unexpected<Failure> CannotRead(const audit::AuditError& error) { return Err(Failure{error.detail, kUnreadable}); }
 
-CliResult<path> FolderOfConfiguration(const path& file) {
+// Where a trail lies, and the newest checkpoint outside of it; empty: it is not known.
+struct Place {
+  path folder;
+  path outside_file;
+};
+
+CliResult<Place> PlaceOfConfiguration(const path& file) {
   SYMBOLON_TRY(const std::string text, ReadFile(file));
-  return AuditFolderOf(text, std::filesystem::absolute(file).parent_path());
+  const path folder = std::filesystem::absolute(file).parent_path();
+  SYMBOLON_TRY(path trail, AuditFolderOf(text, folder));
+  SYMBOLON_TRY(path outside, OutsideCheckpointOf(text, folder));
+  return Place{std::move(trail), std::move(outside)};
 }
 
-CliResult<std::vector<path>> FoldersOf(const AuditFlags& flags) {
-  if (!flags.trails.empty()) return flags.trails;
+CliResult<std::vector<Place>> PlacesOf(const AuditFlags& flags) {
+  std::vector<Place> places;
+  if (!flags.trails.empty()) {
+    for (const path& folder : flags.trails) places.push_back({folder, {}});
+    return places;
+  }
   if (!flags.config.empty()) {
-    SYMBOLON_TRY(path folder, FolderOfConfiguration(flags.config));
-    return std::vector{std::move(folder)};
+    SYMBOLON_TRY(Place place, PlaceOfConfiguration(flags.config));
+    return std::vector{std::move(place)};
   }
   SYMBOLON_TRY(const LabSettings lab, ReadSettings(flags.dir));
-  std::vector<path> folders;
   for (const LabRegion& region : lab.regions) {
     if (!flags.region.empty() && region.name.value() != flags.region) continue;
-    SYMBOLON_TRY(path folder, FolderOfConfiguration(NodeConfigurationFile(lab.dir, region.name)));
-    folders.push_back(std::move(folder));
+    SYMBOLON_TRY(Place place, PlaceOfConfiguration(NodeConfigurationFile(lab.dir, region.name)));
+    places.push_back(std::move(place));
   }
-  if (folders.empty()) return Fail(fmt::format("the lab has no Region {}", flags.region));
-  return folders;
+  if (places.empty()) return Fail(fmt::format("the lab has no Region {}", flags.region));
+  return places;
 }
 
-CliResult<std::optional<Bytes>> PublicKeyOf(const AuditFlags& flags) {
-  if (flags.public_key.empty()) return std::nullopt;
-  std::string text = flags.public_key;
+CliResult<Bytes> PublicKeyOf(std::string text) {
   std::error_code error;
   if (std::filesystem::exists(text, error)) {
     SYMBOLON_TRY(text, ReadFile(text));
@@ -56,7 +68,7 @@ CliResult<std::optional<Bytes>> PublicKeyOf(const AuditFlags& flags) {
   if (!key || key->size() != crypto::kEd25519PublicKeyBytes) {
     return Fail("--public-key: 32 octets in base64, or a file that holds them");
   }
-  return key;
+  return *std::move(key);
 }
 
 CliResult<audit::Filter> FilterOf(const AuditFlags& flags, Timestamp now) {
@@ -72,9 +84,9 @@ CliResult<audit::Filter> FilterOf(const AuditFlags& flags, Timestamp now) {
 
 CliResult<void> ForEach(const AuditFlags& flags, Clock& clock, const std::function<void(std::string_view)>& take) {
   SYMBOLON_TRY(const audit::Filter filter, FilterOf(flags, clock.Now()));
-  SYMBOLON_TRY(const auto folders, FoldersOf(flags));
-  for (const path& folder : folders) {
-    const auto read = audit::ForEachEvent(folder, filter, take);
+  SYMBOLON_TRY(const auto places, PlacesOf(flags));
+  for (const Place& place : places) {
+    const auto read = audit::ForEachEvent(place.folder, filter, take);
     if (!read) return CannotRead(read.error());
   }
   return {};
@@ -135,6 +147,20 @@ CliResult<path> AuditFolderOf(std::string_view configuration, const path& folder
   }
 }
 
+CliResult<path> OutsideCheckpointOf(std::string_view configuration, const path& folder) {
+  try {
+    const toml::table file = toml::parse(configuration);
+    if (const auto data_dir = file["data_dir"].value<std::string>()) {
+      return folder / *data_dir / "keys" / audit::kOutsideFile;
+    }
+    const auto root_key = file["keys"]["root_key_file"].value<std::string>();
+    if (!root_key) return Fail("the configuration names neither data_dir nor keys.root_key_file");
+    return (folder / *root_key).parent_path() / "keys" / audit::kOutsideFile;
+  } catch (const toml::parse_error& error) {
+    return Fail(fmt::format("the configuration cannot be read: {}", error.description()));
+  }
+}
+
 std::string AuditLine(std::string_view record) {
   boost::system::error_code error;
   const json::value value = json::parse(record, error);
@@ -158,6 +184,9 @@ std::string AuditLine(std::string_view record) {
     if (const json::object* context = ObjectAt(*parameters, "encryptionContext")) {
       about = LastPart(TextAt(*context, "aws:cognito-idp:userpool-arn"));
     }
+  }
+  if (const json::object* more = ObjectAt(event, "additionalEventData"); more != nullptr && about.empty()) {
+    about = TextAt(*more, "userPoolId");
   }
   const std::string failure = TextAt(event, "errorCode");
   std::string times;  // Of a line that stands for several events.
@@ -183,24 +212,37 @@ std::string VerificationText(const audit::Verification& verification, const path
 }
 
 CliResult<void> VerifyAudit(const AuditFlags& flags) {
-  SYMBOLON_TRY(const auto folders, FoldersOf(flags));
-  SYMBOLON_TRY(const auto public_key, PublicKeyOf(flags));
-  if (public_key && folders.size() != 1) return Fail("--public-key is that of one Region: name it");
-  audit::VerifyOptions options{.public_key = public_key, .earlier_files_elsewhere = flags.earlier_files_elsewhere};
+  SYMBOLON_TRY(const auto places, PlacesOf(flags));
+  const auto fits = [&](std::size_t given) { return given == 0 || given == places.size(); };
+  if (!fits(flags.public_keys.size()) || !fits(flags.checkpoints.size())) {
+    return Fail(
+        fmt::format("--public-key and --checkpoint: one for each of the {} trails, in their order", places.size()));
+  }
+  std::vector<audit::VerifyOptions> options;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    auto& one = options.emplace_back(audit::VerifyOptions{
+        .public_key = {},
+        .earlier_files_elsewhere = flags.earlier_files_elsewhere,
+        .witnesses = {},
+        .outside_file = flags.checkpoints.empty() ? places[i].outside_file : flags.checkpoints[i]});
+    if (flags.public_keys.empty()) continue;
+    SYMBOLON_TRY(one.public_key, PublicKeyOf(flags.public_keys[i]));
+  }
   // What the Regions have seen of each other comes first, so that it is older than what it is compared with.
-  if (folders.size() > 1) {
-    for (const path& folder : folders) {
-      const auto first = audit::VerifyTrail(folder, options);
-      if (!first) return CannotRead(first.error());
-      options.witnesses.insert(options.witnesses.end(), first->witnesses.begin(), first->witnesses.end());
-    }
+  std::vector<audit::Witness> witnesses;
+  for (std::size_t i = 0; i < places.size() && places.size() > 1; ++i) {
+    auto first = audit::VerifyTrail(places[i].folder, options[i]);
+    if (!first) return CannotRead(first.error());
+    std::ranges::move(first->witnesses, std::back_inserter(witnesses));
   }
   bool good = true;
-  for (const path& folder : folders) {
-    const auto found = audit::VerifyTrail(folder, options);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    options[i].witnesses = witnesses;
+    const auto found = audit::VerifyTrail(places[i].folder, options[i]);
     if (!found) return CannotRead(found.error());
-    fmt::print("{}", VerificationText(*found, folder));
+    fmt::print("{}", VerificationText(*found, places[i].folder));
     good = good && found->good();
+    options[i].witnesses.clear();
   }
   if (!good) return Fail("");
   return {};

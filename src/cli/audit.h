@@ -20,8 +20,10 @@ struct AuditFlags {
   std::filesystem::path config;
   std::filesystem::path dir = ".lab";
   std::string region;
-  // Of verify: Ed25519, in base64 or a file that holds that.
-  std::string public_key;
+  // Of verify, one for each trail, in their order, or none. Ed25519, in base64 or a file that holds that; and files
+  // that hold the newest checkpoint outside the trails' folders (known where a configuration or a lab is named).
+  std::vector<std::string> public_keys;
+  std::vector<std::filesystem::path> checkpoints;
   bool earlier_files_elsewhere = false;
   // Of list and export.
   std::string key;
@@ -45,6 +47,9 @@ CliResult<void> ExportAudit(const AuditFlags& flags, Clock& clock);
 CliResult<std::string> AuditTime(const std::string& text, Timestamp now);
 // Where a node with that configuration keeps its trail. `folder`: where the configuration lies.
 CliResult<std::filesystem::path> AuditFolderOf(std::string_view configuration, const std::filesystem::path& folder);
+// Where such a node keeps the newest checkpoint outside its trail's folder.
+CliResult<std::filesystem::path> OutsideCheckpointOf(std::string_view configuration,
+                                                     const std::filesystem::path& folder);
 // "2026-11-28T11:05:09Z  Decrypt  cognito-idp.amazonaws.com  key/1234  userpool/eu-central-1_a  ok"
 std::string AuditLine(std::string_view record);
 // What a verification found, for people.

@@ -42,6 +42,10 @@ TEST(AuditTest, Records_AreOneLineForPeople) {
       AuditLine(R"({"userIdentity":{"type":"AWSService","invokedBy":"s"},"eventTime":"t","eventName":"Decrypt",)"
                 R"("additionalEventData":{"count":30,"firstEventTime":"t0","lastEventTime":"t"}})"),
       HasSubstr("  ok 30 times since t0"));
+  EXPECT_THAT(AuditLine(R"({"userIdentity":{"type":"Root","arn":"arn:aws:iam::0:root","accessKeyId":"A"},)"
+                        R"("eventTime":"t","eventName":"CreateUserPool","requestParameters":{},)"
+                        R"("additionalEventData":{"userPoolId":"p"}})"),
+              HasSubstr("root A  -  p  ok"));
 }
 
 TEST(AuditTest, TrailsOfTwoRegions_AreVerifiedByEachOther) {
@@ -64,17 +68,46 @@ TEST(AuditTest, TrailsOfTwoRegions_AreVerifiedByEachOther) {
   EXPECT_EQ(VerifyAudit({.trails = {"/nowhere"}}).error().exit_status, 2);
 }
 
+TEST(AuditTest, CheckpointOutside_IsInTheFolderOfKeys) {
+  EXPECT_EQ(OutsideCheckpointOf("data_dir = \"data\"", "/etc/s").value(), "/etc/s/data/keys/audit.checkpoint");
+  EXPECT_EQ(OutsideCheckpointOf("[keys]\nroot_key_file = \"/k/root.key\"", "/etc/s").value(),
+            "/k/keys/audit.checkpoint");
+  EXPECT_FALSE(OutsideCheckpointOf("region = \"eu-central-1\"", "/etc/s"));
+}
+
+TEST(AuditTest, PublicKeysAndCheckpointsOfSeveralTrails_AreGivenInTheirOrder) {
+  audit::TestTrail here;
+  audit::TestTrail there;
+  there.options.region = Region("us-east-1");
+  for (audit::TestTrail* test : {&here, &there}) {
+    test->options.outside_file = test->folder.path() / "outside";
+    test->Open().reset();
+  }
+  const std::string first = Base64Encode(here.key.PublicKey()), second = Base64Encode(there.key.PublicKey());
+  AuditFlags flags{.trails = {here.directory, there.directory}, .public_keys = {first, second}};
+  EXPECT_TRUE(VerifyAudit(flags));
+  flags.checkpoints = {here.options.outside_file, there.options.outside_file};
+  EXPECT_TRUE(VerifyAudit(flags));
+  flags.public_keys = {second, first};
+  EXPECT_EQ(VerifyAudit(flags).error().exit_status, 1);
+  flags.public_keys = {first};
+  EXPECT_THAT(VerifyAudit(flags).error().message, HasSubstr("one for each of the 2 trails"));
+  flags.public_keys = {};
+  flags.checkpoints = {there.options.outside_file, here.options.outside_file};
+  EXPECT_EQ(VerifyAudit(flags).error().exit_status, 1);
+}
+
 TEST(AuditTest, PublicKey_IsBase64OrAFile) {
   audit::TestTrail test;
   test.Open().reset();
   AuditFlags flags{.trails = {test.directory}};
-  flags.public_key = Base64Encode(test.key.PublicKey());
+  flags.public_keys = {Base64Encode(test.key.PublicKey())};
   EXPECT_TRUE(VerifyAudit(flags));
-  flags.public_key = (test.directory / audit::kPublicKeyFile).string();
+  flags.public_keys = {(test.directory / audit::kPublicKeyFile).string()};
   EXPECT_TRUE(VerifyAudit(flags));
-  flags.public_key = Base64Encode(Bytes(32, 'x'));
+  flags.public_keys = {Base64Encode(Bytes(32, 'x'))};
   EXPECT_FALSE(VerifyAudit(flags));
-  flags.public_key = "nonsense";
+  flags.public_keys = {"nonsense"};
   EXPECT_THAT(VerifyAudit(flags).error().message, HasSubstr("--public-key"));
 }
 

@@ -400,8 +400,14 @@ struct Commands {
     audits->require_subcommand(1);
     CLI::App* verify_trail = audits->add_subcommand("verify", "Say whether trails are whole and unaltered");
     verify_trail
-        ->add_option("--public-key", audit.public_key, "Whose signatures count; without it, the one the trail names")
+        ->add_option("--public-key", audit.public_keys,
+                     "Whose signatures count, one for each trail in their order; without it, the one the trail names")
         ->type_name("BASE64|FILE");
+    verify_trail
+        ->add_option("--checkpoint", audit.checkpoints,
+                     "The file audit.checkpoint of the node's keys folder, one for each trail in their order; known "
+                     "with --config and of a lab")
+        ->type_name("FILE");
     verify_trail->add_flag("--earlier-files-elsewhere", audit.earlier_files_elsewhere,
                            "The trail's first files were moved away: begin with the first that is there");
     AddTrail(verify_trail);

@@ -36,7 +36,7 @@ http::Response Failure(const model::ApiError& error, const std::string& request_
                           .headers = {{"Content-Type", kJson},
                                       {std::string(kRequestIdHeader), request_id},
                                       {std::string(kErrorTypeHeader), name + ":"},
-                                      {"x-amzn-ErrorMessage", OneLine(error.message)}},
+                                      {std::string(kErrorMessageHeader), OneLine(error.message)}},
                           .body = boost::json::serialize(body)};
   if (response.status == kServiceUnavailable) response.headers.Set("Retry-After", "1");
   AllowAnyOrigin(response);

@@ -11,6 +11,7 @@ namespace symbolon::cognito {
 
 inline constexpr std::string_view kRequestIdHeader = "x-amzn-RequestId";
 inline constexpr std::string_view kErrorTypeHeader = "x-amzn-ErrorType";
+inline constexpr std::string_view kErrorMessageHeader = "x-amzn-ErrorMessage";
 // "fell-back": the write was answered before a replica confirmed it, although the pool asks for that.
 inline constexpr std::string_view kDurabilityHeader = "x-symbolon-durability";
 

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "audit/event.h"
 #include "base/clock.h"
@@ -18,9 +19,10 @@ using wire::Shape;
 
 // Of the key service's requests.
 constexpr std::array<std::string_view, 4> kKeyMembers = {"KeyId", "TargetKeyId", "SourceKeyId", "DestinationKeyId"};
-// In its answers. A quote inside a string would have a backslash before it.
-constexpr std::array<std::string_view, 3> kAnsweredKeys = {
-    "\"KeyId\":\"arn:", "\"SourceKeyId\":\"arn:", "Metadata\":{"};
+// What of its answers describes a key.
+constexpr std::array<std::string_view, 2> kKeyMetadata = {"KeyMetadata", "ReplicaKeyMetadata"};
+// Of requests about pools.
+constexpr std::array<std::string_view, 4> kPoolMembers = {"UserPoolId", "RegionName", "Status", "KeyConfiguration"};
 
 template <class T>
 const T& As(const void* value) {
@@ -93,17 +95,34 @@ json::object ObjectOf(const Shape& shape, const void* object) {
   return members;
 }
 
-std::string_view UpToQuote(std::string_view text) { return text.substr(0, text.find('"')); }
-
 }  // namespace
 
 std::string AuditedParameters(const Shape& shape, const void* object) {
   return json::serialize(ObjectOf(shape, object));
 }
 
-std::vector<std::string> AuditedKeys(const Shape& shape, const void* object, std::string_view answer,
-                                     std::string_view arn_prefix) {
-  std::vector<std::string> keys;
+std::string AuditedPoolParameters(const Shape& shape, const void* object) {
+  json::object members;
+  for (const std::string_view name : kPoolMembers) {
+    const wire::Member* member = wire::FindMember(shape, name);
+    const void* value = member == nullptr ? nullptr : wire::Get(*member, object);
+    if (value == nullptr) continue;
+    if (auto kept = ValueOf(*member->shape, value)) members[NameOf(name)] = *std::move(kept);
+  }
+  return json::serialize(members);
+}
+
+std::string ChosenKey(const Shape& shape, const void* object) {
+  const wire::Member* configuration = wire::FindMember(shape, "KeyConfiguration");
+  const void* chosen = configuration == nullptr ? nullptr : wire::Get(*configuration, object);
+  const wire::Member* arn = chosen == nullptr ? nullptr : wire::FindMember(*configuration->shape, "KmsKeyArn");
+  const void* value = arn == nullptr ? nullptr : wire::Get(*arn, chosen);
+  return value == nullptr ? "" : As<std::string>(value);
+}
+
+std::vector<std::string> AuditedKeys(std::vector<std::string> used, const Shape& shape, const void* object,
+                                     const Shape& output, std::string_view answer, std::string_view arn_prefix) {
+  std::vector<std::string> keys = std::move(used);
   const auto add = [&](std::string arn) {
     if (std::ranges::find(keys, arn) == keys.end()) keys.push_back(std::move(arn));
   };
@@ -112,21 +131,18 @@ std::vector<std::string> AuditedKeys(const Shape& shape, const void* object, std
     const void* value = member == nullptr ? nullptr : wire::Get(*member, object);
     if (value == nullptr || member->shape->kind != Kind::kString) continue;
     const auto& key = As<std::string>(value);
-    // An alias is not a key; the answer says which one it stands for.
+    // An alias is not a key; the service knows for which one it stands.
     if (key.starts_with("alias/") || key.find(":alias/") != std::string::npos) continue;
     add(key.starts_with("arn:") ? key : std::string(arn_prefix) + key);
   }
-  for (const std::string_view mark : kAnsweredKeys) {
-    constexpr std::string_view kArn = "\"Arn\":\"";
-    std::size_t at = answer.find(mark);
-    if (at == std::string_view::npos) continue;
-    if (mark.ends_with('{')) {
-      at = answer.find(kArn, at);
-      if (at == std::string_view::npos) continue;
-      add(std::string(UpToQuote(answer.substr(at + kArn.size()))));
-    } else {
-      add(std::string(UpToQuote(answer.substr(at + mark.size() - std::string_view("arn:").size()))));
-    }
+  const bool describes =
+      std::ranges::any_of(kKeyMetadata, [&](auto name) { return wire::FindMember(output, name) != nullptr; });
+  if (!describes || answer.empty()) return keys;
+  const json::value parsed = json::parse(answer);
+  for (const std::string_view name : kKeyMetadata) {
+    const json::value* metadata = parsed.as_object().if_contains(name);
+    const json::value* arn = metadata == nullptr ? nullptr : metadata->as_object().if_contains("Arn");
+    if (arn != nullptr) add(std::string(arn->as_string()));
   }
   return keys;
 }

@@ -13,9 +13,16 @@ namespace symbolon::cognito {
 // calls sensitive, and octets (plaintexts, ciphertexts, key material).
 std::string AuditedParameters(const wire::Shape& shape, const void* object);
 
-// The ARNs of the keys that a call of the key service was about, without repetition: as the request names them (an id
-// as the ARN in `arn_prefix`, "arn:aws:kms:<Region>:<account>:key/"), and as the answer does, whose text is JSON.
-std::vector<std::string> AuditedKeys(const wire::Shape& shape, const void* object, std::string_view answer,
-                                     std::string_view arn_prefix);
+// The same of a call that has a pool made, changed or ended: only which pool, in which Region, with which key.
+std::string AuditedPoolParameters(const wire::Shape& shape, const void* object);
+
+// The ARN of the KMS key that such a request chooses; empty: it chooses none.
+std::string ChosenKey(const wire::Shape& shape, const void* object);
+
+// The ARNs of the keys that a call of the key service was about, without repetition: `used`, which the service says;
+// those that the request names otherwise (an id as the ARN in `arn_prefix`, "arn:aws:kms:<Region>:<account>:key/"); and
+// those whose metadata is in the answer, JSON text of the shape `output`: keys that the call made.
+std::vector<std::string> AuditedKeys(std::vector<std::string> used, const wire::Shape& shape, const void* object,
+                                     const wire::Shape& output, std::string_view answer, std::string_view arn_prefix);
 
 }  // namespace symbolon::cognito

@@ -39,7 +39,8 @@ TEST(AuditedCallTest, SensitiveMembers_AreLeftOut) {
 TEST(AuditedCallTest, Keys_AreThoseOfRequestAndAnswer) {
   const auto of_describe = [](std::string key, std::string_view answer) {
     const kms::DescribeKeyRequest request{.KeyId = std::move(key)};
-    return AuditedKeys(kms::shapes::kDescribeKeyRequest, &request, answer, kPrefix);
+    return AuditedKeys({}, kms::shapes::kDescribeKeyRequest, &request, kms::shapes::kDescribeKeyResponse, answer,
+                       kPrefix);
   };
   const std::string arn = std::string(kPrefix) + "1";
   EXPECT_THAT(of_describe("1", ""), ElementsAre(arn));
@@ -47,11 +48,31 @@ TEST(AuditedCallTest, Keys_AreThoseOfRequestAndAnswer) {
   EXPECT_THAT(of_describe("alias/a", ""), IsEmpty());
   EXPECT_THAT(of_describe("alias/a", R"({"KeyMetadata":{"AWSAccountId":"0","KeyId":"1","Arn":")" + arn + "\"}}"),
               ElementsAre(arn));
-  EXPECT_THAT(of_describe("alias/a", R"({"CiphertextBlob":"AA==","KeyId":")" + arn + "\"}"), ElementsAre(arn));
   const kms::CreateKeyRequest create;
-  EXPECT_THAT(AuditedKeys(kms::shapes::kCreateKeyRequest, &create,
+  EXPECT_THAT(AuditedKeys({}, kms::shapes::kCreateKeyRequest, &create, kms::shapes::kCreateKeyResponse,
                           R"({"KeyMetadata":{"Description":"\"KeyId\":\"arn:x\"","Arn":")" + arn + "\"}}", kPrefix),
               ElementsAre(arn));
+  const kms::DecryptRequest decrypt{.CiphertextBlob = Bytes("x")};
+  EXPECT_THAT(AuditedKeys({arn}, kms::shapes::kDecryptRequest, &decrypt, kms::shapes::kDecryptResponse, "", kPrefix),
+              ElementsAre(arn));
+  const kms::DescribeKeyRequest same{.KeyId = "1"};
+  EXPECT_THAT(
+      AuditedKeys({arn}, kms::shapes::kDescribeKeyRequest, &same, kms::shapes::kDescribeKeyResponse, "", kPrefix),
+      ElementsAre(arn));
+}
+
+TEST(AuditedCallTest, OfAPool_OnlyTheKeyAndWhereIsKept) {
+  model::cognito::UpdateUserPoolRequest request{.UserPoolId = "eu-central-1_abc"};
+  request.PoolName = "planted-name";
+  EXPECT_EQ(AuditedPoolParameters(model::cognito::shapes::kUpdateUserPoolRequest, &request),
+            R"({"userPoolId":"eu-central-1_abc"})");
+  EXPECT_EQ(ChosenKey(model::cognito::shapes::kUpdateUserPoolRequest, &request), "");
+  request.KeyConfiguration = model::cognito::KeyConfigurationType{
+      .KeyType = model::cognito::EncryptionKeyType::kCustomerManagedKey, .KmsKeyArn = "arn:1"};
+  EXPECT_EQ(AuditedPoolParameters(model::cognito::shapes::kUpdateUserPoolRequest, &request),
+            R"({"userPoolId":"eu-central-1_abc",)"
+            R"("keyConfiguration":{"keyType":"CUSTOMER_MANAGED_KEY","kmsKeyArn":"arn:1"}})");
+  EXPECT_EQ(ChosenKey(model::cognito::shapes::kUpdateUserPoolRequest, &request), "arn:1");
 }
 
 }  // namespace

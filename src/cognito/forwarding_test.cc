@@ -7,6 +7,8 @@
 #include <boost/json/serialize.hpp>
 #include <thread>
 
+#include "audit/reader.h"
+#include "audit/test_support.h"
 #include "base/manual_clock.h"
 #include "cognito/forwarded.h"
 #include "cognito/test_region.h"
@@ -19,9 +21,11 @@ using boost::json::object;
 using replication::ControlErrorCode;
 using replication::Forwarded;
 using replication::ForwardOutcome;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr const char* kPrimary = "eu-central-1";
@@ -302,6 +306,53 @@ TEST_F(ForwardingTest, RegionAboutToBegin_WaitsForItsEpoch) {
   EXPECT_EQ(CreateUser(there_, "ann").error(), "");
   EXPECT_TRUE(HasUser(there_, "ann"));
   EXPECT_EQ(sent_, 0);
+}
+
+// ---- what the audit trail of the Region that was asked says ----
+
+class AuditedForwardingTest : public ForwardingTest {
+ protected:
+  AuditedForwardingTest() { there_.SetAudit(*trail_); }
+
+  std::string Erase(const std::string& name) {
+    return there_.Call("SymbolonService.EraseUser", {{"UserPoolId", pool_.value()}, {"Username", name}}).error();
+  }
+  std::vector<std::string> Records() {
+    std::vector<std::string> records;
+    SYMBOLON_CHECK(audit::ForEachEvent(test_.directory, {}, [&](auto record) { records.emplace_back(record); }));
+    return records;
+  }
+
+  audit::TestTrail test_;
+  std::unique_ptr<audit::Trail> trail_ = test_.Open();
+};
+
+TEST_F(AuditedForwardingTest, RefusalOfThePrimary_IsNoSuccess) {
+  EXPECT_THAT(Erase("nobody"), StartsWith("UserNotFoundException: "));
+  EXPECT_EQ(sent_, 1);
+  EXPECT_THAT(
+      Records(),
+      ElementsAre(AllOf(HasSubstr(R"("eventName":"EraseUser")"), HasSubstr(R"("errorCode":"UserNotFoundException")"),
+                        HasSubstr(R"("errorMessage":"User does not exist.")"), HasSubstr("key/mrk-"))));
+}
+
+TEST_F(AuditedForwardingTest, SuccessOfThePrimary_IsOne) {
+  ASSERT_EQ(CreateUser(there_, "ann").error(), "");
+  EXPECT_EQ(Erase("ann"), "");
+  EXPECT_THAT(Records(), ElementsAre(AllOf(HasSubstr(R"("eventName":"EraseUser")"), Not(HasSubstr("errorCode")))));
+}
+
+TEST_F(AuditedForwardingTest, PrimaryNotReached_IsNoSuccess) {
+  End(ForwardOutcome::kNotReached);
+  EXPECT_THAT(Erase("ann"), StartsWith("ServiceUnavailableException: "));
+  EXPECT_THAT(Records(), ElementsAre(HasSubstr(R"("errorCode":"ServiceUnavailableException")")));
+}
+
+TEST_F(AuditedForwardingTest, AnswerOfThePrimary_IsWithheldWhenItCannotBeAudited) {
+  ASSERT_EQ(CreateUser(there_, "ann").error(), "");
+  const audit::FullDisk full(1);
+  EXPECT_THAT(Erase("ann"), StartsWith("ServiceUnavailableException: The call cannot be audited."));
+  EXPECT_EQ(sent_, 2);
 }
 
 // ---- the primary ----

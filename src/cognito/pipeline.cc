@@ -125,7 +125,6 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
   const model::OperationFacts& operation = *exchange.operation;
   // 1. Who signed, before anything of the body is looked at.
   SYMBOLON_CO_TRY_VOID(Authenticate(exchange));
-  SYMBOLON_CO_TRY_VOID(CheckAudit(exchange));
 
   if (!operation.implemented) {
     co_return Fail(ErrorCode::kUnsupportedOperationException, fmt::format("{} is not available yet.", operation.name));
@@ -141,10 +140,12 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
                    parsed.error().message);
   }
   exchange.request.emplace(*std::move(parsed));
+  SYMBOLON_CO_TRY_VOID(CheckAudit(exchange));
 
   // 3. The key service keeps its own records, and asks the policies of its keys.
   if (operation.service == Service::kKms) {
     SYMBOLON_CHECK(exchange.signer.has_value());
+    if (services_.keys_of_call) exchange.key_arns = services_.keys_of_call(operation, *exchange.request);
     auto answer = co_await http::RunBlocking(
         services_.blocking, [&] { return services_.call_key_service(*exchange.signer, operation, *exchange.request); });
     if (!answer) co_return Fail(ErrorCode::kThrottlingException, "Rate exceeded");
@@ -156,6 +157,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
 
   // 5. Whose pool, by its id, its client or its token.
   SYMBOLON_CO_TRY_VOID(FindPool(exchange));
+  NotePoolKey(exchange);
 
   // 6. Whether the caller may.
   if (exchange.signer) {

@@ -64,11 +64,15 @@ class Pipeline final : private PoolCatalog {
   bool IsAudited(const Exchange& exchange) const;
   // Nothing is done that could not be audited.
   model::ApiResult<void> CheckAudit(const Exchange& exchange) const;
+  // Notes which key the pool has before the operation.
+  void NotePoolKey(Exchange& exchange) const;
   // The result, once it is in the audit trail if it has to be.
-  boost::asio::awaitable<model::ApiResult<std::string>> Audit(const Exchange& exchange, const std::string& request_id,
+  boost::asio::awaitable<model::ApiResult<std::string>> Audit(Exchange& exchange, const std::string& request_id,
                                                               model::ApiResult<std::string> result);
   audit::Event EventOf(const Exchange& exchange, const std::string& request_id,
                        const model::ApiResult<std::string>& result) const;
+  void SetKeyCall(audit::Event& event, const Exchange& exchange, std::string_view answer) const;
+  void SetPoolCall(audit::Event& event, const Exchange& exchange) const;
 
   // ---- what is another Region's to do (pipeline_forwarding.cc) ----
   // Notes who is the primary, for Redirect, and answers the refusal of a Region that passes nothing on.

@@ -31,6 +31,9 @@ class PipelineAuditTest : public testing::Test {
       ++key_calls_;
       return R"({"Keys":[]})";
     };
+    services.keys_of_call = [](const model::OperationFacts& operation, const wire::Request&) {
+      return std::vector<std::string>{"arn:of:" + std::string(operation.name)};
+    };
     pipeline_.emplace(std::move(services));
   }
 
@@ -87,6 +90,43 @@ TEST_F(PipelineAuditTest, CallsAboutKeysAndSuffixes_AreInTheTrailAndOthersAreNot
           AllOf(HasSubstr(R"("eventName":"DescribeKey")"), HasSubstr(R"("errorCode":"ValidationException")")),
           AllOf(HasSubstr(R"("eventName":"DescribeReplicationSuffix")"), HasSubstr(R"("eventSource":"symbolon")"),
                 HasSubstr(pool.value()), HasSubstr(R"("errorCode":"ResourceNotFoundException")"))));
+}
+
+TEST_F(PipelineAuditTest, WhoMakesChangesAndEndsAPoolsKey_IsInTheTrailWithBothKeys) {
+  const std::string first = region_.key_service().CreateKey(false, "").value().arn;
+  const std::string second = region_.key_service().CreateKey(false, "").value().arn;
+  const auto choose = [](const std::string& arn) {
+    return R"({"KeyType":"CUSTOMER_MANAGED_KEY","KmsKeyArn":")" + arn + R"("})";
+  };
+  const std::string made =
+      Call("CreateUserPool", R"({"PoolName":"planted-name","KeyConfiguration":)" + choose(first) + "}");
+  const std::string pool(boost::json::parse(made).at("UserPool").at("Id").as_string());
+  const std::string this_pool = R"({"UserPoolId":")" + pool + '"';
+  EXPECT_EQ(Call("UpdateUserPool", this_pool + R"(,"KeyConfiguration":)" + choose(second) + "}"), "{}");
+  EXPECT_EQ(Call("UpdateUserPool", this_pool + R"(,"MfaConfiguration":"OFF"})"), "{}") << "the key stays";
+  EXPECT_THAT(Call("UpdateUserPool", this_pool + R"(,"KeyConfiguration":)" + choose(first + "0") + "}"),
+              HasSubstr("InvalidParameterException"));
+  EXPECT_EQ(Call("DeleteUserPool", this_pool + "}"), "{}");
+
+  const auto resource = [](const std::string& arn) { return HasSubstr(R"({"ARN":")" + arn + R"(",)"); };
+  const auto before = [](const std::string& arn) { return HasSubstr(R"("poolKmsKeyArn":")" + arn + '"'); };
+  EXPECT_THAT(Records(),
+              ElementsAre(AllOf(HasSubstr(R"("eventName":"CreateUserPool")"),
+                                HasSubstr(R"("additionalEventData":{"userPoolId":")" + pool),
+                                HasSubstr(R"("requestParameters":{"keyConfiguration":)"), resource(first),
+                                HasSubstr(R"("eventSource":"cognito-idp.amazonaws.com")"), Not(HasSubstr("planted")),
+                                HasSubstr(R"("sourceIPAddress":"192.0.2.7")"), Not(HasSubstr("errorCode"))),
+                          AllOf(HasSubstr(R"("eventName":"UpdateUserPool")"), before(first), resource(first),
+                                resource(second), HasSubstr(pool), Not(HasSubstr("errorCode"))),
+                          AllOf(HasSubstr(R"("eventName":"UpdateUserPool")"), before(second), resource(second),
+                                HasSubstr(R"("errorCode":"InvalidParameterException")")),
+                          AllOf(HasSubstr(R"("eventName":"DeleteUserPool")"), before(second), resource(second),
+                                Not(HasSubstr("errorCode")))));
+}
+
+TEST_F(PipelineAuditTest, KeysThatTheServiceSaysACallIsAbout_AreInTheTrail) {
+  EXPECT_THAT(Call("TrentService.DeleteAlias", R"({"AliasName":"alias/a"})"), HasSubstr("Keys"));
+  EXPECT_THAT(Records(), ElementsAre(HasSubstr(R"("resources":[{"ARN":"arn:of:DeleteAlias")")));
 }
 
 TEST_F(PipelineAuditTest, CallsOfStrangers_AreNotWritten) {

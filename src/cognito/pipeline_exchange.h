@@ -26,6 +26,10 @@ struct Pipeline::Exchange {
   std::optional<auth::AccessTokenVerifier::Presented> token;
   // Empty for operations that concern no single pool.
   PoolId pool;
+  // Of a call that is audited: the pool's CMK in the Region that it is about, when the call came; of a call of the key
+  // service, the keys that it is about.
+  std::string pool_key_arn;
+  std::vector<std::string> key_arns;
   Preparation preparation;
   std::shared_ptr<const keys::PoolKeys> new_pool_keys;
   // Of the write.

@@ -66,6 +66,10 @@ using Promote = std::function<void(const PromotionRequest& request,
 using KeyServiceCall = std::function<model::ApiResult<std::string>(
     const policy::Caller& caller, const model::OperationFacts& operation, const wire::Request& request)>;
 
+// The ARNs of the keys that a request to the key service is about, as things are before it is done. Quick.
+using KeysOfCall =
+    std::function<std::vector<std::string>(const model::OperationFacts& operation, const wire::Request& request)>;
+
 // Whether a pool of this Region may have a customer managed key at the wish of `caller`. Error:
 // InvalidParameterException, which names the permission that is missing. May block.
 using KeyCheck =
@@ -118,6 +122,7 @@ struct Services {
   const erasure::Erasures* erasures = nullptr;
   // Where calls are audited that have to be; nullptr: they are not, in a test.
   audit::Trail* audit = nullptr;
+  KeysOfCall keys_of_call = {};
 };
 
 }  // namespace symbolon::cognito

@@ -178,7 +178,8 @@ Services ApiRegion::services() {
                               .reencryption = *reencryption_,
                               .shredding = *shredding_,
                               .reencryption_rate = 0},
-          .erasures = &*erasures_};
+          .erasures = &*erasures_,
+          .audit = audit_};
 }
 
 replication::ControlResult<Bytes> ApiRegion::AnswerAboutKeys(const Region& from, const Bytes& request) {
@@ -192,6 +193,11 @@ void ApiRegion::SetVerifier(replication::Verifier& verifier) {
 
 void ApiRegion::SetPromotion(Promote promote) {
   promote_ = std::move(promote);
+  pipeline_.emplace(services());
+}
+
+void ApiRegion::SetAudit(audit::Trail& trail) {
+  audit_ = &trail;
   pipeline_.emplace(services());
 }
 

@@ -67,6 +67,7 @@ class ApiRegion {
   void CopyPool(ApiRegion& other, const PoolId& pool);
   void SetVerifier(replication::Verifier& verifier);
   void SetPromotion(Promote promote);
+  void SetAudit(audit::Trail& trail);
   // The state of a member in the pool's role record here, as replication would change it.
   void SetMemberState(const PoolId& pool, std::string_view member, replication::pb::MemberState state);
   void ChangeRole(const PoolId& pool, const std::function<void(replication::pb::RoleRecord&)>& change);
@@ -114,6 +115,7 @@ class ApiRegion {
   const bool forward_writes_;
   replication::Verifier* verifier_ = nullptr;
   Promote promote_;
+  audit::Trail* audit_ = nullptr;
   directory::RegionSettings settings_;
   directory::TestStore store_;
   replication::DurabilityGate durability_{std::chrono::seconds(2)};

@@ -71,8 +71,19 @@ struct Reencryption::Job {
   double rate = 0;
   std::uint64_t measured_done = 0;
   std::string problem;
+  // Records that did not open in this walk, and in the one before.
+  std::uint64_t damaged = 0;
+  std::uint64_t damaged_before = 0;
   // While it finishes.
   std::optional<FormerKeysSearch> search;
+
+  // Empty: all have opened.
+  std::string Damage() const {
+    const std::uint64_t records = std::max(damaged, damaged_before);
+    if (records == 0) return "";
+    return fmt::format("{} records do not open, so that their former data keys stay: see the log of the primary.",
+                       records);
+  }
 };
 
 // Collects the next records that a former generation sealed, in one snapshot.
@@ -113,6 +124,8 @@ class Reencryption::Walk {
   const Bytes& cursor() const { return cursor_; }
   std::size_t looked_at() const { return looked_at_; }
   std::size_t resealed() const { return commit_.directory.size(); }
+  // Looked at, of a former generation, and left as they are.
+  std::size_t damaged() const { return damaged_; }
   storage::Commit& commit() { return commit_; }
 
  private:
@@ -146,6 +159,7 @@ class Reencryption::Walk {
     if (!plain) {
       // It stays as it is, and so does its generation if the pool has it.
       log::Error("record of type {} in pool {} does not open: {}", key.type, pool_.value(), plain.error().detail);
+      ++damaged_;
       return;
     }
     commit_.reads.push_back(key);
@@ -159,6 +173,7 @@ class Reencryption::Walk {
   const std::unique_ptr<storage::Snapshot> snapshot_;
   Bytes cursor_;
   std::size_t looked_at_ = 0;
+  std::size_t damaged_ = 0;
   std::size_t bytes_ = 0;
   storage::Commit commit_;
 };
@@ -255,7 +270,7 @@ nanoseconds Reencryption::Reseal(const PoolId& pool, Job& job, ReencryptionRecor
     log::Error("re-encryption of pool {}: {}", pool.value(), ended.error().detail);
     return Wait(job, "The store fails.");
   }
-  job.problem.clear();
+  job.problem = job.Damage();
   const std::size_t resealed = walk.resealed();
   const std::uint64_t looked_at = job.looked_at + walk.looked_at();
   if (!job.measured_at) {
@@ -272,6 +287,7 @@ nanoseconds Reencryption::Reseal(const PoolId& pool, Job& job, ReencryptionRecor
   if (resealed == 0 && !*ended && looked_at < kLookedAtUnstoredMax) {
     job.cursor = walk.cursor();
     job.looked_at = looked_at;
+    job.damaged += walk.damaged();
     return pause();
   }
 
@@ -305,6 +321,7 @@ nanoseconds Reencryption::Reseal(const PoolId& pool, Job& job, ReencryptionRecor
   const auto committed = SubmitAndWait(services_, std::move(commit), *role);
   if (committed) {
     job.looked_at = 0;
+    job.damaged += walk.damaged();
     job.batch_records = std::min(batch_max, job.batch_records * 2);
     return pause();
   }
@@ -350,7 +367,7 @@ nanoseconds Reencryption::Finish(const PoolId& pool, Job& job, const Reencryptio
                                                    .sequence = (*head)->sequence()});
     }
     const FormerKeysSearch::Outcome outcome = job.search->Step(services_);
-    job.problem = job.search->problem();
+    job.problem = job.search->problem().empty() ? job.Damage() : job.search->problem();
     if (outcome == FormerKeysSearch::Outcome::kMore) return nanoseconds(0);
     if (outcome == FormerKeysSearch::Outcome::kWait) return options_.retry;
     in_suffixes = job.search->in_suffixes();
@@ -384,7 +401,7 @@ nanoseconds Reencryption::Finish(const PoolId& pool, Job& job, const Reencryptio
   return nanoseconds(0);
 }
 
-// Records of a former data key came by meanwhile: all of them are looked at again.
+// Records of a former data key came by meanwhile, or did not open: all of them are looked at again.
 nanoseconds Reencryption::WalkAgain(const PoolId& pool, Job& job) {
   const auto again = CommitPlan(services_, pool, [&](directory::Transaction& tx, const auto&) {
     auto now = tx.Get<ReencryptionKind>("");
@@ -396,7 +413,10 @@ nanoseconds Reencryption::WalkAgain(const PoolId& pool, Job& job) {
     tx.Put<ReencryptionKind>("", *now);
     return true;
   });
-  return again ? nanoseconds(0) : Wait(job, again.error().detail);
+  if (!again) return Wait(job, again.error().detail);
+  job.damaged_before = std::exchange(job.damaged, 0);
+  job.problem = job.Damage();
+  return job.damaged_before > 0 ? options_.damaged_retry : nanoseconds(0);
 }
 
 }  // namespace symbolon::key_life

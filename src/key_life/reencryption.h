@@ -41,6 +41,8 @@ class Reencryption {
     std::chrono::nanoseconds lag_max = std::chrono::milliseconds(200);
     // After a failure, and while something is waited for.
     std::chrono::nanoseconds retry = std::chrono::seconds(1);
+    // Before a pool is walked again in which records did not open.
+    std::chrono::nanoseconds damaged_retry = std::chrono::minutes(1);
   };
   // Of the pool's replica in reach that lags most.
   using LagOf = std::function<std::chrono::nanoseconds(const PoolId& pool)>;

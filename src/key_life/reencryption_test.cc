@@ -138,6 +138,38 @@ TEST_F(ReencryptionTest, EveryRecordMovesAndTheFormerKeyGoes) {
   for (const int number : {0, 1, 150, 299}) EXPECT_EQ(Read(number), "record " + std::to_string(number));
 }
 
+TEST_F(ReencryptionTest, RecordThatDoesNotOpen_IsShownAndLookedAtAgainAfterAWhile) {
+  Rotate();
+  const storage::Key key = Sealed(7);
+  Bytes damaged = *store_.store().MakeSnapshot()->Get(key).value();
+  const Bytes whole = damaged;
+  damaged.back() ^= 1;
+  ASSERT_TRUE(Submit({.pool = kPool, .directory = {{key, damaged}}}));
+  Reencryption work(services(), {}, {});
+  Begin();
+  std::optional<std::chrono::nanoseconds> due = clock_.SinceBoot();
+  for (int i = 0; i < 100 && *due <= clock_.SinceBoot(); ++i) due = work.RunDue();
+  EXPECT_EQ(work.ProblemOf(kPool),
+            "1 records do not open, so that their former data keys stay: see the log of the primary.");
+  EXPECT_EQ(due, clock_.SinceBoot() + std::chrono::minutes(1));
+  EXPECT_EQ(Older(), 1) << "the others have moved";
+  EXPECT_EQ(Keys().generations.size(), 2u);
+
+  // The next walk finds the same, and waits as long.
+  clock_.Advance(std::chrono::minutes(1));
+  int steps = 0;
+  for (; *work.RunDue() <= clock_.SinceBoot(); ++steps) EXPECT_FALSE(work.ProblemOf(kPool).empty());
+  EXPECT_LT(steps, 100);
+  EXPECT_FALSE(work.ProblemOf(kPool).empty());
+
+  ASSERT_TRUE(Submit({.pool = kPool, .directory = {{key, whole}}}));
+  clock_.Advance(std::chrono::minutes(1));
+  RunToTheEnd(work);
+  EXPECT_EQ(Record().state(), ReencryptionRecord::DONE);
+  EXPECT_EQ(Keys().generations.size(), 1u);
+  EXPECT_EQ(work.ProblemOf(kPool), "");
+}
+
 TEST_F(ReencryptionTest, AnotherProcessGoesOnWhereTheFirstOneEnded) {
   Rotate();
   Begin();

@@ -29,6 +29,7 @@ audit::AuditResult<void> AuditedProbes::Write(const std::string& key_arn, const 
                                                        {"firstEventTime", audit::FormatTime(series.first)},
                                                        {"lastEventTime", audit::FormatTime(series.last)},
                                                        {"encryptionContexts", std::move(contexts)}});
+  if (series.failure) SetFailure(event, {*series.failure, series.detail});
   return trail_.Record(event);
 }
 
@@ -41,22 +42,24 @@ KeyResult<Secret> AuditedProbes::Decrypt(std::string_view key_arn, const Encrypt
   bool is_counted = false;
   {
     std::lock_guard guard(mutex_);
+    const auto now = clock_.SinceBoot();
+    const auto failure = result ? std::nullopt : std::optional(result.error().code);
     const auto found = series_.find(key_arn);
-    if (!result || interval_.count() == 0) {
-      if (found != series_.end()) {
-        over = std::move(found->second);
-        series_.erase(found);
-      }
+    if (interval_.count() == 0) {
+      // Each by itself.
     } else if (found == series_.end()) {
-      series_.emplace(key_arn, Series{.since = clock_.SinceBoot()});
+      series_.emplace(key_arn, Series{.since = now, .failure = failure});
+    } else if (found->second.failure != failure) {
+      over = std::exchange(found->second, Series{.since = now, .failure = failure});
     } else {
       Series& series = found->second;
+      if (!result) series.detail = result.error().detail;
       if (series.count++ == 0) series.first = asked;
       series.last = asked;
       ++series.contexts[context];
       is_counted = true;
       if (series.contexts.size() >= kContextsMax) {
-        over = std::exchange(series, {.since = clock_.SinceBoot()});
+        over = std::exchange(series, series.Next(now));
       }
     }
   }
@@ -80,7 +83,7 @@ void AuditedProbes::Tick() {
       if (now - series.since < interval_) {
         ++entry;
       } else if (series.count > 0) {
-        due.emplace_back(entry->first, std::exchange(series, {.since = now}));
+        due.emplace_back(entry->first, std::exchange(series, series.Next(now)));
         ++entry;
       } else {
         entry = series_.erase(entry);  // Nobody asks about it any more.

@@ -1,20 +1,22 @@
-// The questions whether keys may still be used, in the audit trail: counted where nothing changes, in full where
-// something does.
+// The questions whether keys may still be used, in the audit trail: counted while the answer stays the same, in full
+// when it changes.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "keys/audited_key_provider.h"
 
 namespace symbolon::keys {
 
-// Thread-safe. Every Decrypt is such a question. The first that succeeds about a key, and every one that does not, has
-// a line of its own, durable before the answer, as of AuditedKeyProvider; the successes that follow are counted, and
-// one line says how many there were, from when until when, and about which encryption contexts: when `interval` is
-// over, before the line of a failure, after kContextsMax contexts, and at the end. All else is AuditedKeyProvider's.
+// Thread-safe. Every Decrypt is such a question. The first about a key, and every one that ends otherwise than the one
+// before (it succeeds, or fails with another code), has a line of its own, durable before the answer, as of
+// AuditedKeyProvider; those that follow and end alike are counted, and one line says how many there were, from when
+// until when, and about which encryption contexts: when `interval` is over, before the line of another end, after
+// kContextsMax contexts, and at the end. All else is AuditedKeyProvider's.
 //
 // Refused (kUnavailable) while the trail takes no lines, as with it. A process that is killed loses what it counted
 // since the last line, `interval` at the most.
@@ -47,10 +49,16 @@ class AuditedProbes final : public KeyProvider {
   // Of one key, since its last line.
   struct Series {
     std::chrono::nanoseconds since{};
+    // How they end; nullopt: they succeed.
+    std::optional<KeyErrorCode> failure;
+    // Of the last.
+    std::string detail;
     Timestamp first{};
     Timestamp last{};
     std::uint64_t count = 0;
     std::map<EncryptionContext, std::uint64_t> contexts;
+
+    Series Next(std::chrono::nanoseconds now) const { return {.since = now, .failure = failure}; }
   };
 
   audit::AuditResult<void> Write(const std::string& key_arn, const Series& series);

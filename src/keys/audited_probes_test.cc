@@ -78,7 +78,7 @@ TEST_F(AuditedProbesTest, FirstSuccessIsWrittenInFullAndTheNextAreCounted) {
   EXPECT_TRUE(audit::VerifyTrail(test_.directory, {})->good());
 }
 
-TEST_F(AuditedProbesTest, EveryFailureIsWrittenInFullAfterWhatWasCounted) {
+TEST_F(AuditedProbesTest, FirstRefusalIsWrittenInFullAfterWhatWasCountedAndTheNextAreCounted) {
   ASSERT_TRUE(Probe());
   ASSERT_TRUE(Probe());
   ASSERT_TRUE(Probe());
@@ -88,10 +88,27 @@ TEST_F(AuditedProbesTest, EveryFailureIsWrittenInFullAfterWhatWasCounted) {
   ASSERT_FALSE(Probe());
   EXPECT_THAT(News(), ElementsAre(Counted(2), refused));
   ASSERT_FALSE(Probe());
-  EXPECT_THAT(News(), ElementsAre(refused));
+  ASSERT_FALSE(Probe({{"pool", "2"}}));
+  EXPECT_THAT(News(), IsEmpty());
+  test_.clock.Advance(60s);
+  probes_->Tick();
+  const auto refused_again =
+      AllOf(HasSubstr(R"("errorCode":"DisabledException")"), HasSubstr(R"("additionalEventData":{"count":2,)"),
+            HasSubstr(R"({"count":1,"encryptionContext":{"pool":"2"}})"));
+  EXPECT_THAT(News(), ElementsAre(refused_again));
+  ASSERT_FALSE(Probe());
+  ASSERT_FALSE(Probe());
   ASSERT_TRUE(local_->EnableKey(arn_));
   ASSERT_TRUE(Probe());
-  EXPECT_THAT(News(), ElementsAre(kFull));
+  EXPECT_THAT(News(), ElementsAre(AllOf(HasSubstr("DisabledException"), HasSubstr(R"("count":2,)")), kFull));
+}
+
+TEST_F(AuditedProbesTest, RefusalForAnotherReason_IsWrittenInFull) {
+  ASSERT_TRUE(local_->DisableKey(arn_));
+  ASSERT_FALSE(Probe());
+  ASSERT_TRUE(local_->ScheduleDeletion(arn_, 7));
+  ASSERT_FALSE(Probe());
+  EXPECT_THAT(News(), ElementsAre(HasSubstr("DisabledException"), HasSubstr("KMSInvalidStateException")));
 }
 
 TEST_F(AuditedProbesTest, WhatWasCountedIsWrittenAtTheEnd) {

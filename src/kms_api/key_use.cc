@@ -1,5 +1,7 @@
 #include "kms_api/key_use.h"
 
+#include <algorithm>
+
 #include "kms_api/grant_token.h"
 #include "kms_api/naming.h"
 #include "model/kms_operations.h"
@@ -177,6 +179,14 @@ std::vector<KeyUse> KeyUsesOf(Call& call, const model::OperationFacts& operation
       return uses.Of(RetiredKey(request.As<RetireGrantRequest>()));
   }
   return uses.None();
+}
+
+std::vector<std::string> KeyArnsOf(Call& call, const model::OperationFacts& operation, const wire::Request& request) {
+  std::vector<std::string> arns;
+  for (const KeyUse& use : KeyUsesOf(call, operation, request)) {
+    if (use.key != nullptr && std::ranges::find(arns, use.key->arn) == arns.end()) arns.push_back(use.key->arn);
+  }
+  return arns;
 }
 
 }  // namespace symbolon::kms_api

@@ -25,4 +25,7 @@ struct KeyUse {
 // In the order in which the actions have to be allowed; never empty. Decides nothing and refuses nothing.
 std::vector<KeyUse> KeyUsesOf(Call& call, const model::OperationFacts& operation, const wire::Request& request);
 
+// The ARNs of the keys here that a request is about, however it names them, without repetition.
+std::vector<std::string> KeyArnsOf(Call& call, const model::OperationFacts& operation, const wire::Request& request);
+
 }  // namespace symbolon::kms_api

@@ -1,5 +1,6 @@
 #include "kms_api/key_use.h"
 
+#include "kms_api/grant_token.h"
 #include "kms_api/test_support.h"
 
 namespace symbolon::kms_api {
@@ -24,6 +25,14 @@ class KeyUseTest : public KmsApiTest {
       if (use.context != nullptr) shown.context = *use.context;
     }
     return uses;
+  }
+
+  std::vector<std::string> ArnsOf(std::string_view operation, const json::object& body) {
+    const auto* facts = model::FindOperation("TrentService." + std::string(operation));
+    wire::ParseReport report;
+    const auto request = wire::ParseRequest(*facts->input, json::serialize(body), report);
+    SYMBOLON_CHECK(request.has_value());
+    return KeyArnsOf(call_here_, *facts, *request);
   }
 
   const std::string key_ = here_->CreateKey(false, "").value().arn;
@@ -66,6 +75,20 @@ TEST_F(KeyUseTest, AliasOperationsConcernTheAliasAndItsKeys) {
                                                           {"UpdateAlias", other_, other_, "", {}}}));
   EXPECT_EQ(UsesOf("DeleteAlias", {{"AliasName", "alias/a"}}),
             (std::vector<Use>{{"DeleteAlias", alias, "", "", {}}, {"DeleteAlias", key_, key_, "", {}}}));
+}
+
+TEST_F(KeyUseTest, KeysOfACallThatNamesThemOtherwise_AreKnownToTheAudit) {
+  using Arns = std::vector<std::string>;
+  ASSERT_TRUE(here_->CreateAlias("alias/a", key_));
+  const std::string blob = Base64Encode(here_->EncryptUnder(key_, {}, "x").value().ciphertext);
+  EXPECT_EQ(ArnsOf("Decrypt", {{"CiphertextBlob", blob}}), Arns{key_});
+  EXPECT_EQ(ArnsOf("Decrypt", {{"CiphertextBlob", "eA=="}}), Arns{});
+  EXPECT_EQ(ArnsOf("ReEncrypt", {{"CiphertextBlob", blob}, {"DestinationKeyId", "alias/a"}}), Arns{key_});
+  EXPECT_EQ(ArnsOf("DescribeKey", {{"KeyId", "alias/a"}}), Arns{key_});
+  EXPECT_EQ(ArnsOf("DeleteAlias", {{"AliasName", "alias/a"}}), Arns{key_});
+  EXPECT_EQ(ArnsOf("UpdateAlias", {{"AliasName", "alias/a"}, {"TargetKeyId", other_}}), (Arns{key_, other_}));
+  EXPECT_EQ(ArnsOf("RetireGrant", {{"GrantToken", MakeGrantToken({key_, std::string(64, 'a')})}}), Arns{key_});
+  EXPECT_EQ(ArnsOf("ListKeys", {}), Arns{});
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
+
 #include "audit/reader.h"
 #include "base/log.h"
 #include "keys/audited_key_provider.h"
@@ -54,6 +56,8 @@ Result<AuditTrail, NodeError> OpenAuditTrail(const Config& config, const AuditFo
   auto opened = OpenSealedKey(folders.keys / "audit.key", kUse, why_not, provider, service_owned_key_arn);
   if (!opened) return unavailable(opened.error());
   auto trail = audit::Trail::Open({.directory = folders.trail,
+                                   .outside_file = folders.keys / audit::kOutsideFile,
+                                   .may_be_earlier = std::filesystem::exists(RestoredNoteOf(config), error),
                                    .region = config.region,
                                    .account = config.account,
                                    .file_bytes_max = config.audit.file_mib_max << 20,
@@ -68,6 +72,36 @@ Result<AuditTrail, NodeError> OpenAuditTrail(const Config& config, const AuditFo
   log::Info("audit trail in {}, signed by the public key {}", folders.trail.string(),
             Base64Encode(opened->key.PublicKey()));
   return AuditTrail{.trail = *std::move(trail), .key = opened->key};
+}
+
+void AuditOwnActs(keys::local::LocalKeyProvider& provider, audit::Trail& trail, Clock& clock) {
+  using Act = keys::local::LocalKeyProvider::OwnAct;
+  const auto did = [&trail, &clock](const Act& act) {
+    constexpr const char* kService = "kms.amazonaws.com";
+    audit::Event event{.time = clock.Now(),
+                       .identity = {.invoked_by = kService},
+                       .source_address = kService,
+                       .user_agent = kService,
+                       .key_arns = {act.key_arn}};
+    boost::json::object details{{"keyId", act.key_arn.substr(act.key_arn.rfind('/') + 1)}};
+    switch (act.kind) {
+      case Act::Kind::kRotated:
+        event.name = "RotateKey";
+        details["rotationType"] = act.on_demand ? "ON_DEMAND" : "AUTOMATIC";
+        details["currentKeyMaterialId"] = act.material_id;
+        break;
+      case Act::Kind::kDeleted:
+        event.name = "DeleteKey";
+        break;
+      case Act::Kind::kMaterialExpired:
+        event.name = "DeleteExpiredKeyMaterial";
+        details["keyMaterialId"] = act.material_id;
+        break;
+    }
+    event.service_details = boost::json::serialize(details);
+    static_cast<void>(trail.Record(event));  // The trail tells of its own failures, and keeps the event.
+  };
+  provider.SetOwnActs({.may = [&trail] { return !trail.counters().failing; }, .did = did});
 }
 
 void TellAuditHead(

@@ -8,6 +8,7 @@
 #include "audit/trail.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "keys/local/local_key_provider.h"
 #include "keys/provider.h"
 #include "node/config.h"
 #include "node/node.h"
@@ -17,9 +18,9 @@ namespace symbolon::node {
 
 struct AuditFolders {
   std::filesystem::path trail;
-  // Holds "audit.key": an Ed25519 key, made at the first start, sealed under the local provider's service-owned key, so
-  // that it is at rest wherever the root key leaves it. One that is gone while there is a trail is not made anew: the
-  // trail would change its key.
+  // Holds the newest checkpoint, by which a trail that was put back is noticed, and "audit.key": an Ed25519 key, made
+  // at the first start, sealed under the local provider's service-owned key, so that it is at rest wherever the root
+  // key leaves it. One that is gone while there is a trail is not made anew: the trail would change its key.
   std::filesystem::path keys;
 };
 
@@ -34,6 +35,10 @@ struct AuditTrail {
 Result<AuditTrail, NodeError> OpenAuditTrail(const Config& config, const AuditFolders& folders,
                                              keys::KeyProvider& provider, const std::string& service_owned_key_arn,
                                              Clock& clock, Random& random);
+
+// Has `provider` write down what it does by itself: CloudTrail's RotateKey, DeleteKey and DeleteExpiredKeyMaterial.
+// What is due waits while the trail takes no lines. All outlive the provider's use.
+void AuditOwnActs(keys::local::LocalKeyProvider& provider, audit::Trail& trail, Clock& clock);
 
 // Tells `peer` how far the trail is, for its own trail. Blocks as `ask` does; a peer that cannot be reached, or does
 // not know the question, hears of it the next time.

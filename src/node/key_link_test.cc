@@ -6,6 +6,7 @@
 #include "audit/reader.h"
 #include "audit/test_support.h"
 #include "keys/local/test_support.h"
+#include "node/audit.h"
 #include "node/key_link.pb.h"
 
 namespace symbolon::node {
@@ -50,6 +51,41 @@ class KeyLinkTest : public testing::Test {
   KeyLink from_here_ = LinkFrom(kHere), from_there_ = LinkFrom(kThere);
   replication::pb::ControlRequest last_request_;
 };
+
+TEST_F(KeyLinkTest, WhatTheServiceDoesByItself_IsInTheTrailAndWaitsWhileItTakesNoLines) {
+  AuditOwnActs(*here_, *trail_, test_trail_.clock);
+  const auto rotating = here_->CreateKey(true, "").value();
+  ASSERT_TRUE(here_->EnableRotation(rotating.id, 90));
+  ASSERT_TRUE(here_->RotateOnDemand(rotating.id, from_here_));
+  const auto ending = here_->CreateKey(false, "").value();
+  ASSERT_TRUE(here_->ScheduleDeletion(ending.id, 7));
+  here_->Tick(from_here_);
+  clock_.Advance(std::chrono::days(91));
+  {
+    const audit::FullDisk full(1);
+    EXPECT_FALSE(trail_->Record(test_trail_.Use("Decrypt")));
+    here_->Tick(from_here_);
+    EXPECT_TRUE(here_->Describe(ending.id)) << "nothing is done that could not be audited";
+  }
+  trail_->Tick();
+  here_->Tick(from_here_);
+  EXPECT_FALSE(here_->Describe(ending.id));
+  here_->Tick(from_here_);
+
+  const auto about = [](const std::string& name, const std::string& arn, const std::string& details) {
+    return testing::AllOf(testing::HasSubstr("\"eventName\":\"" + name + '"'),
+                          testing::HasSubstr("\"ARN\":\"" + arn + '"'), testing::HasSubstr(details),
+                          testing::HasSubstr(R"("eventType":"AwsServiceEvent")"));
+  };
+  const auto records = Records();
+  ASSERT_EQ(records.size(), 4U);
+  EXPECT_THAT(records[0], about("RotateKey", rotating.arn, R"("rotationType":"ON_DEMAND")"));
+  EXPECT_THAT(records[1], testing::HasSubstr("Decrypt"));
+  EXPECT_THAT((std::vector{records[2], records[3]}),
+              testing::UnorderedElementsAre(
+                  about("RotateKey", rotating.arn, R"("rotationType":"AUTOMATIC")"),
+                  about("DeleteKey", ending.arn, R"("serviceEventDetails":{"keyId":")" + ending.id + "\"}")));
+}
 
 TEST_F(KeyLinkTest, ReplicaRotationChangeOfPrimaryAndDeletionCrossTheLink) {
   const std::string id = here_->CreateKey(true, "").value().id;

@@ -62,6 +62,8 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", SYMBOLON_VERSION);
   CLI11_PARSE(app, argc, argv);
 
+  // The settings may hold access keys, and every way from here may read the root key.
+  if (auto hidden = HideProcess(); !hidden) return Complain(hidden.error());
   auto config = LoadConfig(file);
   if (!config) {
     for (const auto& [line, reason] : config.error()) fmt::print(stderr, "{}:{}: {}\n", file, line, reason);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "audit/reader.h"
+#include "audit/test_support.h"
 #include "base/clock.h"
 #include "base/temporary_directory.h"
 #include "crypto/random.h"
@@ -152,6 +153,32 @@ TEST_F(NodeTest, SignedCalls_AreServedAndCountedAndOthersRefused) {
   EXPECT_THAT(metrics, HasSubstr("symbolon_requests_total{operation=\"ListUserPools\",outcome=\"ok\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("outcome=\"InvalidSignatureException\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("symbolon_log_sequence{pool=\"" + pool + "\"} 2\n"));
+}
+
+// With the intervals of a node as it is configured by itself, but for the grace.
+TEST_F(NodeTest, AuditDiskIsFull_PoolsLockAndOpenAgainWhenThereIsRoom) {
+  Config config = MakeConfig(StorageConfig::Engine::kMemory);
+  config.access_keys.push_back({.id = "SYMBOLONLAB", .secret = Secret::CopyOf("symbolon-lab-secret")});
+  config.keys.unreachable_grace = {};
+  const auto node = Start(std::move(config));
+  const std::string created = Call(*node, "CreateUserPool", R"({"PoolName":"first"})");
+  const auto at = created.find("eu-central-1_");
+  ASSERT_NE(at, std::string::npos) << created;
+  const std::string pool = created.substr(at, created.find('"', at) - at);
+  const auto describe = [&] { return Call(*node, "DescribeUserPool", R"({"UserPoolId":")" + pool + "\"}"); };
+  const auto wait_for = [&](const std::string& status) {
+    while (!describe().starts_with(status)) std::this_thread::yield();
+  };
+  EXPECT_THAT(describe(), HasSubstr("200 {"));
+  {
+    const audit::FullDisk full(1);
+    wait_for("503 ");
+    EXPECT_THAT(Get(node->operations_port(), "/health/ready"), HasSubstr("takes no lines"));
+    EXPECT_THAT(Get(node->operations_port(), "/metrics"), HasSubstr("symbolon_audit_failing 1\n"));
+    EXPECT_THAT(Call(*node, "CreateUserPool", R"({"PoolName":"second"})"), HasSubstr("503 "));
+  }
+  wait_for("200 ");
+  EXPECT_EQ(Get(node->operations_port(), "/health/ready"), "200 {\"status\":\"ready\"}\n");
 }
 
 TEST_F(NodeTest, PoolDeletedWithoutReplication_LeavesTheStore) {

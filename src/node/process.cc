@@ -28,13 +28,17 @@ sigset_t HeldSignals() {
 
 }  // namespace
 
-Result<void, std::string> PrepareProcess(std::size_t file_descriptors) {
+Result<void, std::string> HideProcess() {
   ::umask(077);
-  std::signal(SIGPIPE, SIG_IGN);
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || ::setrlimit(RLIMIT_CORE, &no_core) != 0) {
     return Err(fmt::format("cannot switch core dumps off: {}", std::strerror(errno)));
   }
+  return {};
+}
+
+Result<void, std::string> PrepareProcess(std::size_t file_descriptors) {
+  std::signal(SIGPIPE, SIG_IGN);
   rlimit descriptors{};
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) {
     return Err(fmt::format("cannot read the limit of file descriptors: {}", std::strerror(errno)));

@@ -8,9 +8,11 @@
 
 namespace symbolon::node {
 
-// No core dumps and no debugger of the same user (keys are in memory), new files for this user alone, broken pipes as
-// errors instead of a signal, and room for `file_descriptors` open files. The error says in words what
-// the system refuses.
+// No core dumps and no debugger of the same user, new files for this user alone. Comes before anything that is secret
+// is read. The error says in words what the system refuses.
+Result<void, std::string> HideProcess();
+// For a node that serves: broken pipes as errors instead of a signal, and room for `file_descriptors` open files.
+// Errors as above.
 Result<void, std::string> PrepareProcess(std::size_t file_descriptors);
 
 // Keeps SIGTERM, SIGINT and SIGHUP from ending the process, for the calling thread and the threads that it starts from

@@ -10,14 +10,14 @@ namespace symbolon::node {
 namespace {
 
 // In a process of its own, which is changed by it.
-TEST(ProcessTest, PreparedProcess_CannotBeDumped) {
+TEST(ProcessTest, HiddenProcess_CannotBeDumped) {
   EXPECT_EXIT(
       {
-        const bool prepared = PrepareProcess(16).has_value();
+        const bool hidden = HideProcess().has_value();
         rlimit core{};
         ::getrlimit(RLIMIT_CORE, &core);
         const bool closed = ::prctl(PR_GET_DUMPABLE) == 0 && core.rlim_cur == 0 && core.rlim_max == 0;
-        std::_Exit(prepared && closed ? 0 : 1);
+        std::_Exit(hidden && closed ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
 }

@@ -28,6 +28,7 @@
 #include "keys/local/local_key_provider.h"
 #include "kms_api/authorisation.h"
 #include "kms_api/call.h"
+#include "kms_api/key_use.h"
 #include "node/api.h"
 #include "node/audit.h"
 #include "node/deleted_pools.h"
@@ -204,7 +205,11 @@ class Service::Parts {
                                          .shredding = *shredding_,
                                          .reencryption_rate = config_.keys.reencrypt_records_per_second},
             .erasures = &erasures_.erasures(),
-            .audit = trail_.get()},
+            .audit = trail_.get(),
+            .keys_of_call =
+                [this](const model::OperationFacts& operation, const wire::Request& request) {
+                  return kms_api::KeyArnsOf(*key_calls_, operation, request);
+                }},
         oauth::Endpoints::Services{.store = store_,
                                    .keys = *keyring_,
                                    .routes = *routes_,
@@ -298,6 +303,7 @@ class Service::Parts {
                                .on_change = [this](const PoolId& pool, bool locked) { OnLock(pool, locked); },
                                .on_replaced = [this](const PoolId& pool) { ForgetDecrypted(pool); }},
         clock_, random_);
+    AuditOwnActs(*provider_, *trail_, clock_);
     key_calls_.emplace(*provider_, key_link_, key_access_, config_.region, config_.account);
     provider_->SetChangeListener([this](const std::string& key_arn) { keyring_->Recheck(key_arn); });
     return {};

@@ -1,6 +1,8 @@
 // Nothing of a pool is readable where it should not be: planted values are searched for in files, on the link between
-// Regions, in logs, pages and answers, and, once the pool is locked, in the processes' memory.
+// Regions, in logs, pages and answers, while the pool is in use and while it is locked, and then in the processes' memory
+// as well. The pool's KMS key has material that was imported, so that it is known and can be searched for too.
 import assert from 'node:assert/strict';
+import { constants, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,13 +10,15 @@ import {
   AdminUpdateUserAttributesCommand, AdminGetUserCommand, AssociateSoftwareTokenCommand, CreateGroupCommand, GetUserCommand, ListUsersCommand,
   SetUserPoolMfaConfigCommand, UpdateUserAttributesCommand, VerifySoftwareTokenCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
-import { DisableKeyCommand, EnableKeyCommand } from '@aws-sdk/client-kms';
+import {
+  CreateKeyCommand, DisableKeyCommand, EnableKeyCommand, GetParametersForImportCommand, ImportKeyMaterialCommand,
+} from '@aws-sdk/client-kms';
 import { Authenticator } from '../lib/authenticator.mjs';
 import { credentials, Lab } from '../lib/lab.mjs';
 import { filesUnder, needlesOf, processWith, search, searchFiles, searchMemory } from '../lib/plants.mjs';
 import { createClient, createPool, createUser, refresh, secretHash, signIn } from '../lib/pools.mjs';
 import { call } from '../lib/raw.mjs';
-import { addReplica, multiRegionKey } from '../lib/replicas.mjs';
+import { addReplica, replicateKey } from '../lib/replicas.mjs';
 import { TappedLink } from '../lib/tapped_link.mjs';
 import { until } from '../lib/wait.mjs';
 
@@ -57,12 +61,32 @@ async function rebuildLab() {
   for (const { name } of lab.regions) await lab.startRegion(name);
 }
 
+// A multi-Region key of imported material, which each Region gets from its owner.
+async function keyOf(material) {
+  const { KeyMetadata } = await lab.kms().send(new CreateKeyCommand({ MultiRegion: true, Origin: 'EXTERNAL' }));
+  const { KeyId } = KeyMetadata;
+  for (const { name } of lab.regions) {
+    if (name !== lab.primary.name) await replicateKey(lab, KeyId, name);
+    const kms = lab.kms(name);
+    const { PublicKey, ImportToken } = await kms.send(new GetParametersForImportCommand({
+      KeyId, WrappingAlgorithm: 'RSAES_OAEP_SHA_256', WrappingKeySpec: 'RSA_2048',
+    }));
+    const key = createPublicKey({ key: Buffer.from(PublicKey), format: 'der', type: 'spki' });
+    const EncryptedKeyMaterial = publicEncrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }, material);
+    await kms.send(new ImportKeyMaterialCommand({
+      KeyId, ImportToken, EncryptedKeyMaterial, ExpirationModel: 'KEY_MATERIAL_DOES_NOT_EXPIRE',
+    }));
+  }
+  return KeyMetadata.Arn;
+}
+
 let pool, client, keyArn, needles, seen;
 
 before(async () => {
   await rebuildLab();
   const cognito = lab.cognito(lab.primary.name, { maxAttempts: 8 });
-  keyArn = await multiRegionKey(lab);
+  const material = randomBytes(32);
+  keyArn = await keyOf(material);
   pool = await createPool(cognito, {
     KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: keyArn },
     Schema: [{ Name: 'department', AttributeDataType: 'String', Mutable: true }],
@@ -97,7 +121,7 @@ before(async () => {
       ...needlesOf('planted', mark), ...needlesOf('phone', phone), ...needlesOf('client secret', client.ClientSecret),
       ...needlesOf('TOTP secret', SecretCode),
     ],
-    node: [...roots, ...needlesOf('secret access key', credentials.secretAccessKey)],
+    node: [...roots, ...needlesOf('key material', material), ...needlesOf('secret access key', credentials.secretAccessKey)],
   };
   needles.all = [...needles.pool, ...needles.node];
 
@@ -165,15 +189,21 @@ const holdsSecrets = (file) => /\/(root\.key|lab\.toml|symbolond\.toml)$/.test(f
 
 test('the files of a pool in use show nothing: store, log, keys, audit trail, what the programs told', async () => {
   const look = () => filesUnder(lab.dir, holdsSecrets);
-  const known = (files) => ['.log', '.sst', 'audit-', 'MANIFEST', '.jsonl'].filter((part) => files.some((file) => file.includes(part)));
+  const parts = ['/logs/', '.sst', 'audit-', 'MANIFEST', '.jsonl'];
+  const known = (files) => parts.filter((part) => files.some((file) => file.includes(part)));
   // A start writes what is in the write-ahead log into tables.
-  assert.deepEqual(searchFiles(look(), needles.all), []);
+  const before = look();
+  for (const { name } of lab.regions) {
+    const writeAheadLog = before.filter((file) => file.includes(`/${name}/`) && /\/\d{6}\.log$/.test(file));
+    assert.ok(searchFiles(writeAheadLog, needlesOf('pool', pool.Id)).length > 0, `the write-ahead log of ${name} holds the pool`);
+  }
+  assert.deepEqual(searchFiles(before, needles.all), []);
   for (const { name } of lab.regions) {
     await lab.stop(name);
     await lab.startRegion(name);
   }
   const files = look();
-  assert.deepEqual(known(files), ['.log', '.sst', 'audit-', 'MANIFEST', '.jsonl']);
+  assert.deepEqual(known(files), parts);
   assert.ok(searchFiles(files, needlesOf('pool', pool.Id)).length > 0, 'what is in clear is found');
   assert.deepEqual(searchFiles(files, needles.all), []);
 });
@@ -198,7 +228,7 @@ test('a suffix that was set aside shows nothing', async () => {
   assert.deepEqual(searchFiles(files, needles.all), []);
 });
 
-test('memory of a locked pool shows nothing', { timeout: 240_000 }, async () => {
+test('memory of a locked pool shows nothing, nor do files and the link', { timeout: 240_000 }, async () => {
   const pids = lab.regions.map(({ name }) => processWith(configuration(name)));
   for (const [index, { name }] of lab.regions.entries()) {
     const pid = pids[index];
@@ -225,6 +255,9 @@ test('memory of a locked pool shows nothing', { timeout: 240_000 }, async () => 
     left.push(...last.found.slice(0, 40).map((found) => `${lab.regions[index].name}: ${found}`));
   }
   assert.deepEqual(left, []);
+  // Nor what the Regions wrote and sent, before and since.
+  assert.deepEqual(searchFiles(filesUnder(lab.dir, holdsSecrets), needles.all), []);
+  assert.deepEqual(search(Buffer.concat(links.map((link) => link.octets)), needles.all, 'the link'), []);
   for (const { name } of lab.regions) {
     await lab.kms(name).send(new EnableKeyCommand({ KeyId: keyArn.replace(lab.primary.name, name) }));
     await until(`the pool is open in ${name}`, () => signIn(lab.cognito(name), client, username, { pass }));

@@ -72,6 +72,23 @@ TEST_F(ImportTest, KeyWorksWithItsMaterialOnly) {
   EXPECT_EQ(here_->DecryptUnder(id_, {}, sealed.ciphertext)->plaintext.view(), "x");
 }
 
+TEST_F(ImportTest, ExpiryOfMaterial_IsTold) {
+  std::vector<std::string> told;
+  here_->SetOwnActs({.may = {}, .did = [&](const LocalKeyProvider::OwnAct& act) {
+                       if (act.kind == LocalKeyProvider::OwnAct::Kind::kMaterialExpired)
+                         told.push_back(act.material_id);
+                     }});
+  Imported imported = Wrap(*here_, id_, material_);
+  imported.valid_to = clock_.Now() + days(1);
+  const auto material = here_->ImportMaterial(id_, imported).value();
+  here_->Tick(from_here_);
+  EXPECT_TRUE(told.empty());
+  clock_.Advance(days(1));
+  here_->Tick(from_here_);
+  here_->Tick(from_here_);
+  EXPECT_EQ(told, std::vector{material.id});
+}
+
 TEST_F(ImportTest, MaterialExpires) {
   Imported imported = Wrap(*here_, id_, material_);
   imported.valid_to = clock_.Now();

@@ -221,6 +221,8 @@ LocalKeyResult<std::string> LocalKeyProvider::EnsureServiceOwnedKey() {
   });
 }
 
+void LocalKeyProvider::SetOwnActs(OwnActs own_acts) { state_->own_acts = std::move(own_acts); }
+
 void LocalKeyProvider::SetChangeListener(std::function<void(const std::string& key_arn)> listener) {
   state_->listener = std::move(listener);
 }

@@ -227,6 +227,25 @@ class LocalKeyProvider final : public KeyProvider {
   // policy, grants. Set before anybody else uses this.
   void SetChangeListener(std::function<void(const std::string& key_arn)> listener);
 
+  // What the service does by itself, for whoever audits it.
+  struct OwnAct {
+    enum class Kind { kRotated, kDeleted, kMaterialExpired };
+    Kind kind;
+    std::string key_arn;
+    // Of the material that took over or expired.
+    std::string material_id = {};
+    // The rotation was asked for; otherwise it was due.
+    bool on_demand = false;
+  };
+  struct OwnActs {
+    // Whether they may be done now; if not, what is due waits. Quick.
+    std::function<bool()> may;
+    // Called on the thread that did it, when it is durable.
+    std::function<void(const OwnAct& act)> did;
+  };
+  // Set before anybody else uses this.
+  void SetOwnActs(OwnActs own_acts);
+
  private:
   struct State;
   explicit LocalKeyProvider(std::unique_ptr<State> state);

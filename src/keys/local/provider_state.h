@@ -48,6 +48,7 @@ struct LocalKeyProvider::State {
   crypto::HybridPrivateKey transport_key;
   std::shared_ptr<const std::string> default_policy;
   std::function<void(const std::string&)> listener;
+  OwnActs own_acts = {};
 
   std::mutex change_mutex;  // Held while the file is written; taken before contents_mutex.
   bool refuse_changes = false;
@@ -133,6 +134,10 @@ struct LocalKeyProvider::State {
   LocalKeyResult<void> HandOver(const std::string& key_id, KeyReplicationTransport& transport);
 
   // ---- time (tick.cc) ----
+  bool MayAct() const { return !own_acts.may || own_acts.may(); }
+  void Report(const OwnAct& act) const {
+    if (own_acts.did) own_acts.did(act);
+  }
   // Deletes, drops, schedules and rotates what is due, in one write.
   void ActOnTime();
   void DeleteKey(Contents& all, const std::string& key_id) const;
@@ -143,6 +148,8 @@ struct LocalKeyProvider::State {
   void BeginRotation(LocalKey& key, bool on_demand);
   // The newest material is used from now on.
   void FinishRotation(LocalKey& key);
+  // Tells of it if other material is current than before.
+  void TellRotation(const KeyFacts& key, std::uint32_t version_before) const;
   // Brings a rotation under way as far as the replicas allow.
   void AdvanceRotation(const std::string& key_id, KeyReplicationTransport& transport, std::set<Region>& unreachable);
 };

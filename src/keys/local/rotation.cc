@@ -77,7 +77,17 @@ void LocalKeyProvider::State::FinishRotation(LocalKey& key) {
   ++facts.sequence;
 }
 
+void LocalKeyProvider::State::TellRotation(const KeyFacts& key, std::uint32_t version_before) const {
+  if (key.current_version == version_before) return;
+  const MaterialFacts& material = *key.current();
+  Report({.kind = OwnAct::Kind::kRotated,
+          .key_arn = key.arn,
+          .material_id = material.id,
+          .on_demand = material.on_demand});
+}
+
 LocalKeyResult<void> LocalKeyProvider::RotateOnDemand(std::string_view key, KeyReplicationTransport& transport) {
+  std::uint32_t version_before = 0;
   SYMBOLON_TRY(const KeyPointer changed,
                state_->ChangeKey(key, State::Tell::kNobody, [&](LocalKey& edited) -> LocalKeyResult<void> {
                  KeyFacts& facts = edited.facts;
@@ -95,9 +105,11 @@ LocalKeyResult<void> LocalKeyProvider::RotateOnDemand(std::string_view key, KeyR
                    if (!ready)
                      return Err(Error(LocalKeyErrorCode::kNothingToRotateTo, facts.arn + " has no new material"));
                  }
+                 version_before = facts.current_version;
                  state_->BeginRotation(edited, true);
                  return {};
                }));
+  state_->TellRotation(changed->facts, version_before);
   std::set<Region> unreachable;
   state_->AdvanceRotation(changed->facts.id, transport, unreachable);
   return {};
@@ -107,7 +119,7 @@ void LocalKeyProvider::State::AdvanceRotation(const std::string& key_id, KeyRepl
                                               std::set<Region>& unreachable) {
   if (!TellReplicas(key_id, transport, unreachable)) return;
   const KeyPointer before = Find(key_id);
-  if (before == nullptr || !before->facts.rotation.started) return;
+  if (before == nullptr || !before->facts.rotation.started || !MayAct()) return;
   const auto finished = ChangeKey(key_id, Tell::kNobody, [&](LocalKey& changed) -> LocalKeyResult<void> {
     // What they all confirmed has to be this very state.
     if (changed.facts.sequence != before->facts.sequence || !changed.facts.rotation.started) {
@@ -117,6 +129,7 @@ void LocalKeyProvider::State::AdvanceRotation(const std::string& key_id, KeyRepl
     return {};
   });
   if (finished) {
+    TellRotation((*finished)->facts, before->facts.current_version);
     TellReplicas(key_id, transport, unreachable);
   } else if (finished.error().code != LocalKeyErrorCode::kStale) {
     log::Error("the rotation of key {} cannot be finished yet: {}", key_id, finished.error().detail);

@@ -47,27 +47,35 @@ void LocalKeyProvider::State::ActOnTime() {
     }
     return keys;
   };
-  if (due(*Current()).empty()) return;
+  if (due(*Current()).empty() || !MayAct()) return;
 
   std::vector<std::string> arns;
+  std::vector<OwnAct> acts;
+  std::vector<std::pair<KeyPointer, std::uint32_t>> rotated;
   const auto changed = Change([&](Contents& all) -> LocalKeyResult<void> {
     for (const KeyPointer& key : due(all)) {
       const std::string& id = key->facts.id;
       arns.push_back(key->facts.arn);
       if (key->facts.deletion && *key->facts.deletion <= time) {
         DeleteKey(all, id);
+        acts.push_back({.kind = OwnAct::Kind::kDeleted, .key_arn = key->facts.arn});
         log::Info("key {} is deleted, as it was scheduled", key->facts.arn);
         continue;
       }
       auto edited = std::make_shared<LocalKey>(*key);
       for (const MaterialFacts& material : key->facts.materials) {
-        if (Expires(material, time)) edited->DropMaterial(material.version);
+        if (!Expires(material, time)) continue;
+        edited->DropMaterial(material.version);
+        acts.push_back({.kind = OwnAct::Kind::kMaterialExpired, .key_arn = key->facts.arn, .material_id = material.id});
       }
       std::erase_if(edited->import_keys, [&](const auto& wrapping) { return wrapping.expires <= time; });
       if (WaitsForNobody(edited->facts)) {
         edited->facts.deletion = time + std::chrono::days(edited->facts.deletion_window_days);
       }
-      if (RotatesNow(edited->facts, region, time)) BeginRotation(*edited, false);
+      if (RotatesNow(edited->facts, region, time)) {
+        BeginRotation(*edited, false);
+        rotated.emplace_back(edited, key->facts.current_version);
+      }
       all.keys.insert_or_assign(id, std::move(edited));
     }
     return {};
@@ -77,6 +85,8 @@ void LocalKeyProvider::State::ActOnTime() {
     return;
   }
   for (const std::string& arn : arns) Notify(arn);
+  for (const OwnAct& act : acts) Report(act);
+  for (const auto& [key, version_before] : rotated) TellRotation(key->facts, version_before);
 }
 
 void LocalKeyProvider::State::AnnounceDeletions(KeyReplicationTransport& transport, std::set<Region>& unreachable) {
