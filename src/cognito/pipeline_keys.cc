@@ -101,7 +101,7 @@ ApiResult<std::function<ApiResult<void>()>> Pipeline::KeyWork(Exchange& exchange
     };
   }
   const bool changes = Is(operation, COp::kUpdateUserPool) &&
-                       exchange.request->As<model::cognito::UpdateUserPoolRequest>().KeyConfiguration.has_value();
+                       NamesKey(exchange.request->As<model::cognito::UpdateUserPoolRequest>().KeyConfiguration);
   const bool rotates = Is(operation, OwnOp::kRotateUserPoolKey);
   const bool describes = Is(operation, OwnOp::kDescribeUserPoolKey);
   if (!changes && !rotates && !describes) return none;

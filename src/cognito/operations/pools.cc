@@ -41,11 +41,11 @@ UserPoolType Describe(Call& call, const pb::PoolRecord& pool) {
   return shown;
 }
 
-// The key that the request names, if it is another one. Left out, the key stays; of a replicated pool it has to be
-// named, as with AWS, where leaving it out means an AWS owned key.
+// The key that the request names, if it is another one. Left out, the key stays: nothing but AWS_OWNED_KEY drops a
+// customer's key. Of a replicated pool it has to be named, as with AWS, where leaving it out means an AWS owned key.
 ApiResult<void> ChangeKey(Call& call, pb::PoolRecord& pool, const std::optional<KeyConfigurationType>& configuration) {
   std::string key_arn;
-  if (configuration) {
+  if (NamesKey(configuration)) {
     SYMBOLON_TRY(key_arn, KmsKeyArnOf(configuration));
   } else if (call.role().members_size() == 0) {
     return {};
