@@ -68,8 +68,8 @@ std::optional<AccessTokenClaims> ReadClaims(const json::object& claims, const Po
 }
 
 bool IsIssuerOf(const std::string& issuer, const directory::RegionSettings& settings, const PoolId& pool) {
-  return issuer == directory::IssuerOf(settings, pool, directory::pb::ISSUER_ORIGINAL) ||
-         issuer == directory::IssuerOf(settings, pool, directory::pb::ISSUER_UPDATED);
+  return directory::IssuerOf(settings, pool, directory::pb::ISSUER_ORIGINAL) == issuer ||
+         directory::IssuerOf(settings, pool, directory::pb::ISSUER_UPDATED) == issuer;
 }
 
 // A published JWK (RFC 7517), which we wrote ourselves.

@@ -165,7 +165,7 @@ ApiResult<std::function<ApiResult<void>()>> Pipeline::ReplicaKeyWork(Exchange& e
     const auto& request = exchange.request->As<model::cognito::CreateUserPoolReplicaRequest>();
     const Region region(request.RegionName);
     SYMBOLON_TRY(const std::string arn, OwnKeyArnOf(request.KeyConfiguration, region));
-    if (!services_.region.public_urls.contains(region)) return none;
+    if (!services_.region.IsPartOfDeployment(region)) return none;
     if (!arn.empty() && arn != keys::KeyArnInRegion(pool->kms_key_arn(), region)) {
       return [this, &exchange, region, arn] { return PrepareRegionKey(exchange, region, arn, true); };
     }

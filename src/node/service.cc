@@ -40,6 +40,7 @@
 #include "node/further_keys.h"
 #include "node/gone_members.h"
 #include "node/housekeeping.h"
+#include "node/issuers.h"
 #include "node/key_link.h"
 #include "node/key_metrics.h"
 #include "node/log_key.h"
@@ -79,6 +80,7 @@ directory::RegionSettings SettingsOf(const Config& config) {
                                      .can_deliver = config.outbox};
   for (const RegionConfig& region : config.regions) settings.public_urls.emplace(region.name, region.public_url);
   settings.public_urls.emplace(config.region, config.api.public_url);
+  settings.gone.insert(config.keys.forgotten_regions.begin(), config.keys.forgotten_regions.end());
   if (settings.neutral_url.empty()) settings.neutral_url = config.api.public_url;
   return settings;
 }
@@ -151,6 +153,7 @@ class Service::Parts {
   Parts& operator=(const Parts&) = delete;
 
   Result<void, NodeError> Open() {
+    SYMBOLON_TRY_VOID(CheckIssuers(store_, settings_));
     SYMBOLON_TRY_VOID(OpenUsers());
     SYMBOLON_TRY_VOID(OpenKeys());
     auto routes = directory::Routes::Open(store_);
