@@ -183,6 +183,7 @@ void AccessTokenVerifier::Forget(const PoolId& pool) {
 AuthResult<directory::SharedUser> CheckSignedIn(directory::Transaction& tx, const directory::pb::PoolRecord& pool,
                                                 const AccessTokenClaims& claims) {
   if (claims.username.empty()) return Err(ToAuthError(AccessTokenError::kInvalid));
+  if (MayBeForgotten(tx, claims.expires_at)) return Err(ToAuthError(AccessTokenError::kExpired));
   auto user = ShareKnownUser(tx, directory::UserKeyOf(tx, pool, claims.username));
   // Somebody else of the same name is not the token's user.
   if (!user || user->record->sub() != claims.sub) return Fail(AuthErrorCode::kUserNotFound, "User does not exist.");
