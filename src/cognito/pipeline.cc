@@ -151,8 +151,8 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
     co_return *std::move(answer);
   }
 
-  // 4. What the caller has seen elsewhere is here.
-  SYMBOLON_CO_TRY_VOID(co_await AwaitPosition(services_, exchange.http));
+  // 4. What the caller has seen elsewhere is here, if it is here that the request is served.
+  if (!GoesToPrimary(exchange)) SYMBOLON_CO_TRY_VOID(co_await AwaitPosition(services_, exchange.http));
 
   // 5. Whose pool, by its id, its client or its token.
   SYMBOLON_CO_TRY_VOID(FindPool(exchange));

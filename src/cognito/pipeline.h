@@ -85,6 +85,9 @@ class Pipeline final : private PoolCatalog {
                                                                               const model::ApiError& refusal);
   boost::asio::awaitable<model::ApiResult<std::string>> TakeAnswer(Exchange& exchange,
                                                                    const replication::Forwarded& forwarded);
+  // Whether the request would be passed on to the primary as it is, which has the position that it names, or says why
+  // not.
+  bool GoesToPrimary(Exchange& exchange);
   boost::asio::awaitable<void> AwaitNextEntry(const Exchange& exchange);
   boost::asio::awaitable<void> AwaitWriteGate(Exchange& exchange);
 
