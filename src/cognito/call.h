@@ -113,7 +113,8 @@ class PoolCatalog {
  public:
   struct Entry {
     PoolId id;
-    directory::pb::PoolRecord pool;
+    // nullopt: the pool is locked here.
+    std::optional<directory::pb::PoolRecord> pool;
     replication::pb::RoleRecord role;
   };
   struct Listing {
@@ -121,7 +122,7 @@ class PoolCatalog {
     std::optional<PoolId> next;
   };
   virtual ~PoolCatalog() = default;
-  // Pools after `after`, ascending by id; pools whose keys are withdrawn and deleted pools are left out.
+  // Pools after `after`, ascending by id; those that are deleted, or have no keys any more, are left out.
   virtual Listing List(const std::optional<PoolId>& after, std::size_t limit) = 0;
 };
 

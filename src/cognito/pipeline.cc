@@ -531,14 +531,15 @@ PoolCatalog::Listing Pipeline::List(const std::optional<PoolId>& after, std::siz
       }
       cursor = id;
       auto keys = services_.keys.KeysOf(*snapshot, id);
-      if (!keys) continue;
-      directory::Transaction tx(snapshot, id, *std::move(keys), services_.random);
+      if (!keys && keys.error().code == keys::KeyServiceErrorCode::kNoKeys) continue;
+      const bool locked = !keys.has_value();
+      directory::Transaction tx(snapshot, id, locked ? nullptr : *std::move(keys), services_.random);
       const auto stored = tx.GetClear(directory::RecordType::kRole, "");
       auto role = stored ? replication::ParseRole(*stored) : std::nullopt;
-      auto pool = tx.Get<directory::PoolKind>("");
+      auto pool = locked ? std::nullopt : tx.Get<directory::PoolKind>("");
       if (tx.failure()) log::Error("pool {} is not listed: {}", id.value(), tx.failure()->detail);
-      if (!pool || !role || !Exists(*role)) continue;
-      listing.entries.push_back({.id = id, .pool = *std::move(pool), .role = *std::move(role)});
+      if (!(pool || locked) || !role || !Exists(*role)) continue;
+      listing.entries.push_back({.id = id, .pool = std::move(pool), .role = *std::move(role)});
     }
   }
 }

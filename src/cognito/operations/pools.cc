@@ -163,10 +163,15 @@ ApiResult<ListUserPoolsResponse> ListUserPools(Call& call, const ListUserPoolsRe
   for (const PoolCatalog::Entry& entry : listing.entries) {
     UserPoolDescriptionType shown;
     shown.Id = entry.id.value();
-    shown.Name = entry.pool.name();
     shown.LambdaConfig.emplace();
-    shown.CreationDate = FromMicros(entry.pool.created_micros());
-    shown.LastModifiedDate = FromMicros(entry.pool.modified_micros());
+    if (entry.pool) {
+      shown.Name = entry.pool->name();
+      shown.CreationDate = FromMicros(entry.pool->created_micros());
+      shown.LastModifiedDate = FromMicros(entry.pool->modified_micros());
+    } else {
+      // Nobody can read what it is called, but it must not look lost.
+      shown.Status = StatusType::kDisabled;
+    }
     for (const replication::pb::Member& member : entry.role.members()) {
       if (!shown.ReplicaRegions) shown.ReplicaRegions.emplace();
       shown.ReplicaRegions->push_back(member.region());
