@@ -102,6 +102,8 @@ struct Preparation {
       bool erased = false;
     };
     replication::SuffixFolder::File file;
+    // Those that came with it, if the pool's do not open all changes and they open here.
+    std::shared_ptr<const keys::PoolKeys> own_keys;
     std::vector<Change> changes;
     std::optional<std::uint64_t> next;
   };

@@ -27,6 +27,7 @@
 #include "keys/key_providers.h"
 #include "keys/keyring.h"
 #include "keys/local/local_key_provider.h"
+#include "keys/wrapped_pool_keys.h"
 #include "kms_api/authorisation.h"
 #include "kms_api/call.h"
 #include "node/api.h"
@@ -202,6 +203,8 @@ class Service::Parts {
                                     : cognito::Promote(),
             .write_gate = replicator_ ? &replicator_->write_gate() : nullptr,
             .suffixes = replicator_ ? &suffixes_ : nullptr,
+            .open_wrapped_keys = [this](const PoolId& pool,
+                                        BytesView wrapped) { return OpenWrappedKeys(pool, wrapped); },
             .forward =
                 replication_
                     ? [this](const PoolId& pool, const Region& primary, Bytes request,
@@ -312,6 +315,13 @@ class Service::Parts {
     key_calls_.emplace(*provider_, key_link_, key_access_, config_.region, config_.account);
     provider_->SetChangeListener([this](const std::string& key_arn) { keyring_->Recheck(key_arn); });
     return {};
+  }
+
+  std::shared_ptr<const keys::PoolKeys> OpenWrappedKeys(const PoolId& pool, BytesView wrapped) {
+    auto opened = keys::OpenPoolKeys(*audited_provider_, config_.region, pool, wrapped);
+    if (opened) return *std::move(opened);
+    log::Warning("pool {}: keys that were set aside do not open: {}", pool.value(), opened.error().detail);
+    return nullptr;
   }
 
   model::ApiResult<void> CheckKey(const policy::Caller& caller, const PoolId& pool, const std::string& key_arn) {
