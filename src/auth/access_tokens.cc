@@ -68,8 +68,8 @@ std::optional<AccessTokenClaims> ReadClaims(const json::object& claims, const Po
 }
 
 bool IsIssuerOf(const std::string& issuer, const directory::RegionSettings& settings, const PoolId& pool) {
-  return issuer == directory::IssuerOf(settings, pool, directory::pb::ISSUER_ORIGINAL) ||
-         issuer == directory::IssuerOf(settings, pool, directory::pb::ISSUER_UPDATED);
+  return directory::IssuerOf(settings, pool, directory::pb::ISSUER_ORIGINAL) == issuer ||
+         directory::IssuerOf(settings, pool, directory::pb::ISSUER_UPDATED) == issuer;
 }
 
 // A published JWK (RFC 7517), which we wrote ourselves.
@@ -183,6 +183,7 @@ void AccessTokenVerifier::Forget(const PoolId& pool) {
 AuthResult<directory::SharedUser> CheckSignedIn(directory::Transaction& tx, const directory::pb::PoolRecord& pool,
                                                 const AccessTokenClaims& claims) {
   if (claims.username.empty()) return Err(ToAuthError(AccessTokenError::kInvalid));
+  if (MayBeForgotten(tx, claims.expires_at)) return Err(ToAuthError(AccessTokenError::kExpired));
   auto user = ShareKnownUser(tx, directory::UserKeyOf(tx, pool, claims.username));
   // Somebody else of the same name is not the token's user.
   if (!user || user->record->sub() != claims.sub) return Fail(AuthErrorCode::kUserNotFound, "User does not exist.");

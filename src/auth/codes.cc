@@ -58,7 +58,7 @@ void CountOne(Transaction& tx, const Env& env, Counted counted, CodePurpose purp
   const std::uint64_t own =
       before && before->region_maximum().contains(region) ? before->region_maximum().at(region) : 0;
   (*value.mutable_region_maximum())[region] = own + 1;
-  value.set_expires_at_micros(ToMicros(HourOf(env) + std::chrono::hours(1) + kCountMargin));
+  value.set_expires_at_micros(AcceptedUntilMicros(tx, ToMicros(HourOf(env) + std::chrono::hours(1) + kCountMargin)));
   tx.JoinFact(static_cast<std::uint16_t>(FactType::kHourlyCount), subject, value);
 }
 
@@ -74,7 +74,7 @@ void NoteLastCode(Transaction& tx, const Env& env, CodePurpose purpose, BytesVie
   } else {
     value.set_maximum(now);
   }
-  value.set_expires_at_micros(ToMicros(env.now() + LifetimeOf(purpose)));
+  value.set_expires_at_micros(AcceptedUntilMicros(tx, ToMicros(env.now() + LifetimeOf(purpose))));
   tx.JoinFact(static_cast<std::uint16_t>(FactType::kLastCode), LastCodeSubject(tx, purpose, counting_key), value);
 }
 

@@ -1,7 +1,10 @@
 #include "auth/facts.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
+
+#include "storage/horizon.h"
 
 namespace symbolon::auth {
 namespace {
@@ -19,6 +22,12 @@ void Join(directory::Transaction& tx, FactType type, BytesView about, const Fact
 }
 
 std::int64_t ForgetAfterMicros(Timestamp until) { return ToMicros(until + kFactMargin); }
+
+// What cannot be read may be anything.
+std::int64_t HorizonMicros(directory::Transaction& tx) {
+  const auto horizon = storage::ForgottenBefore(tx.snapshot(), tx.pool());
+  return horizon ? ToMicros(*horizon) : std::numeric_limits<std::int64_t>::max();
+}
 
 }  // namespace
 
@@ -51,6 +60,14 @@ Bytes FactSubject(const directory::Transaction& tx, FactType type, BytesView abo
   return tx.keys().BlindIndex(label(), about).substr(0, kSubjectBytes);
 }
 
+bool MayBeForgotten(directory::Transaction& tx, Timestamp until) {
+  return ForgetAfterMicros(until) < HorizonMicros(tx);
+}
+
+std::int64_t AcceptedUntilMicros(directory::Transaction& tx, std::int64_t micros) {
+  return std::max(micros, HorizonMicros(tx));
+}
+
 bool IsFamilyRevoked(directory::Transaction& tx, std::string_view family) {
   const auto fact = Get(tx, FactType::kFamily, family);
   return fact && (fact->maximum() > 0 || fact->region_maximum_size() > 1);
@@ -64,7 +81,7 @@ bool WasBornTwice(directory::Transaction& tx, std::string_view family) {
 void RevokeFamily(directory::Transaction& tx, std::string_view family, Timestamp until) {
   FactValue revoked;
   revoked.set_maximum(1);
-  revoked.set_expires_at_micros(ForgetAfterMicros(until));
+  revoked.set_expires_at_micros(AcceptedUntilMicros(tx, ForgetAfterMicros(until)));
   Join(tx, FactType::kFamily, family, revoked);
 }
 

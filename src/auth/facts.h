@@ -26,6 +26,15 @@ inline constexpr std::chrono::days kSignOutMemory{3'660};
 // The subject of a fact of `type`: 16 octets that reveal nothing.
 Bytes FactSubject(const directory::Transaction& tx, FactType type, BytesView about);
 
+// ---- what was forgotten ----
+// A clock that was ahead for a while makes a Region forget facts that are needed again once it is right.
+
+// Whether this Region may have forgotten what was said of a thing that is good until `until`: then nobody may honour
+// it. Never so while clocks only go forward.
+bool MayBeForgotten(directory::Transaction& tx, Timestamp until);
+// The end of a fact that says the same if it was said before and forgotten: `micros`, or later, so that it is accepted.
+std::int64_t AcceptedUntilMicros(directory::Transaction& tx, std::int64_t micros);
+
 // ---- token families and one-time things ----
 // A family is everything that came of one sign-in, named by a UUID (origin_jti). A sign-in that answers a one-time
 // thing (session, SRP block, code, TOTP step) takes over that thing's id, so one that two cut-off Regions both redeemed

@@ -77,7 +77,7 @@ std::uint64_t NextSeries(const Attempts& attempts, Timestamp now) {
 void Say(directory::Transaction& tx, const Region& region, BytesView counting_key, const Part& part, Timestamp now) {
   FactValue fact;
   (*fact.mutable_region_maximum())[region.value()] = part.Pack();
-  fact.set_expires_at_micros(ToMicros(now + kLockMax + kIdle + kFactMargin));
+  fact.set_expires_at_micros(AcceptedUntilMicros(tx, ToMicros(now + kLockMax + kIdle + kFactMargin)));
   tx.JoinFact(static_cast<std::uint16_t>(FactType::kFailedAttempts),
               FactSubject(tx, FactType::kFailedAttempts, counting_key), fact);
 }

@@ -57,6 +57,16 @@ TEST_F(LockoutTest, FourFailuresAreFree) {
   EXPECT_TRUE(Locked(one_));
 }
 
+TEST_F(LockoutTest, FailuresCountAfterTheClockWasAhead) {
+  Fail(one_);
+  const auto ahead = std::chrono::hours(10);
+  clock_.Advance(ahead);
+  one_.ForgetExpiredFacts();
+  clock_.Advance(-ahead);
+  Fail(one_, 5);
+  EXPECT_TRUE(Locked(one_));
+}
+
 TEST_F(LockoutTest, LockDoublesUpToFifteenMinutes) {
   Fail(one_, 4);
   for (const int expected : {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900}) {

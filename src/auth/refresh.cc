@@ -39,7 +39,8 @@ AuthResult<LiveToken> OpenLive(const Context& context, const ClientRecord& clien
                                const std::optional<std::string>& device_key) {
   auto token = OpenRefreshToken(context, client.client_id(), text);
   if (!token) return Invalid();
-  if (FromMicros(token->ends_micros()) <= context.now()) {
+  const Timestamp ends = FromMicros(token->ends_micros());
+  if (ends <= context.now() || MayBeForgotten(context.tx, ends)) {
     return Fail(AuthErrorCode::kNotAuthorized, "Refresh Token has expired");
   }
   if (WasBornTwice(context.tx, token->family())) {

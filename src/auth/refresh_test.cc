@@ -99,6 +99,35 @@ TEST_F(RefreshTest, ExpiresToTheMicrosecond) {
   EXPECT_EQ(Refresh(token).error().message, "Refresh Token has expired");
 }
 
+TEST_F(RefreshTest, ClockThatWasAheadUntilARevocationWasForgottenRevivesNothing) {
+  const Tokens revoked = SignIn();
+  ASSERT_TRUE(Revoke(*revoked.refresh_token));
+  const auto ahead = days(32);
+  clock_.Advance(ahead);
+  region_.ForgetExpiredFacts();
+  const Tokens later = SignIn();
+  clock_.Advance(-ahead);
+  EXPECT_EQ(Refresh(*revoked.refresh_token).error().message, "Refresh Token has expired");
+  EXPECT_FALSE(IsLive(region_, revoked.access_token));
+  // What ends beyond it was never forgotten.
+  EXPECT_TRUE(Refresh(*later.refresh_token));
+  EXPECT_TRUE(IsLive(region_, later.access_token));
+}
+
+TEST_F(RefreshTest, WhatCannotBeForgottenTwiceIsStillRevokedAfterTheClockWasAhead) {
+  const std::string token = *SignIn().refresh_token;
+  region_.Change([&](const Context& context) { RevokeFamily(context.tx, "other", context.now()); });
+  const auto ahead = days(29);
+  clock_.Advance(ahead);
+  region_.ForgetExpiredFacts();
+  clock_.Advance(-ahead);
+  ASSERT_TRUE(Refresh(token)) << "its revocation would not have been forgotten";
+  region_.Change([&](const Context& context) { RevokeFamily(context.tx, "another", context.now()); });
+  EXPECT_TRUE(region_.See([](const Context& context) { return IsFamilyRevoked(context.tx, "another"); }));
+  ASSERT_TRUE(Revoke(token));
+  EXPECT_FALSE(Refresh(token));
+}
+
 TEST_F(RefreshTest, WhatIsNotOursIsInvalid) {
   const Tokens tokens = SignIn();
   for (const std::string& text : {std::string("garbage"), tokens.access_token, *tokens.refresh_token + "A"}) {

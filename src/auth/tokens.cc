@@ -89,11 +89,29 @@ json::value AttributeClaim(const std::string& name, const std::string& value) {
   return json::value(value);
 }
 
-// What both tokens say.
-json::object CommonClaims(const Context& context, std::string_view sub) {
+// What all tokens say.
+struct Common {
+  std::string issuer;
+  std::shared_ptr<const TokenSigner::Keys> keys;
+};
+
+// Error: the pool lacks a key, or this Region does not know in whose name its tokens are.
+AuthResult<Common> CommonOf(const Context& context) {
+  auto issuer = directory::IssuerOf(context.env.region(), context.tx.pool(), context.pool.issuer());
+  if (!issuer) {
+    return Fail(AuthErrorCode::kInternal, "The tokens of the user pool have no issuer here: its Region of birth, " +
+                                              BirthRegion(context.tx.pool()).value() +
+                                              ", is not in this Region's configuration.");
+  }
+  auto keys = TokenSigner::KeysOf(context.tx);
+  if (!keys) return Fail(AuthErrorCode::kInternal, "The user pool has no signing key.");
+  return Common{.issuer = *std::move(issuer), .keys = std::move(keys)};
+}
+
+json::object CommonClaims(const Common& common, std::string_view sub) {
   json::object claims;
   claims["sub"] = sub;
-  claims["iss"] = directory::IssuerOf(context.env.region(), context.tx.pool(), context.pool.issuer());
+  claims["iss"] = common.issuer;
   return claims;
 }
 
@@ -105,9 +123,10 @@ void AddTimes(json::object& claims, const Context& context, Timestamp authentica
   claims["iat"] = now;
 }
 
-std::string IdTokenClaims(const Context& context, const UserRecord& user, const ClientRecord& client,
-                          const Grant& grant, const std::vector<GroupRecord>& groups, std::string_view access_token) {
-  json::object claims = CommonClaims(context, user.sub());
+std::string IdTokenClaims(const Context& context, const Common& common, const UserRecord& user,
+                          const ClientRecord& client, const Grant& grant, const std::vector<GroupRecord>& groups,
+                          std::string_view access_token) {
+  json::object claims = CommonClaims(common, user.sub());
   if (!grant.scope.empty()) claims["at_hash"] = Base64UrlEncode(crypto::Sha256(access_token).substr(0, 16));
   if (!grant.nonce.empty()) claims["nonce"] = grant.nonce;
   // In order, because a second attempt at the plan must say the same octets; protobuf's maps have none.
@@ -127,9 +146,9 @@ std::string IdTokenClaims(const Context& context, const UserRecord& user, const 
   return json::serialize(claims);
 }
 
-std::string AccessTokenClaims(const Context& context, const UserRecord& user, const ClientRecord& client,
-                              const Grant& grant, const std::vector<GroupRecord>& groups) {
-  json::object claims = CommonClaims(context, user.sub());
+std::string AccessTokenClaims(const Context& context, const Common& common, const UserRecord& user,
+                              const ClientRecord& client, const Grant& grant, const std::vector<GroupRecord>& groups) {
+  json::object claims = CommonClaims(common, user.sub());
   AddGroups(claims, groups);
   claims["client_id"] = client.client_id();
   if (NamesFamily(client)) claims["origin_jti"] = grant.family;
@@ -152,8 +171,6 @@ std::string AccessTokenClaims(const Context& context, const UserRecord& user, co
   if (!grant.device_key.empty()) claims["device_key"] = grant.device_key;
   return json::serialize(claims);
 }
-
-auto NoKey() { return Fail(AuthErrorCode::kInternal, "The user pool has no signing key."); }
 
 }  // namespace
 
@@ -183,18 +200,19 @@ Grant NewGrant(const Context& context, const directory::User& user, const Client
 
 AuthResult<Tokens> IssueTokens(const Context& context, const directory::User& user, const ClientRecord& client,
                                const Grant& grant, std::optional<std::uint32_t> refresh_generation) {
-  const auto keys = TokenSigner::KeysOf(context.tx);
-  if (!keys) return NoKey();
+  SYMBOLON_TRY(const Common common, CommonOf(context));
   const std::vector<GroupRecord> groups = GroupsOfUser(context.tx, user);
-  Tokens tokens{.id_token = {},
-                .access_token = context.signer.Sign(context.env, keys->access_tokens,
-                                                    AccessTokenClaims(context, user.record, client, grant, groups)),
-                .refresh_token = std::nullopt,
-                .expires_in = AccessTokenValidity(client),
-                .new_device = std::nullopt};
+  Tokens tokens{
+      .id_token = {},
+      .access_token = context.signer.Sign(context.env, common.keys->access_tokens,
+                                          AccessTokenClaims(context, common, user.record, client, grant, groups)),
+      .refresh_token = std::nullopt,
+      .expires_in = AccessTokenValidity(client),
+      .new_device = std::nullopt};
   if (grant.scope.empty() || HasScope(grant.scope, kOpenIdScope)) {
-    tokens.id_token = context.signer.Sign(
-        context.env, keys->id_tokens, IdTokenClaims(context, user.record, client, grant, groups, tokens.access_token));
+    tokens.id_token =
+        context.signer.Sign(context.env, common.keys->id_tokens,
+                            IdTokenClaims(context, common, user.record, client, grant, groups, tokens.access_token));
   }
   if (refresh_generation) {
     pb::RefreshToken refresh;
@@ -216,7 +234,8 @@ AuthResult<Tokens> IssueTokens(const Context& context, const directory::User& us
 
 AuthResult<ClientToken> IssueClientToken(const Context& context, const ClientRecord& client,
                                          std::span<const std::string> scopes) {
-  json::object claims = CommonClaims(context, client.client_id());
+  SYMBOLON_TRY(const Common common, CommonOf(context));
+  json::object claims = CommonClaims(common, client.client_id());
   claims["token_use"] = "access";
   std::string scope;
   for (const std::string& name : scopes) scope += (scope.empty() ? "" : " ") + name;
@@ -225,10 +244,9 @@ AuthResult<ClientToken> IssueClientToken(const Context& context, const ClientRec
   claims["version"] = 2;
   claims["jti"] = UuidFor(context, "access token");
   claims["client_id"] = client.client_id();
-  const auto keys = TokenSigner::KeysOf(context.tx);
-  if (!keys) return NoKey();
-  return ClientToken{.access_token = context.signer.Sign(context.env, keys->access_tokens, json::serialize(claims)),
-                     .expires_in = AccessTokenValidity(client)};
+  return ClientToken{
+      .access_token = context.signer.Sign(context.env, common.keys->access_tokens, json::serialize(claims)),
+      .expires_in = AccessTokenValidity(client)};
 }
 
 }  // namespace symbolon::auth

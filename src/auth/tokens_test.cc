@@ -206,6 +206,25 @@ TEST_F(TokensTest, UpdatedIssuerIsNeutral) {
   EXPECT_EQ(Verified(Issue().id_token).at("iss"), "http://127.0.0.1:9400/eu-central-1_TestPool1");
 }
 
+TEST_F(TokensTest, PoolOfARegionThatIsNotKnownIssuesNothingInAnotherName) {
+  const TestPool born_elsewhere("ap-south-1_TestPool1");
+  TestRegion here("eu-central-1", born_elsewhere, clock_);
+  MakeTestPool(here);
+  const auto issue = [&] {
+    return here.Run<Tokens>([&](const Context& context) {
+      const directory::User user = TestUser(here);
+      const auto client = TestClient(here);
+      return IssueTokens(context, user, client, NewGrant(context, user, client, std::string(kFamily)), 0);
+    });
+  };
+  const auto refused = issue();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, AuthErrorCode::kInternal);
+  EXPECT_NE(refused.error().message.find("ap-south-1"), std::string::npos);
+  here.pool.set_issuer(directory::pb::ISSUER_UPDATED);
+  EXPECT_TRUE(issue());
+}
+
 TEST_F(TokensTest, RetiredKeysSignNoMoreAndStillVerify) {
   const Tokens before = Issue();
   region_.Change([&](const Context& context) {

@@ -102,6 +102,8 @@ struct Preparation {
       bool erased = false;
     };
     replication::SuffixFolder::File file;
+    // Those that came with it, if the pool's do not open all changes and they open here.
+    std::shared_ptr<const keys::PoolKeys> own_keys;
     std::vector<Change> changes;
     std::optional<std::uint64_t> next;
   };
@@ -113,7 +115,8 @@ class PoolCatalog {
  public:
   struct Entry {
     PoolId id;
-    directory::pb::PoolRecord pool;
+    // nullopt: the pool is locked here.
+    std::optional<directory::pb::PoolRecord> pool;
     replication::pb::RoleRecord role;
   };
   struct Listing {
@@ -121,7 +124,7 @@ class PoolCatalog {
     std::optional<PoolId> next;
   };
   virtual ~PoolCatalog() = default;
-  // Pools after `after`, ascending by id; pools whose keys are withdrawn and deleted pools are left out.
+  // Pools after `after`, ascending by id; those that are deleted, or have no keys any more, are left out.
   virtual Listing List(const std::optional<PoolId>& after, std::size_t limit) = 0;
 };
 

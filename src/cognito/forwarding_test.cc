@@ -125,6 +125,27 @@ TEST_F(ForwardingTest, EndUserNeedsNoSignature) {
   EXPECT_TRUE(HasUser(here_, "bob"));
 }
 
+TEST_F(ForwardingTest, PositionThatOnlyThePrimaryHas_IsNotWaitedForHere) {
+  const std::string position = HeaderOf(CreateUser(here_, "ann").headers, "x-symbolon-position");
+  std::jthread ticker([this](const std::stop_token& stop) {
+    for (std::chrono::seconds now(1); !stop.stop_requested(); now += std::chrono::seconds(1)) {
+      there_.positions().OnTick({.wall = {}, .since_boot = now});
+      std::this_thread::yield();
+    }
+  });
+  const auto send = [&](std::string_view operation, const object& body) {
+    http::Request request = there_.Request(operation, boost::json::serialize(body));
+    request.headers.Set(replication::kPositionHeader, position);
+    there_.Sign(request);
+    return there_.Send(std::move(request));
+  };
+  const object ann{{"UserPoolId", pool_.value()}, {"Username", "ann"}};
+  EXPECT_THAT(send("AdminGetUser", ann).error(), StartsWith("ReplicaBehindException: "))
+      << "what is served here is waited for";
+  EXPECT_EQ(send("AdminDeleteUser", ann).error(), "");
+  EXPECT_EQ(sent_, 1);
+}
+
 TEST_F(ForwardingTest, FailureOfThePrimary_IsTheAnswer) {
   ASSERT_EQ(SignUp(there_, "bob").error(), "");
   const auto again = SignUp(there_, "bob");

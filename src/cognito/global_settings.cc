@@ -26,7 +26,7 @@ ApiResult<void> CheckGlobalSettings(const pb::PoolRecord& pool, const UpdateUser
   pb::PoolRecord asked = pool;
   SYMBOLON_TRY_VOID(ApplySettings(asked, complete));
   std::string key_arn = pool.kms_key_arn();
-  if (request.KeyConfiguration) {
+  if (NamesKey(request.KeyConfiguration)) {
     SYMBOLON_TRY(key_arn, KmsKeyArnOf(request.KeyConfiguration));
   }
 

@@ -152,8 +152,8 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Run(Exchange& exchange) {
     co_return *std::move(answer);
   }
 
-  // 4. What the caller has seen elsewhere is here.
-  SYMBOLON_CO_TRY_VOID(co_await AwaitPosition(services_, exchange.http));
+  // 4. What the caller has seen elsewhere is here, if it is here that the request is served.
+  if (!GoesToPrimary(exchange)) SYMBOLON_CO_TRY_VOID(co_await AwaitPosition(services_, exchange.http));
 
   // 5. Whose pool, by its id, its client or its token.
   SYMBOLON_CO_TRY_VOID(FindPool(exchange));
@@ -277,6 +277,11 @@ ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
     return Err(Internal());
   }
   SYMBOLON_TRY_VOID(CheckSender(exchange, attempt.role.get()));
+  // What was set aside outlives the pool here.
+  if (!exchange.preparation.suffixes.empty() && (!attempt.role || !Exists(*attempt.role))) {
+    attempt.is_gone = true;
+    return {};
+  }
   if (!attempt.role) return Err(Missing(exchange));
   SYMBOLON_TRY_VOID(CheckPlace(exchange, *attempt.role));
 
@@ -373,30 +378,57 @@ ApiResult<void> Pipeline::PrepareSuffixPage(Exchange& exchange) {
   }
   log::Warning("{} opens the suffix {}{}", exchange.caller.access_key_id.value_or(""), request.Name,
                request.IncludeValues.value_or(false) ? ", with values" : "");
-  Preparation::SuffixPage page{.file = *file, .changes = {}, .next = {}};
+  Preparation::SuffixPage page{.file = *file, .own_keys = nullptr, .changes = {}, .next = {}};
   const auto first = static_cast<std::uint64_t>(request.First.value_or(0));
   const auto limit = static_cast<std::uint64_t>(request.MaxResults.value_or(kSuffixPageDefault));
-  std::uint64_t index = 0;
-  const auto add = [&](Preparation::SuffixPage::Change change) {
-    if (index >= first && index < first + limit) page.changes.push_back(std::move(change));
-    if (index == first + limit) page.next = index;
-    ++index;
-  };
-  const auto read = services_.suffixes->Read(request.Name, [&](const replication::pb::SuffixItem& item) {
-    for (const storage::pb::LogChange& change : item.entry().changes()) {
-      add({.sequence = item.entry().sequence(),
-           .commit_time = FromMicros(item.entry().commit_time_micros()),
-           .key = change.key(),
-           .value = change.has_value() ? std::optional<Bytes>(change.value()) : std::nullopt,
-           .erased = !change.has_value() && !change.deleted()});
-    }
-    if (item.has_record()) add({.commit_time = {}, .key = item.record().key(), .value = item.record().value()});
-  });
+  using Change = Preparation::SuffixPage::Change;
+  const auto read = services_.suffixes->ReadFrom(
+      request.Name, first, [&](std::uint64_t before, const replication::pb::SuffixItem& item) {
+        std::uint64_t index = before;
+        const auto add = [&](Change change) {
+          if (index >= first && index < first + limit) page.changes.push_back(std::move(change));
+          if (index == first + limit) page.next = index;
+          ++index;
+        };
+        for (const storage::pb::LogChange& change : item.entry().changes()) {
+          add({.sequence = item.entry().sequence(),
+               .commit_time = FromMicros(item.entry().commit_time_micros()),
+               .key = change.key(),
+               .value = change.has_value() ? std::optional<Bytes>(change.value()) : std::nullopt,
+               .erased = !change.has_value() && !change.deleted()});
+        }
+        if (item.has_record()) {
+          add({.commit_time = {}, .key = item.record().key(), .value = item.record().value()});
+        }
+        return !page.next;
+      });
   if (!read) {
     log::Error("a suffix cannot be read: {}", read.error().detail);
     return Err(Internal());
   }
+  SYMBOLON_TRY_VOID(OpenSuffixKeys(exchange, page));
   exchange.preparation.suffix_page = std::move(page);
+  return {};
+}
+
+// The history that was set aside may have had data keys that the pool never got, or the pool may be gone from here.
+ApiResult<void> Pipeline::OpenSuffixKeys(Exchange& exchange, Preparation::SuffixPage& page) {
+  Attempt attempt;
+  SYMBOLON_TRY_VOID(Open(exchange, attempt));
+  const bool suffices = std::ranges::all_of(page.changes, [&](const Preparation::SuffixPage::Change& change) {
+    const auto generation = change.value ? keys::GenerationOf(*change.value) : std::nullopt;
+    return !generation || (attempt.tx->has_keys() && attempt.tx->keys().Holds(*generation));
+  });
+  if (suffices || !services_.open_wrapped_keys) return {};
+  const auto records = services_.suffixes->KeyRecords(page.file.name);
+  if (!records) {
+    log::Error("a suffix cannot be read: {}", records.error().detail);
+    return Err(Internal());
+  }
+  Bytes pools_keys;
+  AppendBigEndian16(pools_keys, static_cast<std::uint16_t>(directory::RecordType::kWrappedKeys));
+  const auto record = std::ranges::find(*records, pools_keys, &replication::pb::SuffixItem::Record::key);
+  if (record != records->end()) page.own_keys = services_.open_wrapped_keys(exchange.pool, record->value());
   return {};
 }
 
@@ -445,7 +477,7 @@ asio::awaitable<ApiResult<std::string>> Pipeline::PlanAndCommit(Exchange& exchan
     call.replication_status_ = &services_.replication_status;
     call.verifier_ = services_.verifier;
     if (attempt.role) call.role_ = attempt.role;
-    if (!exchange.pool.empty() && !exchange.new_pool_keys && !NeedsNoKeys(*exchange.operation)) {
+    if (!exchange.pool.empty() && !exchange.new_pool_keys && !NeedsNoKeys(*exchange.operation) && !attempt.is_gone) {
       auto pool = tx.Share<directory::PoolKind>("");
       if (!pool && !tx.failure()) co_return Err(Missing(exchange));
       if (pool) call.pool_ = std::move(pool);
@@ -539,14 +571,15 @@ PoolCatalog::Listing Pipeline::List(const std::optional<PoolId>& after, std::siz
       }
       cursor = id;
       auto keys = services_.keys.KeysOf(*snapshot, id);
-      if (!keys) continue;
-      directory::Transaction tx(snapshot, id, *std::move(keys), services_.random);
+      if (!keys && keys.error().code == keys::KeyServiceErrorCode::kNoKeys) continue;
+      const bool locked = !keys.has_value();
+      directory::Transaction tx(snapshot, id, locked ? nullptr : *std::move(keys), services_.random);
       const auto stored = tx.GetClear(directory::RecordType::kRole, "");
       auto role = stored ? replication::ParseRole(*stored) : std::nullopt;
-      auto pool = tx.Get<directory::PoolKind>("");
+      auto pool = locked ? std::nullopt : tx.Get<directory::PoolKind>("");
       if (tx.failure()) log::Error("pool {} is not listed: {}", id.value(), tx.failure()->detail);
-      if (!pool || !role || !Exists(*role)) continue;
-      listing.entries.push_back({.id = id, .pool = *std::move(pool), .role = *std::move(role)});
+      if (!(pool || locked) || !role || !Exists(*role)) continue;
+      listing.entries.push_back({.id = id, .pool = std::move(pool), .role = *std::move(role)});
     }
   }
 }

@@ -40,6 +40,7 @@ class Pipeline final : private PoolCatalog {
   model::ApiResult<void> PrepareNewPool(Exchange& exchange);
   model::ApiResult<void> PrepareSuffixes(Exchange& exchange);
   model::ApiResult<void> PrepareSuffixPage(Exchange& exchange);
+  model::ApiResult<void> OpenSuffixKeys(Exchange& exchange, Preparation::SuffixPage& page);
   model::ApiResult<void> PrepareSigningKeys(std::vector<crypto::SigningKey>& keys, bool es256);
   boost::asio::awaitable<model::ApiResult<std::string>> PlanAndCommit(Exchange& exchange);
   // The access token's user exists, may sign in and has not signed out.
@@ -89,6 +90,9 @@ class Pipeline final : private PoolCatalog {
                                                                               const model::ApiError& refusal);
   boost::asio::awaitable<model::ApiResult<std::string>> TakeAnswer(Exchange& exchange,
                                                                    const replication::Forwarded& forwarded);
+  // Whether the request would be passed on to the primary as it is, which has the position that it names, or says why
+  // not.
+  bool GoesToPrimary(Exchange& exchange);
   boost::asio::awaitable<void> AwaitNextEntry(const Exchange& exchange);
   boost::asio::awaitable<void> AwaitWriteGate(Exchange& exchange);
 

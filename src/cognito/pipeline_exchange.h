@@ -63,6 +63,8 @@ struct Pipeline::Attempt {
   std::optional<directory::Transaction> tx;
   // Of the pool; null if there is none.
   std::shared_ptr<const replication::pb::RoleRecord> role;
+  // The pool is not here any more, and what is asked for is.
+  bool is_gone = false;
   std::optional<Call> call;
 
   // Before something is waited for: the pool's keys, and what they opened, are held for moments only.

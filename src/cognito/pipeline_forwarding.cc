@@ -93,6 +93,20 @@ asio::awaitable<ApiResult<std::string>> Pipeline::Redirect(Exchange& exchange, A
   co_return PrimaryChanges();
 }
 
+bool Pipeline::GoesToPrimary(Exchange& exchange) {
+  if (!services_.forward || exchange.from || !MayBePassedOn(*exchange.operation)) return false;
+  if (!exchange.http.headers.Find(replication::kPositionHeader)) return false;
+  // Whose pool it is may be among what is to come.
+  if (!FindPool(exchange) || exchange.pool.empty()) return false;
+  directory::Transaction tx(std::shared_ptr<const storage::Snapshot>(services_.store.MakeSnapshot()), exchange.pool,
+                            nullptr, services_.random, &services_.records);
+  const auto role = tx.ShareClear(directory::RecordType::kRole, "", replication::ParseRole);
+  if (!role || !Exists(*role)) return false;
+  const Role here = replication::RoleOf(*role, services_.region.region);
+  return PlacementOf(*exchange.operation, here) == Placement::kAtPrimary &&
+         PassesOn(*exchange.operation, here, services_.forward_writes);
+}
+
 asio::awaitable<std::optional<ApiResult<std::string>>> Pipeline::PassOn(Exchange& exchange, const Region& primary,
                                                                         const ApiError& refusal) {
   using Result = std::optional<ApiResult<std::string>>;

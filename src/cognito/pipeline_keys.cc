@@ -101,7 +101,7 @@ ApiResult<std::function<ApiResult<void>()>> Pipeline::KeyWork(Exchange& exchange
     };
   }
   const bool changes = Is(operation, COp::kUpdateUserPool) &&
-                       exchange.request->As<model::cognito::UpdateUserPoolRequest>().KeyConfiguration.has_value();
+                       NamesKey(exchange.request->As<model::cognito::UpdateUserPoolRequest>().KeyConfiguration);
   const bool rotates = Is(operation, OwnOp::kRotateUserPoolKey);
   const bool describes = Is(operation, OwnOp::kDescribeUserPoolKey);
   if (!changes && !rotates && !describes) return none;
@@ -165,7 +165,7 @@ ApiResult<std::function<ApiResult<void>()>> Pipeline::ReplicaKeyWork(Exchange& e
     const auto& request = exchange.request->As<model::cognito::CreateUserPoolReplicaRequest>();
     const Region region(request.RegionName);
     SYMBOLON_TRY(const std::string arn, OwnKeyArnOf(request.KeyConfiguration, region));
-    if (!services_.region.public_urls.contains(region)) return none;
+    if (!services_.region.IsPartOfDeployment(region)) return none;
     if (!arn.empty() && arn != keys::KeyArnInRegion(pool->kms_key_arn(), region)) {
       return [this, &exchange, region, arn] { return PrepareRegionKey(exchange, region, arn, true); };
     }

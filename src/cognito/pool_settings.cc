@@ -428,8 +428,12 @@ ApiResult<void> ApplySettings(pb::PoolRecord& pool, const UpdateUserPoolRequest&
   return ApplyCommon(pool, request);
 }
 
+bool NamesKey(const std::optional<KeyConfigurationType>& configuration) {
+  return configuration && (configuration->KeyType || configuration->KmsKeyArn);
+}
+
 ApiResult<std::string> KmsKeyArnOf(const std::optional<KeyConfigurationType>& configuration) {
-  if (!configuration || (!configuration->KeyType && !configuration->KmsKeyArn)) return "";
+  if (!NamesKey(configuration)) return "";
   if (!configuration->KeyType) return Invalid("KeyConfiguration needs KeyType.");
   if (*configuration->KeyType == EncryptionKeyType::kAwsOwnedKey) {
     if (configuration->KmsKeyArn) return Invalid("An AWS owned key takes no KmsKeyArn.");

@@ -23,7 +23,9 @@ model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,
 model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,
                                      const model::cognito::UpdateUserPoolRequest& request);
 
-// The ARN of the customer managed key that the request names; empty: the service's own key.
+// Whether the request names a key. Without members KeyConfiguration says no more than when it is left out.
+bool NamesKey(const std::optional<model::cognito::KeyConfigurationType>& configuration);
+// The ARN of the customer managed key that the request names; empty: the service's own key, or none is named.
 model::ApiResult<std::string> KmsKeyArnOf(const std::optional<model::cognito::KeyConfigurationType>& configuration);
 // Of a replica: the CMK that it is to have in Region `region`; empty: nothing is asked.
 model::ApiResult<std::string> OwnKeyArnOf(const std::optional<model::cognito::KeyConfigurationType>& configuration,

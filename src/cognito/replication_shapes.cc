@@ -54,6 +54,7 @@ own::ReplicationMemberType DescribeMember(const PoolId& pool, const replication:
   shown.LagEntries = static_cast<std::int64_t>(member.lag_entries);
   if (member.lag_time) shown.LagSeconds = Seconds(*member.lag_time);
   shown.LastContact = member.last_contact;
+  if (member.clock_difference) shown.ClockDifferenceSeconds = Seconds(*member.clock_difference);
   if (member.copy) shown.Copy = DescribeCopy(*member.copy);
   return shown;
 }
@@ -71,6 +72,7 @@ void DescribeSecondary(const replication::ReplicationStatus& status, const Regio
     primary.AppliedPosition = PositionOf(status.pool, *status.primary_head);
   }
   primary.LastContact = status.primary_last_contact;
+  if (status.primary_clock_difference) primary.ClockDifferenceSeconds = Seconds(*status.primary_clock_difference);
   // Empty: nobody is known to lead the pool.
   if (!status.primary.empty()) members.push_back(std::move(primary));
 

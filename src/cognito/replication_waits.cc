@@ -30,6 +30,9 @@ ApiError Translate(const storage::StoreError& error) {
     case Code::kExpired:
       return {ErrorCode::kNotAuthorizedException, "Invalid session for the user, session is expired."};
     case Code::kUnknownOutcome:
+      return {ErrorCode::kWriteUnconfirmedException,
+              "The store failed while the change was written: its outcome is unknown. Look whether it is there before "
+              "it is asked for again."};
     case Code::kGap:
     case Code::kCorrupt:
       return {ErrorCode::kInternalErrorException, "Something went wrong."};

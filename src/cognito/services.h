@@ -85,6 +85,10 @@ struct KeyLife {
   std::uint64_t reencryption_rate = 0;
 };
 
+// The keys in a record of wrapped keys that is not, or not any more, the pool's own; nullptr: it does not open here.
+// May block.
+using OpenWrappedKeys = std::function<std::shared_ptr<const keys::PoolKeys>(const PoolId& pool, BytesView wrapped)>;
+
 struct Services {
   storage::Store& store;
   keys::KeyService& keys;
@@ -112,6 +116,7 @@ struct Services {
   Promote promote;
   replication::WriteGate* write_gate = nullptr;
   const replication::SuffixFolder* suffixes = nullptr;
+  OpenWrappedKeys open_wrapped_keys = {};
   ForwardRequest forward;
   // Whether what only the primary may do is passed on to it instead of being refused.
   bool forward_writes = false;

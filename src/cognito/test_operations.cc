@@ -29,6 +29,7 @@ std::optional<std::string> Find(const std::optional<std::vector<AttributeType>>&
 OperationsTest::OperationsTest() {
   region_.region = Region("eu-central-1");
   region_.account = "000000000000";
+  region_.public_urls = {{region_.region, "http://eu-central-1.test"}};
   region_.can_deliver = true;
   auto store = storage::LocalStore::Open(storage::MakeMemoryEngine(),
                                          {.region = region_.region, .clock = &clock_, .random = &random_});

@@ -9,6 +9,7 @@
 
 #include "cognito/authorisation.h"
 #include "key_life/member.h"
+#include "keys/wrapped_pool_keys.h"
 #include "model/operations.h"
 #include "replication/roles.h"
 
@@ -168,7 +169,11 @@ Services ApiRegion::services() {
           .position_wait = std::chrono::seconds(2),
           .promote = promote_,
           .write_gate = &write_gate_,
-          .suffixes = nullptr,
+          .suffixes = &suffixes_,
+          .open_wrapped_keys = [this](const PoolId& pool, BytesView wrapped) -> std::shared_ptr<const keys::PoolKeys> {
+            auto opened = keys::OpenPoolKeys(*key_service_, settings_.region, pool, wrapped);
+            return opened ? *std::move(opened) : nullptr;
+          },
           .forward = [this](const PoolId& pool, const Region& primary, Bytes request,
                             auto done) { forward(pool, primary, std::move(request), std::move(done)); },
           .forward_writes = forward_writes_,

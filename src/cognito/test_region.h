@@ -85,6 +85,7 @@ class ApiRegion {
     keyring_->Tick();
     keyring_->WaitUntilAsked();
   }
+  replication::SuffixFolder& suffixes() { return suffixes_; }
   const directory::RegionSettings& settings() const { return settings_; }
 
   // What was observed last, of each operation.
@@ -123,6 +124,7 @@ class ApiRegion {
   replication::PositionGate positions_{store_.store()};
   replication::WriteGate write_gate_{std::chrono::seconds(4)};
   TemporaryDirectory directory_;
+  replication::SuffixFolder suffixes_{directory_.path() / "set_aside", keys::kWrappedKeysRecordType};
   std::unique_ptr<keys::local::LocalKeyProvider> key_service_;
   std::optional<keys::Keyring> keyring_;
   std::unique_ptr<directory::Routes> routes_;

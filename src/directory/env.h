@@ -4,6 +4,8 @@
 #include <any>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -17,17 +19,23 @@ namespace symbolon::directory {
 struct RegionSettings {
   Region region;
   std::string account;
-  // Base URL of each Region's API, without a slash at the end; what ORIGINAL issuers begin with.
+  // Base URL of each Region's API, without a slash at the end; what ORIGINAL issuers begin with. Those that are gone
+  // are among them.
   std::map<Region, std::string> public_urls;
+  // Regions that are gone for good: they still name the issuers of pools that were born there, and nothing else.
+  std::set<Region> gone = {};
   // Base URL that every Region serves; what UPDATED issuers begin with.
   std::string neutral_url;
   // Whether codes can be delivered (to the lab's outbox).
   bool can_deliver = false;
+
+  // Whether pools may have a replica there.
+  bool IsPartOfDeployment(const Region& other) const { return public_urls.contains(other) && !gone.contains(other); }
 };
 
 // `<base URL>/<pool id>` (architecture §4): never changes with roles. ORIGINAL names the Region in which the pool was
-// born.
-std::string IssuerOf(const RegionSettings& settings, const PoolId& pool, pb::IssuerType type);
+// born; nullopt: this Region does not know where that is, and nothing may be issued in another name.
+std::optional<std::string> IssuerOf(const RegionSettings& settings, const PoolId& pool, pb::IssuerType type);
 
 // Lives through all attempts at one plan. Not thread-safe.
 class Env {

@@ -143,6 +143,7 @@ class ConfigParser {
     ReadListeners(root);
     ReadTopology(root);
     ReadKeys(root);
+    CheckLinks(root);
     root.Table("audit", [&](TableReader& table) {
       AuditConfig& audit = config_.audit;
       if (const auto directory = table.Text("directory")) audit.directory = folder_ / *directory;
@@ -284,11 +285,20 @@ class ConfigParser {
     if (!Contains(config_.regions, config_.region, &RegionConfig::name)) {
       root.Refuse("regions", fmt::format("\"{}\" (region) is not among them", config_.region.value()));
     }
-    if (config_.regions.size() < 2) return;
+  }
+
+  // Those that are gone stand in regions for their public_url alone, and nobody reaches them.
+  void CheckLinks(TableReader& root) {
+    const auto is_gone = [this](const RegionConfig& region) {
+      return std::ranges::find(config_.keys.forgotten_regions, region.name) != config_.keys.forgotten_regions.end();
+    };
+    if (std::ranges::count_if(config_.regions, std::not_fn(is_gone)) < 2) return;
     if (!root.Has("replication")) root.Refuse("replication", "is missing, and there is more than one Region");
     for (const RegionConfig& region : config_.regions) {
-      if (!region.replication) {
-        root.Refuse("regions", fmt::format("\"{}\" has no replication address", region.name.value()));
+      if (!region.replication && !is_gone(region)) {
+        root.Refuse("regions", fmt::format("\"{}\" has no replication address, and keys.forgotten_regions does not "
+                                           "name it",
+                                           region.name.value()));
       }
     }
   }
@@ -313,9 +323,15 @@ class ConfigParser {
         if (table.Has("forgotten_regions")) {
           for (std::string& name : table.Texts("forgotten_regions")) {
             config_.keys.forgotten_regions.emplace_back(std::move(name));
-            if (Contains(config_.regions, config_.keys.forgotten_regions.back(), &RegionConfig::name)) {
+            const Region& gone = config_.keys.forgotten_regions.back();
+            const auto region = std::ranges::find(config_.regions, gone, &RegionConfig::name);
+            if (gone == config_.region) {
+              table.Refuse("forgotten_regions", fmt::format("\"{}\" is this node's own Region", gone.value()));
+            } else if (region != config_.regions.end() && region->replication) {
               table.Refuse("forgotten_regions",
-                           fmt::format("\"{}\" is one of regions", config_.keys.forgotten_regions.back().value()));
+                           fmt::format("\"{}\" has a replication address in regions: take that out, and keep its name "
+                                       "and public_url, with which issuers begin",
+                                       gone.value()));
             }
           }
         }

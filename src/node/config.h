@@ -83,7 +83,7 @@ struct ReplicationConfig {
 struct RegionConfig {
   Region name;
   std::string public_url;
-  // Where its peers reach it; nullopt for the only Region.
+  // Where its peers reach it; nullopt for the only Region, and for one that is gone (KeysConfig::forgotten_regions).
   std::optional<Endpoint> replication;
 };
 
@@ -136,7 +136,8 @@ struct KeysConfig {
   std::chrono::days rotate_data_keys{90};
   // The pace of re-encryption unless the caller names one; 0: as fast as it goes.
   std::uint64_t reencrypt_records_per_second = 2000;
-  // Gone for good: multi-Region keys have no replicas there any more. None of `regions`.
+  // Gone for good: multi-Region keys have no replicas there any more. In `regions` without a replication address, for
+  // the issuers of pools that were born there, or not at all.
   std::vector<Region> forgotten_regions;
 };
 

@@ -184,7 +184,22 @@ TEST_F(ConfigTest, LifeOfKeys) {
   EXPECT_EQ(config->keys.reencrypt_records_per_second, 500u);
   EXPECT_EQ(config->keys.forgotten_regions, std::vector<Region>{Region("ap-south-1")});
   EXPECT_THAT(ProblemsWith("recheck_interval_ms", "forgotten_regions = [\"us-east-1\"]\nrecheck_interval_ms"),
-              ElementsAre(HasSubstr("forgotten_regions: \"us-east-1\" is one of regions")));
+              ElementsAre(HasSubstr("forgotten_regions: \"us-east-1\" has a replication address in regions")));
+  EXPECT_THAT(ProblemsWith("recheck_interval_ms", "forgotten_regions = [\"eu-central-1\"]\nrecheck_interval_ms"),
+              ElementsAre(HasSubstr("forgotten_regions: \"eu-central-1\" is this node's own Region")));
+}
+
+TEST_F(ConfigTest, RegionThatIsGoneKeepsItsPublicUrlAndHasNoLink) {
+  std::string text = kGood;
+  text.insert(text.find("recheck_interval_ms"), "forgotten_regions = [\"us-east-1\"]\n");
+  const auto address = text.rfind("replication = ");
+  text.erase(address, text.find('\n', address) - address);
+  const auto config = ParseConfig(text, folder_);
+  ASSERT_TRUE(config) << config.error().front().reason;
+  ASSERT_EQ(config->regions.size(), 2u);
+  EXPECT_EQ(config->regions[1].name, Region("us-east-1"));
+  EXPECT_FALSE(config->regions[1].public_url.empty());
+  EXPECT_FALSE(config->regions[1].replication);
 }
 
 TEST_F(ConfigTest, OneRegionInMemory_NeedsNoReplicationAndNoFolder) {

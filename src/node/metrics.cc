@@ -346,13 +346,17 @@ class Metrics::Impl {
         Gauge("symbolon_replication_connected", "1 while this Region's connection to the Region is up");
     ReadFamily contact = Gauge("symbolon_replication_last_contact_timestamp_seconds",
                                "When anything came from the Region, on this Region's clock");
+    ReadFamily clocks = Gauge("symbolon_replication_clock_difference_seconds",
+                              "The Region's clock minus this Region's when last heard");
     for (const auto& peer : readings.peers) {
       const Labels labels = {{"region", peer.region.value()}};
       connected.Add(peer.connected ? 1 : 0, labels);
       if (peer.last_contact) contact.Add(static_cast<double>(ToMicros(*peer.last_contact)) / 1e6, labels);
+      if (peer.clock_difference) clocks.Add(static_cast<double>(peer.clock_difference->count()) / 1e6, labels);
     }
     families.push_back(connected.Take());
     families.push_back(contact.Take());
+    families.push_back(clocks.Take());
   }
 
   static void AddHttp(const http::ServerCounters& counters, std::vector<MetricFamily>& families) {

@@ -91,6 +91,8 @@ class Metrics {
       Region region;
       bool connected = false;
       std::optional<Timestamp> last_contact;
+      // Its clock minus this Region's.
+      std::optional<std::chrono::microseconds> clock_difference;
     };
     std::vector<LogPosition> log_positions;
     // Of the pools whose primary this Region is.

@@ -51,7 +51,10 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
                                            .waits = true});
     readings.reaches.push_back({.pool = PoolId("eu-central-1_A"), .out_of_reach = true});
     readings.durability_writes.fell_back = 6;
-    readings.peers.push_back({.region = Region("us-east-1"), .connected = true, .last_contact = FromSeconds(1'000)});
+    readings.peers.push_back({.region = Region("us-east-1"),
+                              .connected = true,
+                              .last_contact = FromSeconds(1'000),
+                              .clock_difference = std::chrono::milliseconds(-1'500)});
     readings.admissions.push_back({PoolId("eu-central-1_A"), true});
     readings.signed_positions.push_back({PoolId("eu-central-1_B"), 16});
     readings.verifications.push_back({.pool = PoolId("eu-central-1_A"), .ended = FromSeconds(2'000), .differences = 3});
@@ -129,6 +132,7 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_durability_out_of_reach{pool=\"eu-central-1_A\"} 1\n",
            "symbolon_durability_writes_total{outcome=\"fell_back\"} 6\n",
            "symbolon_replication_connected{region=\"us-east-1\"} 1\n",
+           "symbolon_replication_clock_difference_seconds{region=\"us-east-1\"} -1.5\n",
            "symbolon_replication_last_contact_timestamp_seconds{region=\"us-east-1\"} 1000\n",
            "symbolon_replication_verified_timestamp_seconds{pool=\"eu-central-1_A\"} 2000\n",
            "symbolon_replication_verified_differences{pool=\"eu-central-1_A\"} 3\n",

@@ -131,7 +131,10 @@ void ReplicationView::Read(Metrics::Readings& readings) const {
                                 .unconfirmed = writes.unconfirmed,
                                 .refused = writes.refused};
   for (const replication::PeerStatus& peer : replicator_.Peers()) {
-    readings.peers.push_back({.region = peer.region, .connected = peer.dialled, .last_contact = peer.last_contact});
+    readings.peers.push_back({.region = peer.region,
+                              .connected = peer.dialled,
+                              .last_contact = peer.last_contact,
+                              .clock_difference = peer.clock_difference});
   }
 }
 

@@ -26,6 +26,7 @@
 #include "keys/key_providers.h"
 #include "keys/keyring.h"
 #include "keys/local/local_key_provider.h"
+#include "keys/wrapped_pool_keys.h"
 #include "kms_api/authorisation.h"
 #include "kms_api/call.h"
 #include "kms_api/key_use.h"
@@ -40,6 +41,7 @@
 #include "node/further_keys.h"
 #include "node/gone_members.h"
 #include "node/housekeeping.h"
+#include "node/issuers.h"
 #include "node/key_link.h"
 #include "node/key_metrics.h"
 #include "node/log_key.h"
@@ -79,6 +81,7 @@ directory::RegionSettings SettingsOf(const Config& config) {
                                      .can_deliver = config.outbox};
   for (const RegionConfig& region : config.regions) settings.public_urls.emplace(region.name, region.public_url);
   settings.public_urls.emplace(config.region, config.api.public_url);
+  settings.gone.insert(config.keys.forgotten_regions.begin(), config.keys.forgotten_regions.end());
   if (settings.neutral_url.empty()) settings.neutral_url = config.api.public_url;
   return settings;
 }
@@ -144,6 +147,7 @@ class Service::Parts {
   Parts& operator=(const Parts&) = delete;
 
   Result<void, NodeError> Open() {
+    SYMBOLON_TRY_VOID(CheckIssuers(store_, settings_));
     SYMBOLON_TRY_VOID(OpenUsers());
     SYMBOLON_TRY_VOID(OpenKeys());
     auto routes = directory::Routes::Open(store_);
@@ -192,6 +196,8 @@ class Service::Parts {
                                     : cognito::Promote(),
             .write_gate = replicator_ ? &replicator_->write_gate() : nullptr,
             .suffixes = replicator_ ? &suffixes_ : nullptr,
+            .open_wrapped_keys = [this](const PoolId& pool,
+                                        BytesView wrapped) { return OpenWrappedKeys(pool, wrapped); },
             .forward =
                 replication_
                     ? [this](const PoolId& pool, const Region& primary, Bytes request,
@@ -307,6 +313,13 @@ class Service::Parts {
     key_calls_.emplace(*provider_, key_link_, key_access_, config_.region, config_.account);
     provider_->SetChangeListener([this](const std::string& key_arn) { keyring_->Recheck(key_arn); });
     return {};
+  }
+
+  std::shared_ptr<const keys::PoolKeys> OpenWrappedKeys(const PoolId& pool, BytesView wrapped) {
+    auto opened = keys::OpenPoolKeys(*audited_provider_, config_.region, pool, wrapped);
+    if (opened) return *std::move(opened);
+    log::Warning("pool {}: keys that were set aside do not open: {}", pool.value(), opened.error().detail);
+    return nullptr;
   }
 
   model::ApiResult<void> CheckKey(const policy::Caller& caller, const PoolId& pool, const std::string& key_arn) {

@@ -33,9 +33,11 @@ std::string DomainBaseUrl(std::string_view base_url, const directory::pb::Public
   return std::string(base_url) + "/_domain/" + published.domain();
 }
 
-std::string DiscoveryDocument(const directory::RegionSettings& settings, const PoolId& pool,
-                              const directory::pb::PublicRecord& published) {
-  const std::string issuer = directory::IssuerOf(settings, pool, published.issuer());
+std::optional<std::string> DiscoveryDocument(const directory::RegionSettings& settings, const PoolId& pool,
+                                             const directory::pb::PublicRecord& published) {
+  const auto known = directory::IssuerOf(settings, pool, published.issuer());
+  if (!known) return std::nullopt;
+  const std::string& issuer = *known;
   json::object document;
   if (!published.domain().empty()) {
     const std::string base = DomainBaseUrl(issuer.substr(0, issuer.rfind('/')), published);

@@ -16,8 +16,8 @@ namespace symbolon::oauth {
 std::string DomainBaseUrl(std::string_view base_url, const directory::pb::PublicRecord& published);
 
 // The provider's metadata as JSON (OpenID Connect Discovery 1.0 §3). Without a domain there are no OAuth endpoints to
-// name.
-std::string DiscoveryDocument(const directory::RegionSettings& settings, const PoolId& pool,
-                              const directory::pb::PublicRecord& published);
+// name. nullopt: the issuer is not known in this Region (directory::IssuerOf).
+std::optional<std::string> DiscoveryDocument(const directory::RegionSettings& settings, const PoolId& pool,
+                                             const directory::pb::PublicRecord& published);
 
 }  // namespace symbolon::oauth

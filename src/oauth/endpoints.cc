@@ -129,7 +129,12 @@ http::Response Endpoints::WellKnown(const http::Request& request, const PoolId& 
   if (document == "jwks.json") {
     response.body = auth::JwksJson(*published);
   } else if (document == "openid-configuration") {
-    response.body = DiscoveryDocument(services_.region, pool, *published);
+    auto discovered = DiscoveryDocument(services_.region, pool, *published);
+    if (!discovered) {
+      log::Error("pool {} has no issuer: its Region of birth is not among [[regions]]", pool.value());
+      return Unavailable();
+    }
+    response.body = *std::move(discovered);
   } else {
     return NotFound();
   }

@@ -14,6 +14,7 @@
 #include "oauth/form.h"
 #include "oauth/idp_state.h"
 #include "oauth/plan.h"
+#include "replication/position.h"
 
 namespace symbolon::oauth {
 namespace {
@@ -112,11 +113,17 @@ asio::awaitable<http::Response> Endpoints::IdpResponse(const http::Request& requ
         return auth::IssueAuthorizationCode(context, *client, user, wanted);
       });
   if (!planned) co_return refuse("server_error", "Not available at present");
-  if (!*planned) {
-    const auth::AuthError& error = planned->error();
-    co_return refuse(error.code == AuthErrorCode::kNotAuthorized ? "access_denied" : "invalid_request", error.message);
+  http::Response response;
+  if (planned->answer) {
+    response = answer({{"code", *planned->answer}});
+  } else {
+    const auth::AuthError& error = planned->answer.error();
+    response = refuse(error.code == AuthErrorCode::kNotAuthorized ? "access_denied" : "invalid_request", error.message);
   }
-  co_return answer({{"code", **planned}});
+  if (planned->position) {
+    response.headers.Set(replication::kPositionHeader, replication::FormatPosition(pool, *planned->position));
+  }
+  co_return response;
 }
 
 }  // namespace symbolon::oauth

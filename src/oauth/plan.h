@@ -36,12 +36,19 @@ struct OpenPool {
 // The primary, or an ACTIVE replica.
 Result<std::unique_ptr<OpenPool>, PlanError> Open(const Endpoints::Services& services, const PoolId& pool);
 
+template <class T>
+struct Planned {
+  auth::AuthResult<T> answer;
+  // Of what it changed in the directory.
+  std::optional<storage::pb::Position> position = {};
+};
+
 inline constexpr int kPlanAttemptsMax = 32;
 
 // `plan(const auth::Context&, bool can_write)` answers an AuthResult<T>; `can_write`: it may change the directory.
 template <class T, class Plan>
-boost::asio::awaitable<Result<auth::AuthResult<T>, PlanError>> RunPlan(const Endpoints::Services& services, PoolId pool,
-                                                                       Plan plan) {
+boost::asio::awaitable<Result<Planned<T>, PlanError>> RunPlan(const Endpoints::Services& services, PoolId pool,
+                                                              Plan plan) {
   directory::Env env(services.clock.Now(), services.random, services.region);
   for (int attempts = 0; attempts < kPlanAttemptsMax; ++attempts) {
     auto opened = Open(services, pool);
@@ -59,9 +66,9 @@ boost::asio::awaitable<Result<auth::AuthResult<T>, PlanError>> RunPlan(const End
     if (keeps_changes && !tx.has_changes() && tx.has_notes()) {
       // Nobody waits for these.
       services.commits.Submit(tx.TakeCommit(), *here.role, [](const replication::DurableCommitResult&) {});
-      co_return answer;
+      co_return Planned<T>{.answer = std::move(answer)};
     }
-    if (!keeps_changes || !tx.has_changes()) co_return answer;
+    if (!keeps_changes || !tx.has_changes()) co_return Planned<T>{.answer = std::move(answer)};
     SYMBOLON_CHECK(can_write || !tx.changes_directory());
     storage::Commit commit = tx.TakeCommit();
     const std::shared_ptr<const replication::pb::RoleRecord> role = here.role;
@@ -69,12 +76,12 @@ boost::asio::awaitable<Result<auth::AuthResult<T>, PlanError>> RunPlan(const End
     opened->reset();
     auto committed = co_await http::AwaitCallback<replication::DurableCommitResult>(
         [&](auto done) { services.commits.Submit(std::move(commit), *role, std::move(done)); });
-    if (committed) co_return answer;
+    if (committed) co_return Planned<T>{.answer = std::move(answer), .position = committed->committed.position};
     const auto& store = committed.error().store;
     if (store && store->code == storage::StoreErrorCode::kConflict) continue;
     // What it would use up may have been used before.
     if (store && store->code == storage::StoreErrorCode::kExpired)
-      co_return auth::AuthResult<T>(auth::Fail(auth::AuthErrorCode::kNotAuthorized, "Expired."));
+      co_return Planned<T>{.answer = auth::Fail(auth::AuthErrorCode::kNotAuthorized, "Expired.")};
     log::Warning("an OAuth request of pool {} was not committed{}", pool.value(), store ? ": " + store->detail : "");
     co_return Err(PlanError::kUnavailable);
   }

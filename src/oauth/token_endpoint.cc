@@ -139,7 +139,7 @@ asio::awaitable<http::Response> Endpoints::Token(const http::Request& request, P
       services_, std::move(pool),
       [&](const auth::Context& context, bool) { return Grant(context, *form, *credentials, *grant_type); });
   if (!planned) co_return planned.error() == PlanError::kNotFound ? NotFound() : Unavailable();
-  const auth::AuthResult<auth::Tokens>& tokens = *planned;
+  const auth::AuthResult<auth::Tokens>& tokens = planned->answer;
   if (!tokens) co_return Refuse(tokens.error());
 
   // 5. The answer.

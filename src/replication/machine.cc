@@ -188,7 +188,7 @@ void Machine::OnFrame(LinkId link, pb::Frame frame, Instant now) {
   // A newer version has more to say; what has to be understood it only says to versions that do.
   if (frame.body_case() == pb::Frame::BODY_NOT_SET) return;
   if (frame.has_heartbeat()) {
-    peer.clock_difference = FromMicros(frame.heartbeat().now_micros()) - now.wall;
+    NoteClock(peer, FromMicros(frame.heartbeat().now_micros()), now);
     peer.authority = frame.heartbeat().authority();
     return;
   }
@@ -211,10 +211,19 @@ bool Machine::TakeHello(Found found, const pb::Hello& hello, Instant now) {
   peer.incarnation = hello.incarnation();
   peer.log_key = hello.log_key();
   peer.authority = hello.authority();
-  peer.clock_difference = FromMicros(hello.now_micros()) - now.wall;
+  NoteClock(peer, FromMicros(hello.now_micros()), now);
   found.session->set_greeted();
   OnGreeted(peer, found.dialled, now);
   return true;
+}
+
+void Machine::NoteClock(Peer& peer, Timestamp its_time, Instant now) {
+  if (!peer.clock.Note(its_time - now.wall)) return;
+  if (peer.clock.alarmed()) {
+    log::Error("replication: {}: see that both are right (docs/facts.md)", peer.clock.Describe(peer.region));
+  } else {
+    log::Info("replication: the clocks of Region {} and of this one agree again", peer.region.value());
+  }
 }
 
 void Machine::OnGreeted(Peer& peer, bool dialled, Instant now) {

@@ -20,6 +20,7 @@
 #include "base/ids.h"
 #include "replication/authority.h"
 #include "replication/backoff.h"
+#include "replication/clock_watch.h"
 #include "replication/consumer.h"
 #include "replication/durability_gate.h"
 #include "replication/fact_exchange.h"
@@ -170,7 +171,7 @@ class Machine {
     Window window;
     std::optional<Timestamp> last_contact;
     std::chrono::nanoseconds last_heard{};
-    std::optional<std::chrono::microseconds> clock_difference;
+    ClockWatch clock;
     // As last heard.
     std::optional<pb::AuthorityState> authority;
     std::uint64_t connections_lost = 0;
@@ -301,6 +302,7 @@ class Machine {
   void Break(Found found, std::string_view why, Instant now);
   // False: the frame is against the protocol.
   bool TakeHello(Found found, const pb::Hello& hello, Instant now);
+  void NoteClock(Peer& peer, Timestamp its_time, Instant now);
   bool TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now);
   bool TakeFromSupplier(Peer& peer, pb::Frame frame, Instant now);
   void TickPeer(Peer& peer, Instant now);
@@ -469,6 +471,8 @@ class Machine {
   // ---- status (machine_status.cc) ----
   ReplicationStatus StatusOf(const PoolId& id, Pool& pool, Instant now);
   MemberStatus StatusOf(const PoolId& id, Pool& pool, const pb::Member& member, Instant now);
+  // Without another problem, that the clocks of the pool's Regions are too far apart is one.
+  ReplicationStatus WithClocks(const Pool& pool, ReplicationStatus status) const;
 
   // constant
   storage::Store& store_;

@@ -56,6 +56,7 @@ MemberStatus Machine::StatusOf(const PoolId&, Pool& pool, const pb::Member& memb
   if (const auto peer = peers_.find(status.region); peer != peers_.end()) {
     status.connected = peer->second.accepted && peer->second.accepted->greeted();
     status.last_contact = peer->second.last_contact;
+    status.clock_difference = peer->second.clock.difference();
   }
   const std::uint64_t head = pool.head ? pool.head->sequence() : 0;
   status.lag_entries = head;
@@ -128,6 +129,7 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   } else {
     status.primary_connected = pool.consumer->connected();
     status.primary_last_contact = peer->second.last_contact;
+    status.primary_clock_difference = peer->second.clock.difference();
     if (status.problem.empty() && !status.streaming && !pool.consumer->connected())
       status.problem = "no connection to the primary";
   }
@@ -137,13 +139,22 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
 std::optional<ReplicationStatus> Machine::Status(const PoolId& id, Instant now) {
   Pool* pool = FindPool(id);
   if (pool == nullptr) return std::nullopt;
-  return StatusOf(id, *pool, now);
+  return WithClocks(*pool, StatusOf(id, *pool, now));
+}
+
+ReplicationStatus Machine::WithClocks(const Pool& pool, ReplicationStatus status) const {
+  for (const auto& [region, peer] : peers_) {
+    if (!status.problem.empty()) break;
+    if (!peer.clock.alarmed() || !pool.role || RoleOf(*pool.role, region).kind == Role::Kind::kNone) continue;
+    status.problem = peer.clock.Describe(region);
+  }
+  return status;
 }
 
 std::vector<ReplicationStatus> Machine::Statuses(Instant now) {
   std::vector<ReplicationStatus> statuses;
   statuses.reserve(pools_.size());
-  for (auto& [id, pool] : pools_) statuses.push_back(StatusOf(id, pool, now));
+  for (auto& [id, pool] : pools_) statuses.push_back(WithClocks(pool, StatusOf(id, pool, now)));
   return statuses;
 }
 
@@ -167,7 +178,7 @@ std::vector<PeerStatus> Machine::Peers() const {
     status.dialled = peer.dialled && peer.dialled->greeted();
     status.accepted = peer.accepted && peer.accepted->greeted();
     status.last_contact = peer.last_contact;
-    status.clock_difference = peer.clock_difference;
+    status.clock_difference = peer.clock.difference();
     status.connections_lost = peer.connections_lost;
   }
   return statuses;

@@ -35,6 +35,8 @@ struct MemberStatus {
   bool connected = false;
   // When anything came from it; nullopt: not since this process started.
   std::optional<Timestamp> last_contact;
+  // Its clock minus this Region's when last heard; the way there is in it.
+  std::optional<std::chrono::microseconds> clock_difference;
   // What it has durably; nullopt: nothing, or not known since this process started.
   std::optional<storage::pb::Head> acknowledged;
   // Entries that it has not acknowledged; all of them when nothing is known.
@@ -91,6 +93,7 @@ struct ReplicationStatus {
   std::optional<storage::pb::Head> primary_head;
   bool primary_connected = false;
   std::optional<Timestamp> primary_last_contact;
+  std::optional<std::chrono::microseconds> primary_clock_difference;
   std::optional<CopyProgress> copy;
   std::string problem;
   // Of a secondary: up to which entry the primary signed what is here; nullopt: the primary signs nothing.

@@ -1,12 +1,14 @@
 #include "replication/suffix_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 
 #include "base/bytes.h"
@@ -19,6 +21,9 @@ constexpr std::string_view kExtension = ".suffix";
 constexpr std::size_t kPieceBytes = 1 << 20;
 constexpr std::size_t kItemBytesMax = 64 << 20;
 constexpr std::size_t kSizeBytes = 4;
+// So many changes are read in vain at the most, and so many files are known by heart.
+constexpr std::uint64_t kChangesBetweenMarks = 256;
+constexpr std::size_t kIndexesMax = 4;
 
 auto Failed(const std::filesystem::path& file, int error) {
   return Err(storage::StoreError{storage::StoreErrorCode::kUnavailable,
@@ -128,7 +133,8 @@ storage::StoreResult<void> AppendDirectory(NewFile& file, storage::CopySource& s
 // Reads one message after the other. Not more than kItemBytesMax is believed.
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& file) : stream_(file, std::ios::binary) {}
+  Reader(const std::filesystem::path& file, std::atomic<std::uint64_t>& octets_read)
+      : stream_(file, std::ios::binary), octets_read_(octets_read) {}
   bool ok() const { return stream_.good(); }
   // Of what was read before the last Next(). Once.
   Bytes TakeDigest() { return digest_.Finish(); }
@@ -140,17 +146,65 @@ class Reader {
     if (size_bytes > kItemBytesMax) return false;
     last_.resize(kSizeBytes + size_bytes);
     if (!stream_.read(last_.data() + kSizeBytes, static_cast<std::streamsize>(size_bytes))) return false;
+    offset_ += last_.size();
+    octets_read_ += last_.size();
     return message.ParseFromArray(last_.data() + kSizeBytes, static_cast<int>(size_bytes));
   }
   bool at_end() { return stream_.peek() == std::ifstream::traits_type::eof(); }
+  // Where the next message begins.
+  std::uint64_t offset() const { return offset_; }
+  void Seek(std::uint64_t offset) {
+    stream_.seekg(static_cast<std::streamoff>(offset));
+    offset_ = offset;
+  }
 
  private:
   std::ifstream stream_;
+  std::atomic<std::uint64_t>& octets_read_;
+  std::uint64_t offset_ = 0;
   crypto::Sha256Stream digest_;
   Bytes last_;
 };
 
+std::uint64_t ChangesIn(const pb::SuffixItem& item) {
+  return item.has_record() ? 1 : static_cast<std::uint64_t>(item.entry().changes_size());
+}
+
+// What a file is known by while nobody touches it.
+struct Identity {
+  dev_t device;
+  ino_t number;
+  off_t size_bytes;
+  std::int64_t changed_seconds, changed_nanoseconds;
+
+  bool operator==(const Identity&) const = default;
+};
+
+storage::StoreResult<Identity> IdentityOf(const std::filesystem::path& path) {
+  struct stat told{};
+  if (stat(path.c_str(), &told) != 0) return Failed(path, errno);
+  return Identity{.device = told.st_dev,
+                  .number = told.st_ino,
+                  .size_bytes = told.st_size,
+                  .changed_seconds = told.st_mtim.tv_sec,
+                  .changed_nanoseconds = told.st_mtim.tv_nsec};
+}
+
 }  // namespace
+
+struct SuffixFolder::Index {
+  // Where an item begins, and how many changes are before it.
+  struct Mark {
+    std::uint64_t changes;
+    std::uint64_t offset;
+  };
+  std::filesystem::path path;
+  Identity identity;
+  pb::SuffixHeader header;
+  std::vector<pb::SuffixItem::Record> key_records;
+  // Ascending; of the first item, and of some of the others.
+  std::vector<Mark> marks;
+};
 
 storage::StoreResult<void> SuffixFolder::Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) {
   // A fenced log does not grow, so that all that follows belongs to one state.
@@ -203,7 +257,7 @@ storage::StoreResult<std::vector<SuffixFolder::File>> SuffixFolder::List() const
   for (const auto& item : std::filesystem::directory_iterator(folder_, error)) {
     if (item.path().extension() != kExtension) continue;
     File file{.name = item.path().filename().string(), .header = {}};
-    Reader reader(item.path());
+    Reader reader(item.path(), octets_read_);
     if (reader.ok() && reader.Next(file.header)) files.push_back(std::move(file));
   }
   if (error) return Failed(folder_, error.value());
@@ -222,7 +276,7 @@ storage::StoreResult<pb::SuffixHeader> SuffixFolder::Read(
   SYMBOLON_TRY(const std::filesystem::path path, PathOf(name));
   pb::SuffixHeader header;
   for (const bool verifying : {true, false}) {
-    Reader reader(path);
+    Reader reader(path, octets_read_);
     if (!reader.ok() || !reader.Next(header)) return Damaged(path);
     pb::SuffixItem item;
     do {
@@ -232,6 +286,63 @@ storage::StoreResult<pb::SuffixHeader> SuffixFolder::Read(
     if (item.end() != reader.TakeDigest() || !reader.at_end()) return Damaged(path);
   }
   return header;
+}
+
+storage::StoreResult<std::shared_ptr<const SuffixFolder::Index>> SuffixFolder::IndexOf(
+    const std::filesystem::path& path) const {
+  SYMBOLON_TRY(const Identity identity, IdentityOf(path));
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = std::ranges::find_if(
+        indexes_, [&](const auto& index) { return index->path == path && index->identity == identity; });
+    if (known != indexes_.end()) {
+      indexes_.splice(indexes_.begin(), indexes_, known);
+      return indexes_.front();
+    }
+  }
+
+  auto index =
+      std::make_shared<Index>(Index{.path = path, .identity = identity, .header = {}, .key_records = {}, .marks = {}});
+  Reader reader(path, octets_read_);
+  if (!reader.ok() || !reader.Next(index->header)) return Damaged(path);
+  pb::SuffixItem item;
+  for (std::uint64_t changes = 0; !item.has_end(); changes += ChangesIn(item)) {
+    if (index->marks.empty() || changes >= index->marks.back().changes + kChangesBetweenMarks) {
+      index->marks.push_back({.changes = changes, .offset = reader.offset()});
+    }
+    if (!reader.Next(item)) return Damaged(path);
+    if (item.has_key_record()) index->key_records.push_back(item.key_record());
+  }
+  if (item.end() != reader.TakeDigest() || !reader.at_end()) return Damaged(path);
+
+  const std::lock_guard lock(mutex_);
+  indexes_.remove_if([&](const auto& former) { return former->path == path; });
+  indexes_.push_front(index);
+  if (indexes_.size() > kIndexesMax) indexes_.pop_back();
+  return index;
+}
+
+storage::StoreResult<pb::SuffixHeader> SuffixFolder::ReadFrom(
+    const std::string& name, std::uint64_t first,
+    const std::function<bool(std::uint64_t before, const pb::SuffixItem&)>& take) const {
+  SYMBOLON_TRY(const std::filesystem::path path, PathOf(name));
+  SYMBOLON_TRY(const std::shared_ptr<const Index> index, IndexOf(path));
+  const auto behind = std::ranges::upper_bound(index->marks, first, {}, &Index::Mark::changes);
+  const Index::Mark& mark = *std::prev(behind);  // the first one is of change 0
+  Reader reader(path, octets_read_);
+  reader.Seek(mark.offset);
+  pb::SuffixItem item;
+  for (std::uint64_t before = mark.changes;; before += ChangesIn(item)) {
+    if (!reader.Next(item)) return Damaged(path);
+    if (item.has_end()) return index->header;
+    if (before + ChangesIn(item) > first && !take(before, item)) return index->header;
+  }
+}
+
+storage::StoreResult<std::vector<pb::SuffixItem::Record>> SuffixFolder::KeyRecords(const std::string& name) const {
+  SYMBOLON_TRY(const std::filesystem::path path, PathOf(name));
+  SYMBOLON_TRY(const std::shared_ptr<const Index> index, IndexOf(path));
+  return index->key_records;
 }
 
 storage::StoreResult<std::uint64_t> SuffixFolder::Erase(const std::string& name,

@@ -115,6 +115,61 @@ TEST_F(SuffixFileTest, AllOfAPoolIsRemoved_UnfinishedFilesAsWell) {
   EXPECT_EQ(folder_.RemoveAllOf(storage::kTestPool), 0u);
 }
 
+TEST_F(SuffixFileTest, PagesCostWhatTheyHold) {
+  for (int i = 0; i < 3'000; ++i) {
+    Commit(
+        storage::DirectoryCommit({{storage::DirectoryKey("a"), std::to_string(i)}, {storage::DirectoryKey("b"), "1"}}));
+  }
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 6));
+  const std::string name = folder_.List()->at(0).name;
+  const std::uint64_t size_bytes = std::filesystem::file_size(directory_.path() / "set_aside" / name);
+  const std::uint64_t before = folder_.octets_read();
+  std::uint64_t next = 0;
+  for (int pages = 0; pages < 60; ++pages) {
+    const std::uint64_t first = next;
+    const auto header = folder_.ReadFrom(name, first, [&](std::uint64_t index, const pb::SuffixItem& item) {
+      EXPECT_EQ(index, next);
+      EXPECT_EQ(item.entry().sequence(), 7 + index / 2);
+      next = index + static_cast<std::uint64_t>(item.entry().changes_size());
+      return next < first + 100;
+    });
+    ASSERT_TRUE(header);
+    EXPECT_EQ(header->fork(), 6u);
+    ASSERT_EQ(next, first + 100);
+  }
+  EXPECT_EQ(next, 6'000u);
+  // Once to verify it, and each page with what lies between it and the last mark.
+  EXPECT_LT(folder_.octets_read() - before, 5 * size_bytes);
+  int taken = 0;
+  EXPECT_TRUE(folder_.ReadFrom(name, next, [&](std::uint64_t, const pb::SuffixItem&) { return ++taken < 0; }));
+  EXPECT_EQ(taken, 0) << "there is no more";
+  EXPECT_TRUE(folder_.ReadFrom(name, 4'001, [&](std::uint64_t index, const pb::SuffixItem&) {
+    EXPECT_EQ(index, 4'000u) << "of the entry in which the change is";
+    return ++taken < 0;
+  }));
+  EXPECT_EQ(taken, 1);
+}
+
+TEST_F(SuffixFileTest, AFileThatChangedIsVerifiedAgain) {
+  ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 4));
+  const std::string name = folder_.List()->at(0).name;
+  const auto sequences = [&] {
+    std::vector<std::uint64_t> taken;
+    const auto header = folder_.ReadFrom(name, 0, [&](std::uint64_t, const pb::SuffixItem& item) {
+      if (item.has_entry()) taken.push_back(item.entry().sequence());
+      return true;
+    });
+    return header ? taken : std::vector<std::uint64_t>();
+  };
+  EXPECT_EQ(sequences(), (std::vector<std::uint64_t>{5, 6}));
+  ASSERT_EQ(*folder_.Erase(name, [](BytesView, BytesView) { return true; }), 2u);
+  EXPECT_EQ(sequences(), (std::vector<std::uint64_t>{5, 6}));
+  const auto file = directory_.path() / "set_aside" / name;
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 1);
+  EXPECT_TRUE(sequences().empty());
+  EXPECT_FALSE(folder_.ReadFrom("../" + name, 0, [](std::uint64_t, const pb::SuffixItem&) { return true; }));
+}
+
 TEST_F(SuffixFileTest, ADamagedFileIsNotBelieved) {
   ASSERT_TRUE(folder_.Keep(*store_, storage::kTestPool, 4));
   const std::string name = folder_.List()->at(0).name;

@@ -1,5 +1,6 @@
 #include "storage/snapshot.h"
 
+#include "storage/horizon.h"
 #include "storage/keys.h"
 
 namespace symbolon::storage {
@@ -26,6 +27,7 @@ StoreResult<std::uint64_t> View::FactNumber(const PoolId& pool, BytesView region
 }
 
 StoreResult<std::optional<Bytes>> LocalSnapshot::Get(const Key& key) const {
+  if (key.space == Space::kFact && key.type == kHorizonType) return view_.engine->Get(keys::Horizon(key.pool));
   return view_.engine->Get(keys::Logical(key, view_.GenerationOf(key.pool)));
 }
 

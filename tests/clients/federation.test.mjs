@@ -107,7 +107,10 @@ test('openid-client signs a user in, and gets tokens that it verifies', async ()
     redirect_uri: callback, scope, state: expectedState, nonce: expectedNonce, identity_provider: 'Partner',
     code_challenge: await openid.calculatePKCECodeChallenge(pkceCodeVerifier), code_challenge_method: 'S256',
   });
-  const end = await new Browser().follow(url.href, callback);
+  const browser = new Browser();
+  const end = await browser.follow(url.href, callback);
+  // It made the user.
+  assert.ok(browser.lastHeaders.get('x-symbolon-position').endsWith(`/${pool.Id}`));
   const tokens = await openid.authorizationCodeGrant(config, end, { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true });
   const claims = tokens.claims();
   assert.equal(claims['cognito:username'], 'Partner_alice');

@@ -96,11 +96,16 @@ test('a key that does not exist, or is disabled, is refused for a pool', async (
   await fails(withKey(key.Arn), 'InvalidParameterException');
 });
 
-test('a pool may not fall back to an AWS-owned key by an update that forgets it', async () => {
+test('a pool falls back to an AWS-owned key only by an update that names it', async () => {
   const key = await create();
-  const KeyConfiguration = { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: key.Arn };
-  const pool = await createPool(cognito, { KeyConfiguration });
-  await cognito.send(new UpdateUserPoolCommand({ UserPoolId: pool.Id }));
-  const { UserPool } = await cognito.send(new DescribeUserPoolCommand({ UserPoolId: pool.Id }));
-  assert.deepEqual(UserPool.KeyConfiguration, KeyConfiguration);
+  const customer = { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: key.Arn };
+  const pool = await createPool(cognito, { KeyConfiguration: customer });
+  const update = async (settings) => {
+    await cognito.send(new UpdateUserPoolCommand({ UserPoolId: pool.Id, ...settings }));
+    return (await cognito.send(new DescribeUserPoolCommand({ UserPoolId: pool.Id }))).UserPool.KeyConfiguration;
+  };
+  for (const settings of [{}, { KeyConfiguration: {} }, { KeyConfiguration: customer }]) {
+    assert.deepEqual(await update(settings), customer, JSON.stringify(settings));
+  }
+  assert.deepEqual(await update({ KeyConfiguration: { KeyType: 'AWS_OWNED_KEY' } }), { KeyType: 'AWS_OWNED_KEY' });
 });

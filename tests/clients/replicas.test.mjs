@@ -214,6 +214,10 @@ test('roles, positions and lag are told by the operation and by the tool', async
   });
   assert.ok(member.Connected);
   assert.ok(Math.abs(member.LastContact - Date.now() / 1000) < 60);
+  for (const [told, region] of [[ours, RegionName], [theirs, lab.primary.name]]) {
+    const { ClockDifferenceSeconds } = told.Members.find((each) => each.Region === region);
+    assert.ok(Math.abs(ClockDifferenceSeconds) < 60, `${region}: ${ClockDifferenceSeconds}`);
+  }
   assert.match(member.AppliedPosition, new RegExp(`^${member.AppliedSequence}@1\\.${lab.primary.name}\\.[0-9a-f]{32}/${pool.Id}$`));
   assert.equal(theirs.PrimaryRegion, lab.primary.name);
   assert.deepEqual(ours.Durability, { Mode: 'ASYNC' });

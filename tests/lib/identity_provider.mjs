@@ -103,6 +103,7 @@ export class Browser {
       if (value) jar.set(name, value);
       else jar.delete(name);
     }
+    this.lastHeaders = response.headers;
     return response;
   }
 

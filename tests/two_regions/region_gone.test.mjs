@@ -1,18 +1,25 @@
 // A Region is lost for good: certificates end without it, say so, and never that it has confirmed; pools lose their
-// replica there, and can be deleted.
+// replica there, and can be deleted; those that were born there keep their issuer.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { promisify } from 'node:util';
 import {
   DeleteUserPoolCommand,
   DeleteUserPoolReplicaCommand,
+  GetUserCommand,
   UpdateUserPoolReplicaCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
-import { Lab } from '../lib/lab.mjs';
-import { createClient, createUser, signIn } from '../lib/pools.mjs';
-import { ask, createReplicatedPool, replicaStatus, untilCaughtUp } from '../lib/replicas.mjs';
+import { CreateKeyCommand, ReplicateKeyCommand } from '@aws-sdk/client-kms';
+import * as jose from 'jose';
+import { Lab, program } from '../lib/lab.mjs';
+import { claimsOf, createClient, createPool, createUser, refresh, signIn } from '../lib/pools.mjs';
+import { addReplica, ask, createReplicatedPool, replicaStatus, untilCaughtUp, untilEqual } from '../lib/replicas.mjs';
 import { until } from '../lib/wait.mjs';
+
+const run = promisify(execFile);
 
 const lab = await Lab.start();
 after(() => lab.release());
@@ -30,6 +37,41 @@ const erasure = async () => (await ask(lab, home, 'DescribeErasure', { UserPoolI
 const shredding = async () => (await ask(lab, home, 'DescribeShredding', { UserPoolId: shredded.Id })).Shredding;
 const ofAway = ({ Regions }) => Regions.find(({ Region }) => Region === away);
 let ErasureId;
+
+// Pools that are made in the Region that will be lost, with tokens of before.
+const born = await Promise.all(['ORIGINAL', 'UPDATED'].map(async (Type) => {
+  const there = lab.cognito(away, { maxAttempts: 8 });
+  const kms = lab.kms(away, { maxAttempts: 8 });
+  const { KeyMetadata } = await kms.send(new CreateKeyCommand({ MultiRegion: true }));
+  await kms.send(new ReplicateKeyCommand({ KeyId: KeyMetadata.KeyId, ReplicaRegion: home }));
+  const { Id } = await createPool(there, {
+    KeyConfiguration: { KeyType: 'CUSTOMER_MANAGED_KEY', KmsKeyArn: KeyMetadata.Arn }, IssuerConfiguration: { Type },
+  });
+  await addReplica(lab, Id, home, { cognito: there });
+  const app = await createClient(there, Id);
+  const username = await createUser(there, Id);
+  const tokens = await signIn(there, app, username);
+  await untilEqual(lab, Id);
+  const issuer = `${Type === 'UPDATED' ? lab.router : lab.endpoint(away)}/${Id}`;
+  assert.equal(claimsOf(tokens.AccessToken).iss, issuer);
+  return { Id, app, username, tokens, issuer };
+}));
+
+// What those who take the tokens see, in the Region that is left.
+async function keepTheirIssuer() {
+  for (const { Id, app, username, tokens, issuer } of born) {
+    const wellKnown = `${lab.endpoint(home)}/${Id}/.well-known`;
+    const discovered = await (await fetch(`${wellKnown}/openid-configuration`)).json();
+    assert.equal(discovered.issuer, issuer);
+    const keys = jose.createRemoteJWKSet(new URL(`${wellKnown}/jwks.json`));
+    const fresh = [await signIn(cognito, app, username), await refresh(cognito, app, tokens.RefreshToken)];
+    for (const { AccessToken, IdToken } of [tokens, ...fresh]) {
+      await jose.jwtVerify(AccessToken, keys, { issuer });
+      await jose.jwtVerify(IdToken, keys, { issuer, audience: app.ClientId });
+      assert.equal((await cognito.send(new GetUserCommand({ AccessToken }))).Username, username);
+    }
+  }
+}
 
 async function untilFinal(describe) {
   let told;
@@ -54,6 +96,11 @@ test('a Region is lost: a user is erased, and the certificate waits for it', asy
   await until('the erasure waits', async () => /not in reach/.test(ofAway(await erasure()).Reason));
 });
 
+test('pools that were made there are promoted, and keep their issuer', async () => {
+  for (const { Id } of born) await ask(lab, home, 'PromoteUserPoolReplica', { UserPoolId: Id, RegionName: home, Force: true });
+  await keepTheirIssuer();
+});
+
 test('a replica there that is deleted cannot leave, since nobody says that it has', async () => {
   await cognito.send(new UpdateUserPoolReplicaCommand({ UserPoolId, RegionName: away, Status: 'INACTIVE' }));
   await deleteReplica();
@@ -64,12 +111,16 @@ test('a replica there that is deleted cannot leave, since nobody says that it ha
 test('declared gone, it leaves the pool, and certificates end and name it', { timeout: 180_000 }, async () => {
   await lab.stop(home);
   const file = join(lab.dir, 'regions', home, 'symbolond.toml');
-  const text = await readFile(file, 'utf8');
-  const without = text
-    .replace(new RegExp(`\\n\\[\\[regions\\]\\]\\nname = "${away}"\\n(?:[a-z_]+ = .*\\n)*`), '\n')
-    .replace('[keys]\n', `[keys]\nforgotten_regions = ["${away}"]\n`);
-  assert.ok(!without.includes(`name = "${away}"`) && without.includes('forgotten_regions'));
-  await writeFile(file, without);
+  const text = (await readFile(file, 'utf8')).replace('[keys]\n', `[keys]\nforgotten_regions = ["${away}"]\n`);
+  const row = new RegExp(`\\n\\[\\[regions\\]\\]\\nname = "${away}"\\n(?:[a-z_]+ = .*\\n)*`);
+  const [told] = text.match(row);
+  // Without its name the issuer of pools that were made there would be another.
+  await writeFile(file, text.replace(row, '\n'));
+  await assert.rejects(run(program('symbolond'), ['--config', file], { timeout: 60_000 }), ({ stderr }) =>
+    stderr.includes(`made in Region ${away}, which [[regions]] does not name`) && stderr.includes(`name = "${away}"`));
+  const withoutAddress = told.replace(/^replication = .*\n/m, '');
+  assert.notEqual(withoutAddress, told);
+  await writeFile(file, text.replace(told, withoutAddress));
   await lab.startRegion(home);
   await until('the replica has left', async () => (await replicaStatus(cognito, UserPoolId, away)) === undefined);
   const erased = await untilFinal(erasure);
@@ -87,6 +138,8 @@ test('declared gone, it leaves the pool, and certificates end and name it', { ti
     .trim().split('\n').map((line) => JSON.parse(line)).filter(({ requestParameters: told }) => told.userPoolId === UserPoolId);
   assert.deepEqual(audited.requestParameters.removedRegions, [away]);
 });
+
+test('pools that were made there keep their issuer without it', keepTheirIssuer);
 
 test('the pool serves on, and can be deleted: nothing of it stays in the store', async () => {
   await signIn(cognito, client, bob);

@@ -273,16 +273,22 @@ TEST_F(KeysTest, PoolMovesFromTheServicesKeyToACustomersAndToAnotherAndBack) {
   EXPECT_EQ(Contents(here_).generations.size(), 4u);
 }
 
-TEST_F(KeysTest, UpdateWithoutAKeyKeepsItUnlessThereAreReplicas) {
-  MakePool(NewKey());
+TEST_F(KeysTest, UpdateThatNamesNoKeyKeepsItUnlessThereAreReplicas) {
+  const std::string own = NewKey();
+  MakePool(own);
+  const auto before = Contents(here_);
   Call("UpdateUserPool", {{"PoolName", "other"}});
-  EXPECT_EQ(Call("DescribeUserPool").text("/UserPool/KeyConfiguration/KeyType"), "CUSTOMER_MANAGED_KEY");
+  Call("UpdateUserPool", {{"KeyConfiguration", object()}});
+  EXPECT_EQ(Call("DescribeUserPool").at("/UserPool/KeyConfiguration"), boost::json::value(Customer(own)));
+  EXPECT_EQ(Contents(here_).cmk_arn, own);
+  EXPECT_EQ(Contents(here_).generations.size(), before.generations.size());
   const std::string key = here_.CreateSharedKey(there_);
   MakePool(key, true);
   const std::string refusal =
       "InvalidParameterException: Using an AWS owned KMS key is not supported for a user pool with multi-region "
       "replication enabled.";
   EXPECT_EQ(Try("UpdateUserPool", {{"PoolName", "other"}}).error(), refusal);
+  EXPECT_EQ(Try("UpdateUserPool", {{"KeyConfiguration", object()}}).error(), refusal);
   EXPECT_EQ(Try("UpdateUserPool", {{"KeyConfiguration", {{"KeyType", "AWS_OWNED_KEY"}}}}).error(), refusal);
   EXPECT_EQ(Try("UpdateUserPool", {{"PoolName", "other"}, {"KeyConfiguration", Customer(key)}}).error(), "");
 }

@@ -41,11 +41,11 @@ UserPoolType Describe(Call& call, const pb::PoolRecord& pool) {
   return shown;
 }
 
-// The key that the request names, if it is another one. Left out, the key stays; of a replicated pool it has to be
-// named, as with AWS, where leaving it out means an AWS owned key.
+// The key that the request names, if it is another one. Left out, the key stays: nothing but AWS_OWNED_KEY drops a
+// customer's key. Of a replicated pool it has to be named, as with AWS, where leaving it out means an AWS owned key.
 ApiResult<void> ChangeKey(Call& call, pb::PoolRecord& pool, const std::optional<KeyConfigurationType>& configuration) {
   std::string key_arn;
-  if (configuration) {
+  if (NamesKey(configuration)) {
     SYMBOLON_TRY(key_arn, KmsKeyArnOf(configuration));
   } else if (call.role().members_size() == 0) {
     return {};
@@ -163,10 +163,15 @@ ApiResult<ListUserPoolsResponse> ListUserPools(Call& call, const ListUserPoolsRe
   for (const PoolCatalog::Entry& entry : listing.entries) {
     UserPoolDescriptionType shown;
     shown.Id = entry.id.value();
-    shown.Name = entry.pool.name();
     shown.LambdaConfig.emplace();
-    shown.CreationDate = FromMicros(entry.pool.created_micros());
-    shown.LastModifiedDate = FromMicros(entry.pool.modified_micros());
+    if (entry.pool) {
+      shown.Name = entry.pool->name();
+      shown.CreationDate = FromMicros(entry.pool->created_micros());
+      shown.LastModifiedDate = FromMicros(entry.pool->modified_micros());
+    } else {
+      // Nobody can read what it is called, but it must not look lost.
+      shown.Status = StatusType::kDisabled;
+    }
     for (const replication::pb::Member& member : entry.role.members()) {
       if (!shown.ReplicaRegions) shown.ReplicaRegions.emplace();
       shown.ReplicaRegions->push_back(member.region());

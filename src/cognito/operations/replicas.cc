@@ -74,7 +74,7 @@ ApiResult<CreateUserPoolReplicaResponse> CreateUserPoolReplica(Call& call,
                                                                const CreateUserPoolReplicaRequest& request) {
   const Region region(request.RegionName);
   const directory::RegionSettings& here = call.env().region();
-  if (!here.public_urls.contains(region)) {
+  if (!here.IsPartOfDeployment(region)) {
     return Fail(ErrorCode::kInvalidParameterException,
                 fmt::format("Region {} is not part of this deployment.", request.RegionName));
   }

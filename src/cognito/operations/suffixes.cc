@@ -62,7 +62,12 @@ ApiResult<DescribeReplicationSuffixResponse> DescribeReplicationSuffix(
     Bytes plain = *change.value;
     if (IsSealed(type)) {
       const storage::Key key{storage::Space::kDirectory, call.pool_id(), type, change.key.substr(2)};
-      auto opened = call.tx().keys().Open(key, *change.value);
+      const keys::PoolKeys* const live = call.tx().has_keys() ? &call.tx().keys() : nullptr;
+      std::optional<Bytes> opened;
+      for (const keys::PoolKeys* keys : {live, page.own_keys.get()}) {
+        if (opened || keys == nullptr) continue;
+        if (auto plaintext = keys->Open(key, *change.value)) opened = *std::move(plaintext);
+      }
       shown.Opens = opened.has_value();
       if (!opened) continue;
       plain = *std::move(opened);

@@ -188,6 +188,7 @@ TEST_F(TagsTest, SecondaryTakesRegionalSettingsOnly) {
                           .as_object();
   object with_tags = same;
   with_tags["UserPoolTags"] = object{{"where", "away again"}};
+  with_tags["KeyConfiguration"] = object();
   EXPECT_EQ(update(with_tags), "");
   EXPECT_EQ(Tags(away_, pool), (object{{"where", "away again"}}));
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/contract/fixture.h"
+#include "storage/horizon.h"
 
 namespace symbolon::storage {
 
@@ -305,6 +306,10 @@ TEST_P(StoreContract, ForgettingIsBoundedAndOldestFirstWithinAPool) {
   while (const std::size_t more = *store().ForgetExpiredFacts(FromMicros(1000), 5)) forgotten += more;
   EXPECT_EQ(forgotten, 21u);
   EXPECT_EQ(ReadNow(store(), FactKey("other pool", second)), std::nullopt);
+  // It is known how much may be missing, of each pool.
+  EXPECT_EQ(*ForgottenBefore(*store().MakeSnapshot(), kTestPool), FromMicros(120));
+  EXPECT_EQ(*ForgottenBefore(*store().MakeSnapshot(), second), FromMicros(51));
+  EXPECT_EQ(*ForgottenBefore(*store().MakeSnapshot(), PoolId("eu-central-1_Test00003")), Timestamp());
   // All that is left of the log is that it was.
   const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
   ASSERT_EQ(entries.size(), 1u);
