@@ -63,6 +63,13 @@ http::Response TokenError(std::string_view code, std::string_view description) {
   return TokenAnswer(400, body);
 }
 
+http::Response TokenUnavailable(std::string_view description) {
+  http::Response response = TokenError("temporarily_unavailable", description);
+  response.status = 503;
+  response.headers.Set("Retry-After", "1");
+  return response;
+}
+
 http::Response ErrorPage(int status, std::string_view message) {
   return {.status = status,
           .headers = {{"Content-Type", "text/html;charset=UTF-8"},

@@ -19,6 +19,8 @@ http::Response Unavailable();
 // RFC 6749 §5.1, §5.2.
 http::Response TokenAnswer(int status, const boost::json::object& body);
 http::Response TokenError(std::string_view code, std::string_view description = {});
+// 503 with an error of that form, which §5.2 does not have: to be asked again.
+http::Response TokenUnavailable(std::string_view description = {});
 
 // A page for a person, who cannot be sent anywhere: `message` is text.
 http::Response ErrorPage(int status, std::string_view message);

@@ -106,10 +106,7 @@ asio::awaitable<std::optional<http::Response>> Endpoints::AwaitPosition(const ht
     case Passage::kAhead:
       break;
   }
-  http::Response behind = TokenError("temporarily_unavailable", "This Region does not have this position yet.");
-  behind.status = 503;
-  behind.headers.Set("Retry-After", "1");
-  co_return behind;
+  co_return TokenUnavailable("This Region does not have this position yet.");
 }
 
 http::Response Endpoints::WellKnown(const http::Request& request, const PoolId& pool, std::string_view document) {

@@ -45,7 +45,7 @@ http::Response Refuse(const auth::AuthError& error) {
     case AuthErrorCode::kUnsupportedTokenType:
       return TokenError("unsupported_grant_type");
     case AuthErrorCode::kInternal:
-      return Unavailable();
+      return TokenUnavailable();
     case AuthErrorCode::kAliasExists:
     case AuthErrorCode::kCodeMismatch:
     case AuthErrorCode::kDeviceKeyExists:
@@ -62,7 +62,7 @@ http::Response Refuse(const auth::AuthError& error) {
     case AuthErrorCode::kUserNotFound:
       return TokenError("invalid_grant");
   }
-  return Unavailable();
+  return TokenUnavailable();
 }
 
 // What is granted to a user or to a client itself.
@@ -138,7 +138,7 @@ asio::awaitable<http::Response> Endpoints::Token(const http::Request& request, P
   const auto planned = co_await RunPlan<auth::Tokens>(
       services_, std::move(pool),
       [&](const auth::Context& context, bool) { return Grant(context, *form, *credentials, *grant_type); });
-  if (!planned) co_return planned.error() == PlanError::kNotFound ? NotFound() : Unavailable();
+  if (!planned) co_return planned.error() == PlanError::kNotFound ? NotFound() : TokenUnavailable();
   const auth::AuthResult<auth::Tokens>& tokens = planned->answer;
   if (!tokens) co_return Refuse(tokens.error());
 

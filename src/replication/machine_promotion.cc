@@ -98,14 +98,15 @@ void Machine::StepDown(const PoolId& id, Pool& pool, const storage::pb::Epoch& e
 
 // Shut also for a Region that is about to be primary: it will do what it is asked when it has begun its epoch.
 void Machine::UpdateGate(const PoolId& id, const Pool& pool) {
-  gate_.Set(id, !LeadsByRecord(pool) || Admits(pool));
-  if (authority_) return;
-  // Also for those who have passed the gate.
-  if (pool.admission) {
-    lease_.Deny(id);
-  } else {
-    lease_.Forget(id);
+  if (!authority_) {
+    // Also for those who have passed the gate; and before those go on who wait there.
+    if (pool.admission) {
+      lease_.Deny(id);
+    } else {
+      lease_.Forget(id);
+    }
   }
+  gate_.Set(id, !LeadsByRecord(pool) || Admits(pool));
 }
 
 void Machine::BeginAdmission(const PoolId& id, Pool& pool, std::string_view why, Instant now) {
