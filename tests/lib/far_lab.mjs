@@ -170,7 +170,11 @@ export class FarLab extends Lab {
     if (keysBackedUp) await cp(keys, backup, { recursive: true });
     await run('umount', [this.#data(region)]);
     await this.#mountDisk(region);
-    if (keysBackedUp) await cp(backup, keys, { recursive: true });
+    if (keysBackedUp) {
+      await cp(backup, keys, { recursive: true });
+      // The trail that it knows was lost with the disk (docs/replication.md).
+      await rm(join(keys, 'audit.checkpoint'));
+    }
     this.#full.delete(region);
   }
   #mountDisk(region) {
