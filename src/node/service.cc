@@ -63,7 +63,8 @@ namespace {
 
 // Four pools' worth, made while nobody waits.
 constexpr std::size_t kSpareRsaKeys = 8;
-constexpr std::size_t kBlockingThreads = 4;
+// They wait for disks, key services and other Regions: so many that a few slow calls keep no DisableKey waiting.
+constexpr std::size_t kBlockingThreads = 16;
 constexpr std::size_t kBlockingQueue = 256;
 // How often the key service looks what time brings.
 constexpr std::chrono::seconds kKeyInterval{1};
