@@ -181,7 +181,12 @@ export class Lab {
     process.kill(await this.#pid(region), 'SIGCONT');
   }
   async startRegion(region) {
-    await this.symbolon('lab', 'start', region, '--dir', this.dir);
+    try {
+      await this.symbolon('lab', 'start', region, '--dir', this.dir);
+    } catch (error) {
+      error.message += `\n${this.told}`; // with the end of its log
+      throw error;
+    }
   }
 
   // The newest messages to a destination (or a user name) in the Region's outbox, the newest last.
