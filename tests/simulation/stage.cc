@@ -83,9 +83,9 @@ void Stage::MakePool(std::string_view primary, const std::vector<std::string_vie
   For(std::chrono::seconds(1));
 }
 
-bool Stage::Write(std::string_view name, const Bytes& id) {
+bool Stage::Write(std::string_view name, const Bytes& id, const Bytes& value) {
   storage::Commit commit = CommitAt(At(name));
-  commit.directory.push_back({{storage::Space::kDirectory, pool_, kRecordType, id}, "value"});
+  commit.directory.push_back({{storage::Space::kDirectory, pool_, kRecordType, id}, value});
   return Await(At(name), std::move(commit));
 }
 

@@ -37,7 +37,7 @@ class Stage {
   // The pool, led by the Region, with ACTIVE members that have it.
   void MakePool(std::string_view primary, const std::vector<std::string_view>& members);
   // Each is a commit in this Region, waited for; false: it failed.
-  bool Write(std::string_view region, const Bytes& id);
+  bool Write(std::string_view region, const Bytes& id, const Bytes& value = "value");
   // As the API does, with the durability that the pool asks for.
   bool WriteDurably(std::string_view region, const Bytes& id);
   // The same, of a process that may stand still at present: asked as soon as it goes on, before all that it is told

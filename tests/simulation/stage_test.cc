@@ -584,6 +584,19 @@ TEST_F(StageTest, ThePrimaryStandsStillForAMoment_NobodyNotices) {
   EXPECT_TRUE(stage.WriteDurably(kEurope, "waiting"));
 }
 
+// Fewer than are kept in any case, and larger than the log may be.
+TEST_F(StageTest, AFewLargeEntries_TheLogKeepsItsBoundInOctets) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  const auto size = [&] { return stage.At(kEurope).store().MeasureLog(stage.pool())->bytes; };
+  const auto options = SmallOptions();
+  for (std::uint64_t entry = 1; entry < options.kept_entries_min; ++entry) {
+    ASSERT_TRUE(stage.Write(kEurope, "large", Bytes(options.kept_bytes_max * 2 / 3, 'x')));
+  }
+  ASSERT_GT(size(), options.kept_bytes_max);
+  EXPECT_TRUE(stage.Until([&] { return size() <= options.kept_bytes_max; })) << size();
+}
+
 // The bound counts time that passes, not what a clock shows.
 TEST_F(StageTest, BoundedLagAndTheClockIsSetBack_WritesStopAtTheBoundAllTheSame) {
   Stage stage({kEurope, kAmerica});
