@@ -12,8 +12,8 @@
 
 namespace symbolon::replication {
 
-// Times are never later than the truth, so that no lag looks smaller than it is; they may be earlier, by 10 ms or, when
-// many are kept, by a few hundredths of their age. Bounded. Not thread-safe.
+// Times are never later than when the entry was first seen, so that no lag looks smaller; they may be earlier, by 10 ms
+// or, when many are kept, by a few hundredths of their age. Bounded: 512 times. Not thread-safe.
 class HeadTimes {
  public:
   // The log's head is at `sequence` now. One that is below the last one begins anew: the log was replaced.

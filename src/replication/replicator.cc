@@ -123,6 +123,8 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
         lease_(clock, authority_ ? WriteLease::Others::kDenied : WriteLease::Others::kAdmitted),
         machine_(store, random, signer, peers_, options, *this, archive, lease_, SetupOf(authority_)) {
     for (const Region& peer : peers_) forwards_under_way_.try_emplace(peer, 0);
+    // Until the machine has started: a pool that is made now waits for nobody.
+    if (!authority_) lease_.SetDeadline(clock.SinceBoot() + options.pause_limit);
   }
 
   Result<void, TransportError> Start() {

@@ -1,18 +1,15 @@
 // Where the requests of pools' domains go: the configuration that symbolon writes, obeyed by a real HAProxy.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
-import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { promisify } from 'node:util';
 import {
   CreateUserPoolDomainCommand,
   DescribeUserPoolDomainCommand,
   ListUserPoolsCommand,
   UpdateUserPoolDomainCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { HaProxy } from '../lib/haproxy.mjs';
 import { Lab } from '../lib/lab.mjs';
 import { createClient } from '../lib/pools.mjs';
 import { call, prefixes } from '../lib/raw.mjs';
@@ -64,7 +61,7 @@ async function freePort() {
 // A router that prefers the second Region, so that what goes to the first one goes there for its domain's sake.
 const rise = 8;
 class Router {
-  #process;
+  #haproxy;
   async start({ flags = [] } = {}) {
     const server = (region) =>
       `${region.name}=${new URL(region.api).host}/${new URL(region.operations).port}`;
@@ -73,18 +70,10 @@ class Router {
       'router-config', '--server', server(away), '--server', server(home), '--ask-nodes', '--bind', new URL(this.url).host,
       '--probe-interval-ms', '100', '--fall', '2', '--rise', String(rise), ...flags,
     );
-    const file = join(lab.dir, 'own-haproxy.cfg');
-    await writeFile(file, text);
-    await promisify(execFile)('/usr/sbin/haproxy', ['-c', '-q', '-f', file]);
-    this.#process = spawn('setpriv', ['--pdeathsig', 'KILL', '/usr/sbin/haproxy', '-db', '-f', file], { stdio: 'ignore' });
-    await until('the router runs', async () => (await fetch(`${this.url}/_router/alive`)).ok);
+    this.#haproxy = await HaProxy.start(lab.dir, this.url, text);
   }
   async stop() {
-    if (!this.#process) return;
-    const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    this.#process.kill('SIGKILL');
-    await ended;
-    this.#process = undefined;
+    await this.#haproxy?.stop();
   }
   async renew(options) {
     await this.stop();
