@@ -32,45 +32,45 @@ Bytes FindPrefix(const Transaction& tx, std::string_view attribute, std::string_
   return tx.keys().BlindIndex("find:" + std::string(attribute), FoldCase(value)).substr(0, kFindPrefixBytes);
 }
 
-// A name under which a user is found beside the user name: its index id, and the attribute that says it.
+// The names under which a user is found beside the user name, with the attributes that say them, in their order. Values
+// may repeat (an e-mail address as preferred_username), and be the user name.
+std::vector<std::pair<std::string_view, std::string_view>> ActiveNamesOf(const pb::PoolRecord& pool,
+                                                                         const pb::UserRecord& user) {
+  std::vector<std::pair<std::string_view, std::string_view>> names;
+  const auto add = [&](std::string_view attribute, std::string_view value) {
+    if (!value.empty()) names.emplace_back(attribute, value);
+  };
+  add("sub", user.sub());
+  // What an identity provider says of somebody gives them no name by which they are found here.
+  if (user.has_external()) return names;
+  for (const auto& [attribute, value] : user.attributes()) {
+    const bool is_sign_in_name = Contains(pool.username_attributes(), attribute);
+    const bool is_alias = Contains(pool.alias_attributes(), attribute) &&
+                          (attribute == "preferred_username" || IsVerified(user, attribute));
+    if (is_sign_in_name || is_alias) add(attribute, value);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+// One of these as the index has it.
 struct Name {
   Bytes id;
   std::string attribute;
 };
 
-// Every one that is active at present, by attribute; ids may repeat (an e-mail address as preferred_username).
+// Ids may repeat. Without the user name.
 std::vector<Name> ActiveNames(const Transaction& tx, const pb::PoolRecord& pool, const User& user) {
   std::vector<Name> names;
-  const auto add = [&](const std::string& attribute, std::string_view value) {
-    if (value.empty()) return;
+  for (const auto& [attribute, value] : ActiveNamesOf(pool, user.record)) {
     Bytes id = UserKeyOf(tx, pool, value);
-    if (id != user.key) names.push_back({.id = std::move(id), .attribute = attribute});
-  };
-  add("sub", user.record.sub());
-  // What an identity provider says of somebody gives them no name by which they are found here.
-  if (user.record.has_external()) return names;
-  for (const auto& [attribute, value] : user.record.attributes()) {
-    const bool is_sign_in_name = Contains(pool.username_attributes(), attribute);
-    const bool is_alias = Contains(pool.alias_attributes(), attribute) &&
-                          (attribute == "preferred_username" || IsVerified(user.record, attribute));
-    if (is_sign_in_name || is_alias) add(attribute, value);
+    if (id != user.key) names.push_back({.id = std::move(id), .attribute = std::string(attribute)});
   }
-  std::ranges::sort(names, {}, &Name::attribute);
   return names;
 }
 
 bool Holds(const std::vector<Name>& names, const Bytes& id) {
   return std::ranges::find(names, id, &Name::id) != names.end();
-}
-
-std::map<Bytes, bool> FindEntries(const Transaction& tx, const User& user) {
-  std::map<Bytes, bool> entries;
-  for (std::string_view attribute : kFindIndexed) {
-    if (const auto value = AttributeOf(user.record, attribute); value && !value->empty()) {
-      entries.emplace(FindPrefix(tx, attribute, *value) + user.key, true);
-    }
-  }
-  return entries;
 }
 
 pb::UserReference ReferenceTo(BytesView user_key) {
@@ -124,8 +124,13 @@ Result<void, NameConflict> ClaimNames(Transaction& tx, const pb::PoolRecord& poo
   return {};
 }
 
-Result<void, NameConflict> ReplaceIndexes(Transaction& tx, const pb::PoolRecord& pool, const User* before,
-                                          const User* after, OnAliasConflict on_conflict) {
+Result<void, NameConflict> ReplaceNames(Transaction& tx, const pb::PoolRecord& pool, const User* before,
+                                        const User* after, OnAliasConflict on_conflict) {
+  // Most changes are of something else.
+  if (before != nullptr && after != nullptr &&
+      ActiveNamesOf(pool, before->record) == ActiveNamesOf(pool, after->record)) {
+    return {};
+  }
   const auto names_before = before != nullptr ? ActiveNames(tx, pool, *before) : std::vector<Name>();
   const auto names_after = after != nullptr ? ActiveNames(tx, pool, *after) : std::vector<Name>();
   if (after != nullptr) {
@@ -137,15 +142,28 @@ Result<void, NameConflict> ReplaceIndexes(Transaction& tx, const pb::PoolRecord&
   for (const Name& name : names_after) {
     if (!Holds(names_before, name.id)) tx.Put<UniqueIndexKind>(name.id, ReferenceTo(after->key));
   }
+  return {};
+}
 
-  const auto find_before = before != nullptr ? FindEntries(tx, *before) : std::map<Bytes, bool>();
-  const auto find_after = after != nullptr ? FindEntries(tx, *after) : std::map<Bytes, bool>();
-  for (const auto& [id, unused] : find_before) {
-    if (!find_after.contains(id)) tx.Delete<FindIndexKind>(id);
+void ReplaceFindEntries(Transaction& tx, const User* before, const User* after) {
+  for (const std::string_view attribute : kFindIndexed) {
+    const auto value_of = [&](const User* user) {
+      return user != nullptr ? AttributeOf(user->record, attribute).value_or("") : std::string();
+    };
+    const std::string old_value = value_of(before), new_value = value_of(after);
+    if (FoldCase(old_value) == FoldCase(new_value)) continue;
+    if (!old_value.empty()) tx.Delete<FindIndexKind>(FindPrefix(tx, attribute, old_value) + before->key);
+    if (!new_value.empty()) {
+      tx.Put<FindIndexKind>(FindPrefix(tx, attribute, new_value) + after->key, ReferenceTo(after->key));
+    }
   }
-  for (const auto& [id, unused] : find_after) {
-    if (!find_before.contains(id)) tx.Put<FindIndexKind>(id, ReferenceTo(after->key));
-  }
+}
+
+// `before`, if there is one, has the same key.
+Result<void, NameConflict> ReplaceIndexes(Transaction& tx, const pb::PoolRecord& pool, const User* before,
+                                          const User* after, OnAliasConflict on_conflict) {
+  SYMBOLON_TRY_VOID(ReplaceNames(tx, pool, before, after, on_conflict));
+  ReplaceFindEntries(tx, before, after);
   return {};
 }
 

@@ -13,6 +13,9 @@ constexpr BytesView kFormat = "symbolon store 1";
 constexpr std::size_t kIncarnationBytes = 16;
 // So many log entries are deleted one by one; more as a range, which costs readers something until it is compacted.
 constexpr std::uint64_t kTrimOneByOneMax = 1'000;
+// So few are read one by one: to a replica that keeps up goes what has just been written, and looking for a key costs
+// less than an iterator.
+constexpr std::uint64_t kReadOneByOneMax = 4;
 
 auto Refused(std::string why) { return Err(StoreError{StoreErrorCode::kUnavailable, std::move(why)}); }
 
@@ -106,17 +109,30 @@ StoreResult<std::vector<Bytes>> LocalStore::ReadEntries(const View& view, const 
   if (whole && first_sequence <= state->erased_through()) {
     return Err(StoreError{StoreErrorCode::kGap, "bodies of the log were erased"});
   }
+  const std::uint64_t head = state->head().sequence();
+  if (first_sequence > head) return std::vector<Bytes>();
+  const auto missing = [] { return Err(StoreError{StoreErrorCode::kCorrupt, "a log entry is missing"}); };
+  std::vector<Bytes> entries;
+  std::size_t size_bytes = 0;
+  const auto fits = [&](std::size_t more_bytes) {
+    size_bytes += more_bytes;
+    return entries.empty() || size_bytes <= limit_bytes;
+  };
+  if (head - first_sequence < kReadOneByOneMax) {
+    for (std::uint64_t sequence = first_sequence; sequence <= head; ++sequence) {
+      SYMBOLON_TRY(std::optional<Bytes> entry,
+                   view.engine->Get(keys::LogEntry(pool, state->generation(), sequence)));
+      if (!entry) return missing();
+      if (!fits(entry->size())) break;
+      entries.push_back(*std::move(entry));
+    }
+    return entries;
+  }
   const Bytes log = keys::LogEntries(pool, state->generation());
   const auto stored =
       view.engine->Iterate(keys::LogEntry(pool, state->generation(), first_sequence), keys::PrefixEnd(log));
-  std::vector<Bytes> entries;
-  std::size_t size_bytes = 0;
-  for (; stored->Valid(); stored->Next()) {
-    size_bytes += stored->value().size();
-    if (!entries.empty() && size_bytes > limit_bytes) break;
-    if (stored->key() != keys::LogEntry(pool, state->generation(), first_sequence + entries.size())) {
-      return Err(StoreError{StoreErrorCode::kCorrupt, "a log entry is missing"});
-    }
+  for (; stored->Valid() && fits(stored->value().size()); stored->Next()) {
+    if (stored->key() != keys::LogEntry(pool, state->generation(), first_sequence + entries.size())) return missing();
     entries.emplace_back(stored->value());
   }
   SYMBOLON_TRY_VOID(stored->status());

@@ -73,6 +73,13 @@ TEST_P(StoreContract, TheLogIsGaplessAndChainsInPiecesOfAnySize) {
   for (std::size_t limit_bytes : {1, 700, 5000, 1 << 20}) {
     EXPECT_EQ(ReadVerifiedLog(store(), kTestPool, 1, limit_bytes).size(), 30u);
     EXPECT_EQ(ReadVerifiedLog(store(), kTestPool, 17, limit_bytes).size(), 14u);
+    EXPECT_EQ(ReadVerifiedLog(store(), kTestPool, 28, limit_bytes).size(), 3u);
+  }
+  // The same pieces of few entries as of many.
+  for (const std::uint64_t first : {1, 27}) {
+    const std::size_t entry_bytes = store().ReadLogAsStored(kTestPool, first + 1, 1)->front().size();
+    EXPECT_EQ(store().ReadLogAsStored(kTestPool, first, 1)->size(), 1u);
+    EXPECT_EQ(store().ReadLogAsStored(kTestPool, first, entry_bytes * 5 / 2)->size(), 2u);
   }
   const auto parsed = *store().ReadLog(kTestPool, 5, 5000);
   const auto stored = *store().ReadLogAsStored(kTestPool, 5, 5000);
