@@ -120,8 +120,7 @@ StoreResult<std::vector<Bytes>> LocalStore::ReadEntries(const View& view, const 
   };
   if (head - first_sequence < kReadOneByOneMax) {
     for (std::uint64_t sequence = first_sequence; sequence <= head; ++sequence) {
-      SYMBOLON_TRY(std::optional<Bytes> entry,
-                   view.engine->Get(keys::LogEntry(pool, state->generation(), sequence)));
+      SYMBOLON_TRY(std::optional<Bytes> entry, view.engine->Get(keys::LogEntry(pool, state->generation(), sequence)));
       if (!entry) return missing();
       if (!fits(entry->size())) break;
       entries.push_back(*std::move(entry));
