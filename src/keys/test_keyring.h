@@ -119,9 +119,9 @@ class KeyringTest : public testing::Test {
   std::shared_ptr<const PoolKeys> KeysOf(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).value(); }
   KeyServiceErrorCode ErrorOf(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).error().code; }
 
-  local::TestClock clock_;
-  local::TemporaryDirectory directory_;
-  std::unique_ptr<local::LocalKeyProvider> kms_ = OpenTestProvider(directory_.path(), kHere, clock_).value();
+  ManualClock clock_;
+  TemporaryDirectory directory_;
+  std::unique_ptr<local::LocalKeyProvider> kms_ = local::OpenTestProvider(directory_.path(), kHere, clock_).value();
   MeteredProvider provider_{*kms_};
   const std::string cmk_ = kms_->CreateKey(true, "").value().arn;
   WrappedKeysSnapshot snapshot_;
