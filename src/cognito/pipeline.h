@@ -35,6 +35,11 @@ class Pipeline final : private PoolCatalog {
   model::ApiResult<void> Authenticate(Exchange& exchange);
   model::ApiResult<void> FindPool(Exchange& exchange);
   model::ApiResult<void> CheckPlace(Exchange& exchange, const replication::pb::RoleRecord& role) const;
+  boost::asio::awaitable<model::ApiResult<std::string>> PlanAndCommit(Exchange& exchange);
+  // The access token's user exists, may sign in and has not signed out.
+  model::ApiResult<void> CheckSignedIn(Call& call, const Exchange& exchange);
+
+  // ---- what a plan needs and has to be waited for (pipeline_preparation.cc) ----
   boost::asio::awaitable<model::ApiResult<void>> Prepare(Exchange& exchange);
   boost::asio::awaitable<model::ApiResult<void>> Promote(Exchange& exchange);
   model::ApiResult<void> PrepareNewPool(Exchange& exchange);
@@ -42,9 +47,6 @@ class Pipeline final : private PoolCatalog {
   model::ApiResult<void> PrepareSuffixPage(Exchange& exchange);
   model::ApiResult<void> OpenSuffixKeys(Exchange& exchange, Preparation::SuffixPage& page);
   model::ApiResult<void> PrepareSigningKeys(std::vector<crypto::SigningKey>& keys, bool es256);
-  boost::asio::awaitable<model::ApiResult<std::string>> PlanAndCommit(Exchange& exchange);
-  // The access token's user exists, may sign in and has not signed out.
-  model::ApiResult<void> CheckSignedIn(Call& call, const Exchange& exchange);
 
   // ---- the life of a pool's key (pipeline_keys.cc) ----
   // What Prepare has to do for these operations, if anything.

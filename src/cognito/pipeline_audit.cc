@@ -14,7 +14,6 @@
 #include "keys/arn.h"
 #include "keys/regional_keys.h"
 #include "keys/wrapped_pool_keys.h"
-#include "model/cognito_operations.h"
 
 namespace symbolon::cognito {
 
@@ -55,11 +54,6 @@ audit::Identity IdentityOf(const policy::Principal& principal, const std::string
           .access_key_id = access_key_id};
 }
 
-bool IsUpdateUserPool(const model::OperationFacts& operation) {
-  return operation.service == model::Service::kCognito &&
-         operation.index == static_cast<std::uint16_t>(COp::kUpdateUserPool);
-}
-
 bool Names(const std::optional<wire::Request>& request, std::string_view name) {
   if (!request) return false;
   const wire::Member* const member = wire::FindMember(request->shape(), name);
@@ -79,7 +73,7 @@ void SetOutcome(audit::Event& event, const http::Response& passed_on) {
 bool Pipeline::IsAudited(const Exchange& exchange) const {
   if (services_.audit == nullptr || !exchange.operation->audited || !exchange.signer) return false;
   // Without it, the pool's key stays as it is.
-  return !IsUpdateUserPool(*exchange.operation) || Names(exchange.request, "KeyConfiguration");
+  return !Is(*exchange.operation, COp::kUpdateUserPool) || Names(exchange.request, "KeyConfiguration");
 }
 
 ApiResult<void> Pipeline::CheckAudit(const Exchange& exchange) const {

@@ -6,8 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include "cognito/pipeline.h"
+#include "model/cognito_operations.h"
+#include "model/own_operations.h"
 
 namespace symbolon::cognito {
 
@@ -74,6 +77,15 @@ struct Pipeline::Attempt {
     snapshot.reset();
   }
 };
+
+template <class Operation>
+bool Is(const model::OperationFacts& facts, Operation operation) {
+  using model::Service;
+  constexpr Service service = std::is_same_v<Operation, model::cognito::Operation> ? Service::kCognito : Service::kOwn;
+  return facts.service == service && facts.index == static_cast<std::uint16_t>(operation);
+}
+
+inline model::ApiError Internal() { return {model::ErrorCode::kInternalErrorException, "Something went wrong."}; }
 
 // What clients hear when a pool's keys cannot be had.
 model::ApiError Translate(const keys::KeyServiceError& error);

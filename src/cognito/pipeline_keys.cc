@@ -4,8 +4,6 @@
 #include "cognito/pool_settings.h"
 #include "http/await.h"
 #include "keys/arn.h"
-#include "model/cognito_operations.h"
-#include "model/own_operations.h"
 #include "model/own_shapes.h"
 
 namespace symbolon::cognito {
@@ -16,16 +14,8 @@ using model::ApiError;
 using model::ApiResult;
 using model::ErrorCode;
 using model::Fail;
-using model::Service;
 using COp = model::cognito::Operation;
 using OwnOp = model::own::Operation;
-
-bool Is(const model::OperationFacts& facts, COp operation) {
-  return facts.service == Service::kCognito && facts.index == static_cast<std::uint16_t>(operation);
-}
-bool Is(const model::OperationFacts& facts, OwnOp operation) {
-  return facts.service == Service::kOwn && facts.index == static_cast<std::uint16_t>(operation);
-}
 
 ApiError ToApiError(const key_life::ChangeError& error) {
   switch (error.code) {
@@ -38,7 +28,7 @@ ApiError ToApiError(const key_life::ChangeError& error) {
     case key_life::ChangeErrorCode::kUnavailable:
       return {ErrorCode::kServiceUnavailableException, error.message};
   }
-  return {ErrorCode::kInternalErrorException, "Something went wrong."};
+  return Internal();
 }
 
 }  // namespace
@@ -55,7 +45,7 @@ ApiError Translate(const keys::KeyServiceError& error) {
     case Code::kUnusableKey:
       return {ErrorCode::kInvalidParameterException, error.message};
   }
-  return {ErrorCode::kInternalErrorException, "Something went wrong."};
+  return Internal();
 }
 
 bool Pipeline::NeedsNoKeys(const model::OperationFacts& operation) {

@@ -4,7 +4,6 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/ids.h"
 #include "directory/records.pb.h"
@@ -12,9 +11,6 @@
 #include "model/cognito_shapes.h"
 
 namespace symbolon::cognito {
-
-// The standard attributes, in the API's order, as a pool has them that names none (cognito-api facts; OIDC Core §5.1).
-std::vector<directory::pb::AttributeSchema> StandardSchema();
 
 // Applies CreateUserPool's members to a record with its defaults.
 model::ApiResult<void> ApplySettings(directory::pb::PoolRecord& pool,

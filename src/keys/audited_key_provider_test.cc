@@ -49,7 +49,7 @@ class Audited final : public KeyProviderHarness {
   }
 
   audit::TestTrail test_;
-  local::TemporaryDirectory folder_;
+  TemporaryDirectory folder_;
   std::unique_ptr<audit::Trail> trail_;
   std::unique_ptr<local::LocalKeyProvider> local_;
   std::optional<AuditedKeyProvider> audited_;

@@ -39,7 +39,7 @@ class AuditedProbesTest : public testing::Test {
   }
 
   audit::TestTrail test_;
-  local::TemporaryDirectory folder_;
+  TemporaryDirectory folder_;
   std::unique_ptr<audit::Trail> trail_ = test_.Open();
   std::unique_ptr<local::LocalKeyProvider> local_ =
       local::OpenTestProvider(folder_.path(), Region("eu-central-1"), test_.clock).value();

@@ -38,10 +38,12 @@ class KeyProvidersTest : public testing::Test {
     providers_.Add([this](const KeyArn& arn) { return arn.ToString() == second_key_; }, renamed_);
   }
 
-  local::TestClock clock_;
-  local::TemporaryDirectory first_directory_, second_directory_;
-  std::unique_ptr<local::LocalKeyProvider> first_ = OpenTestProvider(first_directory_.path(), kHere, clock_).value();
-  std::unique_ptr<local::LocalKeyProvider> second_ = OpenTestProvider(second_directory_.path(), kHere, clock_).value();
+  ManualClock clock_;
+  TemporaryDirectory first_directory_, second_directory_;
+  std::unique_ptr<local::LocalKeyProvider> first_ =
+      local::OpenTestProvider(first_directory_.path(), kHere, clock_).value();
+  std::unique_ptr<local::LocalKeyProvider> second_ =
+      local::OpenTestProvider(second_directory_.path(), kHere, clock_).value();
   Renamed renamed_{*second_};
   const std::string first_key_ = first_->CreateKey(false, "").value().arn;
   const std::string second_key_ = second_->CreateKey(false, "").value().arn;

@@ -3,149 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <map>
-#include <mutex>
-#include <set>
 #include <thread>
 
-#include "keys/local/test_support.h"
-#include "keys/wrapped_keys_snapshot.h"
+#include "keys/test_keyring.h"
 #include "keys/wrapped_pool_keys.h"
 
 namespace symbolon::keys {
 namespace {
 
 using namespace std::chrono_literals;
-
-const Region kHere("eu-central-1");
-
-// The local provider behind a line that can be cut, with a meter.
-class MeteredProvider final : public KeyProvider {
- public:
-  explicit MeteredProvider(KeyProvider& inner) : inner_(inner) {}
-  std::string_view name() const override { return inner_.name(); }
-  bool HasUntoldPolicies() const override { return has_untold_policies; }
-  KeyResult<Bytes> GenerateDataKeyWithoutPlaintext(std::string_view arn, const EncryptionContext& context) override {
-    if (fails_with) return Err(KeyError{*fails_with, "cut"});
-    return inner_.GenerateDataKeyWithoutPlaintext(arn, context);
-  }
-  KeyResult<Bytes> Encrypt(std::string_view arn, const EncryptionContext& context, BytesView plaintext) override {
-    return inner_.Encrypt(arn, context, plaintext);
-  }
-  KeyResult<Secret> Decrypt(std::string_view arn, const EncryptionContext& context, BytesView ciphertext) override {
-    ++decrypts;
-    Begin(std::string(arn), context.at("symbolon:key"), context.at("aws:cognito-idp:userpool-arn"));
-    if (before_decrypt) before_decrypt();
-    if (fails_with) return Err(KeyError{*fails_with, "cut"});
-    const std::string& user_pool = context.at("aws:cognito-idp:userpool-arn");
-    for (const PoolId& pool : denied) {
-      if (user_pool.ends_with("/" + pool.value())) return Err(KeyError{KeyErrorCode::kAccessDenied, "by the policy"});
-    }
-    return inner_.Decrypt(arn, context, ciphertext);
-  }
-  KeyResult<KeyDescription> DescribeKey(std::string_view arn) override {
-    if (fails_with) return Err(KeyError{*fails_with, "cut"});
-    return inner_.DescribeKey(arn);
-  }
-
-  // Calls about this CMK, or for keys whose use begins so, do not end until they are let go.
-  void Hang(const std::string& what) {
-    std::lock_guard guard(mutex_);
-    hanging_ = what;
-  }
-  void LetGo() {
-    {
-      std::lock_guard guard(mutex_);
-      hanging_.clear();
-    }
-    changed_.notify_all();
-  }
-  // How many calls about this CMK, or for this use, have begun.
-  int Begun(const std::string& what) {
-    std::lock_guard guard(mutex_);
-    return begun_[what];
-  }
-
-  bool has_untold_policies = false;
-  std::optional<KeyErrorCode> fails_with;
-  // As a key policy may have it, which looks at the encryption context.
-  std::set<PoolId> denied;
-  std::function<void()> before_decrypt;
-  std::atomic<int> decrypts = 0;
-  // ARNs of the pools that were asked about. Not to be read while somebody asks.
-  std::set<std::string> met;
-
- private:
-  void Begin(const std::string& arn, const std::string& use, const std::string& user_pool) {
-    std::unique_lock guard(mutex_);
-    ++begun_[arn];
-    ++begun_[use];
-    met.insert(user_pool);
-    changed_.notify_all();
-    changed_.wait(guard, [&] { return hanging_.empty() || (hanging_ != arn && !use.starts_with(hanging_)); });
-  }
-
-  KeyProvider& inner_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::string, int> begun_;  // by CMK, and by use; guarded by mutex_
-  std::string hanging_;               // guarded by mutex_
-};
-
-class KeyringTest : public testing::Test {
- protected:
-  // A pool with keys under this CMK, in the store.
-  PoolId NewPool(const std::string& cmk) {
-    const PoolId pool = NewPoolId(kHere, crypto::SystemRandom());
-    snapshot_.wrapped[pool] = keyring_.MakeKeys(pool, cmk).value().wrapped;
-    return pool;
-  }
-  // Asks the CMKs that are due, and waits for what follows.
-  void Ask() { Ask(keyring_); }
-  static void Ask(Keyring& keyring) {
-    keyring.Tick();
-    keyring.WaitUntilAsked();
-  }
-  // What the tick before began may be under way yet.
-  void TickUntilBegun(const std::string& what, int count) {
-    while (provider_.Begun(what) < count) {
-      keyring_.Tick();
-      std::this_thread::yield();
-    }
-  }
-  bool IsOpen(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).has_value(); }
-  // The pool's record changes, as a commit would change it.
-  void Store(const PoolId& pool, const Bytes& record) {
-    snapshot_.wrapped[pool] = record;
-    keyring_.Follow(pool, record);
-  }
-  std::shared_ptr<const PoolKeys> KeysOf(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).value(); }
-  KeyServiceErrorCode ErrorOf(const PoolId& pool) { return keyring_.KeysOf(snapshot_, pool).error().code; }
-
-  local::TestClock clock_;
-  local::TemporaryDirectory directory_;
-  std::unique_ptr<local::LocalKeyProvider> kms_ = OpenTestProvider(directory_.path(), kHere, clock_).value();
-  MeteredProvider provider_{*kms_};
-  const std::string cmk_ = kms_->CreateKey(true, "").value().arn;
-  WrappedKeysSnapshot snapshot_;
-  std::mutex told_mutex_;
-  std::vector<std::pair<PoolId, bool>> told_;  // guarded by told_mutex_
-  std::vector<PoolId> replaced_;
-  Keyring keyring_{provider_,
-                   {.region = kHere,
-                    .account = local::kTestAccount,
-                    .service_owned_key_arn = kms_->EnsureServiceOwnedKey().value(),
-                    .unreachable_grace = 6s,
-                    .on_change =
-                        [this](const PoolId& pool, bool locked) {
-                          std::lock_guard guard(told_mutex_);
-                          told_.emplace_back(pool, locked);
-                        },
-                    .on_replaced = [this](const PoolId& pool) { replaced_.push_back(pool); }},
-                   clock_,
-                   crypto::SystemRandom()};
-};
 
 TEST_F(KeyringTest, KeysAreOpenedOnceAndThenAtHand) {
   const PoolId pool = NewPool(cmk_);
@@ -209,113 +75,6 @@ TEST_F(KeyringTest, DisabledCmkLocksItsPoolsAtTheNextTickAndEnablingOpensThem) {
   ASSERT_EQ(told_.size(), 4u);
   EXPECT_TRUE(told_[0].second && told_[1].second);
   EXPECT_FALSE(told_[2].second || told_[3].second);
-}
-
-TEST_F(KeyringTest, EachCmkIsAskedOnceAnInterval) {
-  for (int i = 0; i < 5; ++i) ASSERT_TRUE(IsOpen(NewPool(cmk_)));
-  ASSERT_TRUE(IsOpen(NewPool("")));
-  const int before = provider_.decrypts;
-  Ask();
-  EXPECT_EQ(provider_.decrypts, before);
-  clock_.Advance(2s);
-  Ask();
-  Ask();
-  EXPECT_EQ(provider_.decrypts, before + 2);
-}
-
-TEST_F(KeyringTest, CmkThatIsSlowHoldsUpNeitherTheOthersNorTheNextTick) {
-  provider_.has_untold_policies = true;
-  const std::string slow_cmk = kms_->CreateKey(false, "").value().arn;
-  for (int i = 0; i < 12; ++i) ASSERT_TRUE(IsOpen(NewPool(slow_cmk)));
-  const PoolId other = NewPool(cmk_);
-  const PoolId owned = NewPool("");
-  const std::string owned_cmk = kms_->EnsureServiceOwnedKey().value();
-  ASSERT_TRUE(IsOpen(other) && IsOpen(owned));
-  const int slow_begun = provider_.Begun(slow_cmk);
-
-  provider_.Hang(slow_cmk);
-  // Longer than a CMK may be unasked.
-  for (int i = 0; i < 6; ++i) {
-    const int asked = provider_.Begun(cmk_), asked_owned = provider_.Begun(owned_cmk);
-    clock_.Advance(2s);
-    TickUntilBegun(cmk_, asked + 1);
-    TickUntilBegun(owned_cmk, asked_owned + 1);
-    EXPECT_TRUE(IsOpen(other) && IsOpen(owned)) << i;
-  }
-  // No thread more for it than it may have, and no question on top of those under way.
-  EXPECT_LE(provider_.Begun(slow_cmk), slow_begun + 4);
-  provider_.LetGo();
-  keyring_.WaitUntilAsked();
-  EXPECT_EQ(provider_.Begun(slow_cmk), slow_begun + 12);
-}
-
-TEST_F(KeyringTest, OpeningManyPoolsDoesNotHoldUpTheQuestions) {
-  provider_.has_untold_policies = true;
-  std::vector<PoolId> pools;
-  for (int i = 0; i < 12; ++i) pools.push_back(NewPool(cmk_));
-  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
-  provider_.denied.insert(pools.begin() + 1, pools.end());
-  clock_.Advance(2s);
-  Ask();
-  ASSERT_TRUE(IsOpen(pools.front()));
-  provider_.denied.clear();
-  // The first question about a pool that is locked is answered, and then pools are opened, slowly.
-  provider_.Hang("data:");
-  for (int i = 0; i < 6; ++i) {
-    const int asked = provider_.Begun("identity");
-    clock_.Advance(2s);
-    TickUntilBegun("identity", asked + 2);
-    EXPECT_TRUE(IsOpen(pools.front())) << i;
-  }
-  provider_.LetGo();
-  keyring_.WaitUntilAsked();
-  for (const PoolId& pool : pools) EXPECT_TRUE(IsOpen(pool));
-}
-
-TEST_F(KeyringTest, CmkThatIsDeniedIsAskedOnceAnIntervalAndThenOpensAllItsPools) {
-  std::vector<PoolId> pools;
-  for (int i = 0; i < 40; ++i) pools.push_back(NewPool(cmk_));
-  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
-  provider_.denied.insert(pools.begin(), pools.end());
-  clock_.Advance(2s);
-  Ask();
-  for (const PoolId& pool : pools) EXPECT_FALSE(IsOpen(pool));
-  const int before = provider_.decrypts;
-  for (int i = 0; i < 3; ++i) {
-    clock_.Advance(2s);
-    Ask();
-  }
-  EXPECT_EQ(provider_.decrypts, before + 3);
-  provider_.denied.clear();
-  clock_.Advance(2s);
-  Ask();
-  for (const PoolId& pool : pools) EXPECT_TRUE(IsOpen(pool));
-}
-
-TEST_F(KeyringTest, CmkThatIsDisabledIsAskedOnceAnIntervalToo) {
-  for (int i = 0; i < 5; ++i) ASSERT_TRUE(IsOpen(NewPool(cmk_)));
-  ASSERT_TRUE(kms_->DisableKey(cmk_));
-  clock_.Advance(2s);
-  Ask();
-  const int before = provider_.decrypts;
-  clock_.Advance(2s);
-  Ask();
-  EXPECT_EQ(provider_.decrypts, before + 1);
-}
-
-TEST_F(KeyringTest, PoolsOfADisabledKeyAreTriedWhenItIsDeniedInstead) {
-  const PoolId allowed = NewPool(cmk_), denied = NewPool(cmk_);
-  ASSERT_TRUE(IsOpen(allowed) && IsOpen(denied));
-  ASSERT_TRUE(kms_->DisableKey(cmk_));
-  clock_.Advance(2s);
-  Ask();
-  ASSERT_FALSE(IsOpen(allowed) || IsOpen(denied));
-  provider_.denied = {denied};
-  ASSERT_TRUE(kms_->EnableKey(cmk_));
-  clock_.Advance(2s);
-  Ask();
-  EXPECT_TRUE(IsOpen(allowed));
-  EXPECT_EQ(keyring_.StatusOf(snapshot_, denied)->reason, "Access to the KMS key of the user pool is denied.");
 }
 
 TEST_F(KeyringTest, RecheckLocksAtOnce) {
@@ -505,6 +264,32 @@ TEST_F(KeyringTest, StatusSaysWhetherAPoolIsOpenLockedOrLost) {
   EXPECT_EQ(keyring_.StatusOf(snapshot_, PoolId("eu-central-1_none")).error().code, KeyServiceErrorCode::kNoKeys);
 }
 
+TEST_F(KeyringTest, ManyThreadsWhileTheKeyComesAndGoes) {
+  std::vector<PoolId> pools;
+  for (int i = 0; i < 8; ++i) pools.push_back(NewPool(cmk_));
+  std::atomic<bool> stop = false;
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        for (const PoolId& pool : pools) {
+          const auto keys = keyring_.KeysOf(snapshot_, pool);
+          wrong += keys && (*keys)->pool() != pool;
+        }
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(i % 2 == 0 ? kms_->DisableKey(cmk_) : kms_->EnableKey(cmk_));
+    keyring_.Recheck(cmk_);
+  }
+  stop = true;
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  for (const PoolId& pool : pools) EXPECT_TRUE(IsOpen(pool));
+}
+
 // ---- changes of a pool's record ----
 
 TEST_F(KeyringTest, ConfirmedOfferServesFromTheMomentItIsTaken) {
@@ -619,90 +404,6 @@ TEST_F(KeyringTest, KeysThatCannotTakeOverAreNotOffered) {
   ASSERT_TRUE(kms_->DisableKey(cmk_));
   keyring_.Recheck(cmk_);
   EXPECT_EQ(code(""), KeyServiceErrorCode::kWithdrawn);
-}
-
-TEST_F(KeyringTest, PolicyThatNamesPools_LocksTheOthersUnderTheSameKeyOnly) {
-  const PoolId allowed = NewPool(cmk_);
-  const PoolId denied = NewPool(cmk_);
-  ASSERT_TRUE(IsOpen(allowed) && IsOpen(denied));
-  provider_.denied = {denied};
-  keyring_.Recheck(cmk_);
-  EXPECT_TRUE(IsOpen(allowed));
-  EXPECT_EQ(ErrorOf(denied), KeyServiceErrorCode::kWithdrawn);
-  EXPECT_EQ(told_, (std::vector<std::pair<PoolId, bool>>{{denied, true}}));
-  provider_.denied = {allowed};
-  keyring_.Recheck(cmk_);
-  EXPECT_FALSE(IsOpen(allowed));
-  EXPECT_TRUE(IsOpen(denied));
-  EXPECT_EQ(told_, (std::vector<std::pair<PoolId, bool>>{{denied, true}, {allowed, true}, {denied, false}}));
-  provider_.denied = {};
-  keyring_.Recheck(cmk_);
-  EXPECT_TRUE(IsOpen(allowed));
-  EXPECT_TRUE(IsOpen(denied));
-}
-
-TEST_F(KeyringTest, PolicyThatDeniesOnePoolInTime_IsFoundOutWhenThePoolsTurnComes) {
-  const std::vector<PoolId> pools = {NewPool(cmk_), NewPool(cmk_), NewPool(cmk_)};
-  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
-  provider_.denied = {pools[1]};
-  for (std::size_t tick = 0; tick < pools.size(); ++tick) {
-    clock_.Advance(2s);
-    Ask();
-  }
-  for (const PoolId& pool : pools) EXPECT_EQ(IsOpen(pool), pool != pools[1]);
-}
-
-TEST_F(KeyringTest, PolicyChangedWithoutAWord_IsFoundOutAtTheNextQuestion) {
-  provider_.has_untold_policies = true;
-  std::vector<PoolId> pools;
-  for (std::size_t i = 0; i < Keyring::kPoolsAskedMax; ++i) pools.push_back(NewPool(cmk_));
-  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
-  provider_.denied = {pools[1]};
-  clock_.Advance(2s);
-  Ask();
-  for (const PoolId& pool : pools) EXPECT_EQ(IsOpen(pool), pool != pools[1]);
-}
-
-TEST_F(KeyringTest, MorePoolsThanAreAskedAboutAtOnce_TakeTurns) {
-  provider_.has_untold_policies = true;
-  std::vector<PoolId> pools;
-  for (std::size_t i = 0; i < 2 * Keyring::kPoolsAskedMax + 1; ++i) pools.push_back(NewPool(cmk_));
-  for (const PoolId& pool : pools) ASSERT_TRUE(IsOpen(pool));
-  int before = provider_.decrypts;
-  provider_.met.clear();
-  for (int interval = 1; interval <= 3; ++interval) {
-    clock_.Advance(2s);
-    Ask();
-    EXPECT_EQ(provider_.decrypts, before + static_cast<int>(Keyring::kPoolsAskedMax));
-    before = provider_.decrypts;
-    EXPECT_EQ(provider_.met.size() == pools.size(), interval == 3) << interval;
-  }
-}
-
-TEST_F(KeyringTest, ManyThreadsWhileTheKeyComesAndGoes) {
-  std::vector<PoolId> pools;
-  for (int i = 0; i < 8; ++i) pools.push_back(NewPool(cmk_));
-  std::atomic<bool> stop = false;
-  std::atomic<int> wrong = 0;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      while (!stop) {
-        for (const PoolId& pool : pools) {
-          const auto keys = keyring_.KeysOf(snapshot_, pool);
-          wrong += keys && (*keys)->pool() != pool;
-        }
-      }
-    });
-  }
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(i % 2 == 0 ? kms_->DisableKey(cmk_) : kms_->EnableKey(cmk_));
-    keyring_.Recheck(cmk_);
-  }
-  stop = true;
-  for (auto& thread : threads) thread.join();
-  EXPECT_EQ(wrong, 0);
-  for (const PoolId& pool : pools) EXPECT_TRUE(IsOpen(pool));
 }
 
 }  // namespace

@@ -44,8 +44,8 @@ TEST(KeysInMemoryTest, PoolsKeysThatWereLetGo_AreNowhere) {
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
   GTEST_SKIP() << "the sanitizer keeps freed memory, and maps terabytes";
 #endif
-  local::TestClock clock;
-  local::TemporaryDirectory folder;
+  ManualClock clock;
+  TemporaryDirectory folder;
   const auto local = local::OpenTestProvider(folder.path(), Region("eu-central-1"), clock).value();
   Noting provider(*local);
   const std::string cmk = local->CreateKey(false, "").value().arn;
@@ -88,8 +88,8 @@ TEST(KeysInMemoryTest, MaterialOfAKeyThatIsWithdrawn_IsNowhereUntilItIsGivenBack
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
   GTEST_SKIP() << "the sanitizer keeps freed memory, and maps terabytes";
 #endif
-  local::TestClock clock;
-  local::TemporaryDirectory folder;
+  ManualClock clock;
+  TemporaryDirectory folder;
   const Region here("eu-central-1");
   auto provider = local::OpenTestProvider(folder.path(), here, clock).value();
   const auto key = provider->CreateKey(false, "").value();

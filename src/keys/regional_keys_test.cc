@@ -52,10 +52,10 @@ class RegionalKeysTest : public testing::Test {
   }
 
   Random& random_ = crypto::SystemRandom();
-  local::TestClock clock_;
-  local::TemporaryDirectory directory_, directory_there_;
-  std::unique_ptr<LocalKeyProvider> provider_ = OpenTestProvider(directory_.path(), kHere, clock_).value();
-  std::unique_ptr<LocalKeyProvider> other_ = OpenTestProvider(directory_there_.path(), kThere, clock_).value();
+  ManualClock clock_;
+  TemporaryDirectory directory_, directory_there_;
+  std::unique_ptr<LocalKeyProvider> provider_ = local::OpenTestProvider(directory_.path(), kHere, clock_).value();
+  std::unique_ptr<LocalKeyProvider> other_ = local::OpenTestProvider(directory_there_.path(), kThere, clock_).value();
   const std::string cmk_ = NewKey(*provider_);
   const crypto::HybridPrivateKey receiver_ = crypto::HybridPrivateKey::Generate();
   RegionState here_, there_;

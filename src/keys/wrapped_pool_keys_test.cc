@@ -42,10 +42,10 @@ class PoolKeysTest : public testing::Test {
   storage::Key UserKey(const Bytes& id = "user") const { return {.pool = kPool, .type = 9, .id = id}; }
 
   Random& random_ = crypto::SystemRandom();
-  local::TestClock clock_;
-  local::TemporaryDirectory directory_, directory_there_;
-  std::unique_ptr<LocalKeyProvider> provider_ = OpenTestProvider(directory_.path(), kHere, clock_).value();
-  std::unique_ptr<LocalKeyProvider> there_ = OpenTestProvider(directory_there_.path(), kThere, clock_).value();
+  ManualClock clock_;
+  TemporaryDirectory directory_, directory_there_;
+  std::unique_ptr<LocalKeyProvider> provider_ = local::OpenTestProvider(directory_.path(), kHere, clock_).value();
+  std::unique_ptr<LocalKeyProvider> there_ = local::OpenTestProvider(directory_there_.path(), kThere, clock_).value();
   const std::string cmk_ = provider_->CreateKey(true, "").value().arn;
   const Bytes wrapped_ = WrapNewPoolKeys(*provider_, cmk_, kPoolArn, clock_.Now(), random_).value();
   const std::shared_ptr<const PoolKeys> keys_ = OpenHere(wrapped_);

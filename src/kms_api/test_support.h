@@ -50,10 +50,12 @@ class KmsApiTest : public testing::Test {
     return json::serialize(json::object{{"KeyId", metadata.at("KeyId")}});
   }
 
-  keys::local::TestClock clock_;
-  keys::local::TemporaryDirectory directory_here_, directory_there_;
-  std::unique_ptr<LocalKeyProvider> here_ = OpenTestProvider(directory_here_.path(), kHere, clock_).value();
-  std::unique_ptr<LocalKeyProvider> there_ = OpenTestProvider(directory_there_.path(), kThere, clock_).value();
+  ManualClock clock_{FromSeconds(1'700'000'000)};
+  TemporaryDirectory directory_here_, directory_there_;
+  std::unique_ptr<LocalKeyProvider> here_ =
+      keys::local::OpenTestProvider(directory_here_.path(), kHere, clock_).value();
+  std::unique_ptr<LocalKeyProvider> there_ =
+      keys::local::OpenTestProvider(directory_there_.path(), kThere, clock_).value();
   keys::local::DirectTransport transport_{kHere};
   keys::access::KeyAccess access_here_{KnownActions()}, access_there_{KnownActions()};
   Call call_here_{*here_, transport_, access_here_, kHere, keys::local::kTestAccount};

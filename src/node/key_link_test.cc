@@ -44,10 +44,12 @@ class KeyLinkTest : public testing::Test {
   audit::TestTrail test_trail_;
   std::unique_ptr<audit::Trail> trail_ = test_trail_.Open();
   const KeyLinkAudit audit_{*trail_, test_trail_.clock};
-  keys::local::TestClock clock_;
-  keys::local::TemporaryDirectory directory_here_, directory_there_;
-  std::unique_ptr<LocalKeyProvider> here_ = OpenTestProvider(directory_here_.path(), kHere, clock_).value();
-  std::unique_ptr<LocalKeyProvider> there_ = OpenTestProvider(directory_there_.path(), kThere, clock_).value();
+  ManualClock clock_;
+  TemporaryDirectory directory_here_, directory_there_;
+  std::unique_ptr<LocalKeyProvider> here_ =
+      keys::local::OpenTestProvider(directory_here_.path(), kHere, clock_).value();
+  std::unique_ptr<LocalKeyProvider> there_ =
+      keys::local::OpenTestProvider(directory_there_.path(), kThere, clock_).value();
   KeyLink from_here_ = LinkFrom(kHere), from_there_ = LinkFrom(kThere);
   replication::pb::ControlRequest last_request_;
 };
@@ -148,7 +150,7 @@ TEST_F(KeyLinkTest, ReplicaFromANodeOfTheFirstReleaseIsTaken) {
   // A Region that has not got it yet.
   there_.reset();
   std::filesystem::remove(directory_there_.path() / "keys");
-  there_ = OpenTestProvider(directory_there_.path(), kThere, clock_).value();
+  there_ = keys::local::OpenTestProvider(directory_there_.path(), kThere, clock_).value();
   EXPECT_EQ(there_->Describe(id).error().code, LocalKeyErrorCode::kNotFound);
   replication::pb::ControlRequest request;
   request.set_import_replica_key(message.SerializeAsString());

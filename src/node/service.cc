@@ -20,16 +20,6 @@
 #include "key_life/member.h"
 #include "key_life/reencryption.h"
 #include "key_life/shredding.h"
-#include "keys/access/service_key_provider.h"
-#include "keys/audited_key_provider.h"
-#include "keys/audited_probes.h"
-#include "keys/key_providers.h"
-#include "keys/keyring.h"
-#include "keys/local/local_key_provider.h"
-#include "keys/wrapped_pool_keys.h"
-#include "kms_api/authorisation.h"
-#include "kms_api/call.h"
-#include "kms_api/key_use.h"
 #include "node/api.h"
 #include "node/audit.h"
 #include "node/deleted_pools.h"
@@ -38,18 +28,15 @@
 #include "node/federation.h"
 #include "node/folders.h"
 #include "node/forwarded_requests.h"
-#include "node/further_keys.h"
 #include "node/gone_members.h"
 #include "node/housekeeping.h"
 #include "node/issuers.h"
-#include "node/key_link.h"
 #include "node/key_metrics.h"
-#include "node/log_key.h"
+#include "node/keys.h"
 #include "node/operations.h"
 #include "node/outbox_page.h"
 #include "node/replication_setup.h"
 #include "node/replication_view.h"
-#include "node/root_key.h"
 #include "node/store_upkeep.h"
 #include "node/users.h"
 #include "replication/grpc/grpc_transport.h"
@@ -130,12 +117,10 @@ class Service::Parts {
         forwarded_(config.http.threads) {
     metrics.AddSource([this](Metrics::Readings& readings) {
       readings.signatures += signer_.signature_count();
-      const auto audit = trail_->counters();
-      readings.audit = {audit.lines, audit.write_failures, audit.refusals, audit.failing};
+      keys_->Read(readings);
       if (replication_) replication_->Read(readings);
       readings.users = users_->counters();
-      ReadKeys(store_, *keyring_, *reencryption_, clock_.Now(), readings.keys);
-      for (const auto& [region, count] : provider_->KeysUntold()) readings.keys.untold[region.value()] = count;
+      ReadKeys(store_, keys_->keyring(), *reencryption_, clock_.Now(), readings.keys);
     });
   }
 
@@ -150,7 +135,16 @@ class Service::Parts {
   Result<void, NodeError> Open() {
     SYMBOLON_TRY_VOID(CheckIssuers(store_, settings_));
     SYMBOLON_TRY_VOID(OpenUsers());
-    SYMBOLON_TRY_VOID(OpenKeys());
+    SYMBOLON_TRY(
+        keys_,
+        NodeKeys::Open({.config = config_,
+                        .identities = *users_,
+                        .metrics = metrics_,
+                        .clock = clock_,
+                        .random = random_,
+                        .ask = [this](const Region& target, const auto& request) { return AskPeer(target, request); },
+                        .on_change = [this](const PoolId& pool, bool locked) { OnLock(pool, locked); },
+                        .on_replaced = [this](const PoolId& pool) { ForgetDecrypted(pool); }}));
     auto routes = directory::Routes::Open(store_);
     if (!routes) return Err(NodeError{fmt::format("cannot read the directory: {}", routes.error().detail)});
     routes_ = *std::move(routes);
@@ -162,75 +156,7 @@ class Service::Parts {
     StartKeyLife();
     StartFollowingRoles();
     StartFederation();
-    replication::PositionGate* const positions = replicator_ ? &replicator_->position_gate() : nullptr;
-    const auto position_wait = config_.replication ? config_.replication->position_wait : std::chrono::milliseconds(0);
-    api_.emplace(
-        cognito::Services{
-            .store = store_,
-            .keys = *keyring_,
-            .routes = *routes_,
-            .records = records_,
-            .region = settings_,
-            .signatures = *signatures_,
-            .identities = *users_,
-            .access_tokens = access_tokens_,
-            .signer = signer_,
-            .rsa_keys = rsa_keys_,
-            .blocking = blocking_,
-            .clock = clock_,
-            .random = random_,
-            .observer = observer_,
-            .call_key_service =
-                [this](const policy::Caller& caller, const model::OperationFacts& operation,
-                       const wire::Request& request) {
-                  return kms_api::Serve(*key_calls_, caller, operation, request);
-                },
-            .check_key = [this](const policy::Caller& caller, const PoolId& pool,
-                                const std::string& key_arn) { return CheckKey(caller, pool, key_arn); },
-            .replication_status = replication_ ? [this](const PoolId& pool) { return replication_->StatusOf(pool); }
-                                               : cognito::ReplicationStatusOf(),
-            .commits = *commits_,
-            .positions = positions,
-            .position_wait = position_wait,
-            .promote = replication_ ? [this](const cognito::PromotionRequest& request,
-                                             auto done) { replication_->Promote(request, std::move(done)); }
-                                    : cognito::Promote(),
-            .write_gate = replicator_ ? &replicator_->write_gate() : nullptr,
-            .suffixes = replicator_ ? &suffixes_ : nullptr,
-            .open_wrapped_keys = [this](const PoolId& pool,
-                                        BytesView wrapped) { return OpenWrappedKeys(pool, wrapped); },
-            .forward =
-                replication_
-                    ? [this](const PoolId& pool, const Region& primary, Bytes request,
-                             auto done) { replication_->Forward(pool, primary, std::move(request), std::move(done)); }
-                    : cognito::ForwardRequest(),
-            .forward_writes = config_.replication && config_.replication->forward_writes,
-            .verifier = verifier_ ? &*verifier_ : nullptr,
-            .key_life = cognito::KeyLife{.services = *key_life_,
-                                         .changes = *key_changes_,
-                                         .reencryption = *reencryption_,
-                                         .shredding = *shredding_,
-                                         .reencryption_rate = config_.keys.reencrypt_records_per_second},
-            .erasures = &erasures_.erasures(),
-            .audit = trail_.get(),
-            .keys_of_call =
-                [this](const model::OperationFacts& operation, const wire::Request& request) {
-                  return kms_api::KeyArnsOf(*key_calls_, operation, request);
-                }},
-        oauth::Endpoints::Services{.store = store_,
-                                   .keys = *keyring_,
-                                   .routes = *routes_,
-                                   .records = records_,
-                                   .region = settings_,
-                                   .signer = signer_,
-                                   .commits = *commits_,
-                                   .providers = federation_->providers(),
-                                   .provider_threads = federation_->threads(),
-                                   .clock = clock_,
-                                   .random = random_,
-                                   .positions = positions,
-                                   .position_wait = position_wait,
-                                   .gate = replicator_ ? &replicator_->write_gate() : nullptr});
+    api_.emplace(PipelineServices(), EndpointServices());
     forwarded_.Open([this](Region from, PoolId pool, http::Request request) {
       return api_->HandleForwarded(std::move(from), std::move(pool), std::move(request));
     });
@@ -243,7 +169,7 @@ class Service::Parts {
   }
 
   std::optional<std::string> AuditTrouble() const {
-    if (!trail_->counters().failing) return std::nullopt;
+    if (!keys_->trail().counters().failing) return std::nullopt;
     return "takes no lines, so that no key is used; see the log";
   }
 
@@ -256,7 +182,7 @@ class Service::Parts {
 
   boost::asio::awaitable<http::Response> HandleApi(http::Request request) { return api_->Handle(std::move(request)); }
 
-  http::Response Outbox(const http::Request& request) const { return OutboxPage(store_, *keyring_, request); }
+  http::Response Outbox(const http::Request& request) const { return OutboxPage(store_, keys_->keyring(), request); }
 
   void ReloadUsers() { users_->Reload(); }
 
@@ -272,76 +198,77 @@ class Service::Parts {
     return {};
   }
 
-  Result<void, NodeError> OpenKeys() {
-    SYMBOLON_TRY(further_keys_, FurtherKeys::Open(config_, clock_, random_));
-    auto provider = keys::local::LocalKeyProvider::Open(LocalKeyOptions(config_, further_keys_), clock_, random_);
-    if (!provider) {
-      return Err(NodeError{
-          fmt::format("cannot open the keys in {}: {}", FolderOf(config_, "keys").string(), provider.error().detail)});
-    }
-    provider_ = *std::move(provider);
-    const auto owned = provider_->EnsureServiceOwnedKey();
-    if (!owned) return Err(NodeError{fmt::format("cannot make the service's own key: {}", owned.error().detail)});
-    pool_provider_.emplace(*provider_, key_access_, config_.region, clock_);
-    further_keys_.AddTo(key_providers_.emplace(*pool_provider_));
-    const AuditFolders folders{
-        .trail = config_.audit.directory.empty() ? FolderOf(config_, "audit") : config_.audit.directory,
-        .keys = FolderOf(config_, "keys")};
-    SYMBOLON_TRY(AuditTrail audit, OpenAuditTrail(config_, folders, *provider_, *owned, clock_, random_));
-    trail_ = std::move(audit.trail);
-    audit_key_ = std::move(audit.key);
-    if (config_.replication) {
-      SYMBOLON_TRY(log_signer_, OpenLogSigner(config_, *provider_, *owned, *trail_, clock_));
-    }
-    SYMBOLON_TRY_VOID(ForgetRegions(*provider_, {*trail_, clock_}, config_.keys.forgotten_regions));
-    metered_provider_.emplace(*key_providers_, metrics_, clock_);
-    audited_provider_.emplace(*metered_provider_, *trail_, clock_);
-    audited_probes_.emplace(*metered_provider_, *audited_provider_, *trail_, clock_,
-                            config_.audit.probe_summary_interval);
-    keyring_.emplace(
-        *audited_provider_,
-        keys::Keyring::Options{.region = config_.region,
-                               .account = config_.account,
-                               .service_owned_key_arn = *owned,
-                               .recheck_interval = config_.keys.recheck_interval,
-                               .unreachable_grace = config_.keys.unreachable_grace,
-                               .call_limit = CallLimitOf(config_.keys),
-                               .probes = &*audited_probes_,
-                               .on_change = [this](const PoolId& pool, bool locked) { OnLock(pool, locked); },
-                               .on_replaced = [this](const PoolId& pool) { ForgetDecrypted(pool); }},
-        clock_, random_);
-    AuditOwnActs(*provider_, *trail_, clock_);
-    key_calls_.emplace(*provider_, key_link_, key_access_, config_.region, config_.account);
-    provider_->SetChangeListener([this](const std::string& key_arn) { keyring_->Recheck(key_arn); });
-    return {};
+  cognito::Services PipelineServices() {
+    return cognito::Services{
+        .store = store_,
+        .keys = keys_->keyring(),
+        .routes = *routes_,
+        .records = records_,
+        .region = settings_,
+        .signatures = *signatures_,
+        .identities = *users_,
+        .access_tokens = access_tokens_,
+        .signer = signer_,
+        .rsa_keys = rsa_keys_,
+        .blocking = blocking_,
+        .clock = clock_,
+        .random = random_,
+        .observer = observer_,
+        .call_key_service = [this](const policy::Caller& caller, const model::OperationFacts& operation,
+                                   const wire::Request& request) { return keys_->Serve(caller, operation, request); },
+        .check_key = [this](const policy::Caller& caller, const PoolId& pool,
+                            const std::string& key_arn) { return keys_->CheckKey(caller, pool, key_arn); },
+        .replication_status = replication_ ? [this](const PoolId& pool) { return replication_->StatusOf(pool); }
+                                           : cognito::ReplicationStatusOf(),
+        .commits = *commits_,
+        .positions = positions(),
+        .position_wait = position_wait(),
+        .promote = replication_ ? [this](const cognito::PromotionRequest& request,
+                                         auto done) { replication_->Promote(request, std::move(done)); }
+                                : cognito::Promote(),
+        .write_gate = replicator_ ? &replicator_->write_gate() : nullptr,
+        .suffixes = replicator_ ? &suffixes_ : nullptr,
+        .open_wrapped_keys = [this](const PoolId& pool,
+                                    BytesView wrapped) { return keys_->OpenWrappedKeys(pool, wrapped); },
+        .forward =
+            replication_
+                ? [this](const PoolId& pool, const Region& primary, Bytes request,
+                         auto done) { replication_->Forward(pool, primary, std::move(request), std::move(done)); }
+                : cognito::ForwardRequest(),
+        .forward_writes = config_.replication && config_.replication->forward_writes,
+        .verifier = verifier_ ? &*verifier_ : nullptr,
+        .key_life = cognito::KeyLife{.services = *key_life_,
+                                     .changes = *key_changes_,
+                                     .reencryption = *reencryption_,
+                                     .shredding = *shredding_,
+                                     .reencryption_rate = config_.keys.reencrypt_records_per_second},
+        .erasures = &erasures_.erasures(),
+        .audit = &keys_->trail(),
+        .keys_of_call = [this](const model::OperationFacts& operation,
+                               const wire::Request& request) { return keys_->KeyArnsOf(operation, request); }};
   }
 
-  std::shared_ptr<const keys::PoolKeys> OpenWrappedKeys(const PoolId& pool, BytesView wrapped) {
-    auto opened = keys::OpenPoolKeys(*audited_provider_, config_.region, pool, wrapped);
-    if (opened) return *std::move(opened);
-    log::Warning("pool {}: keys that were set aside do not open: {}", pool.value(), opened.error().detail);
-    return nullptr;
+  oauth::Endpoints::Services EndpointServices() {
+    return oauth::Endpoints::Services{.store = store_,
+                                      .keys = keys_->keyring(),
+                                      .routes = *routes_,
+                                      .records = records_,
+                                      .region = settings_,
+                                      .signer = signer_,
+                                      .commits = *commits_,
+                                      .providers = federation_->providers(),
+                                      .provider_threads = federation_->threads(),
+                                      .clock = clock_,
+                                      .random = random_,
+                                      .positions = positions(),
+                                      .position_wait = position_wait(),
+                                      .gate = replicator_ ? &replicator_->write_gate() : nullptr};
   }
 
-  model::ApiResult<void> CheckKey(const policy::Caller& caller, const PoolId& pool, const std::string& key_arn) {
-    const std::string pool_arn =
-        fmt::format("arn:aws:cognito-idp:{}:{}:userpool/{}", BirthRegion(pool).value(), config_.account, pool.value());
-    const bool is_local = &key_providers_->Serving(key_arn) == &*pool_provider_;
-    auto checked = is_local ? pool_provider_->CheckPool(caller, key_arn, pool_arn)
-                            : pool_provider_->CheckCallerOfForeignKey(caller, key_arn, pool_arn);
-    if (checked) return {};
-    return model::Fail(model::ErrorCode::kInvalidParameterException, std::move(checked.error().detail));
-  }
-
-  // The same for somebody who asked in another Region; of the request only its time is known here.
-  std::string CheckKeyFor(const std::string& owner, const PoolId& pool, const std::string& key_arn) {
-    auto identity = users_->FindIdentity(owner);
-    if (!identity) return fmt::format("the user {} is not known there", owner);
-    policy::Context context;
-    context.SetTime(clock_.Now());
-    context.Add("aws:RequestedRegion", config_.region.value());
-    const auto checked = CheckKey({.identity = *std::move(identity), .context = std::move(context)}, pool, key_arn);
-    return checked ? std::string() : checked.error().message;
+  // nullptr where there are no other Regions.
+  replication::PositionGate* positions() { return replicator_ ? &replicator_->position_gate() : nullptr; }
+  std::chrono::milliseconds position_wait() const {
+    return config_.replication ? config_.replication->position_wait : std::chrono::milliseconds(0);
   }
 
   // Other Regions, if the configuration names any.
@@ -354,15 +281,14 @@ class Service::Parts {
     verify_sessions_.emplace(store_, clock_);
     verify_thread_.emplace(*verify_sessions_);
     replicator_.emplace(
-        store_, clock_, random_, *log_signer_, peers, ReplicationOptionsOf(config_),
+        store_, clock_, random_, keys_->log_signer(), peers, ReplicationOptionsOf(config_),
         std::make_unique<replication::grpc_link::GrpcTransport>(std::move(transport)), suffixes_,
         [this](const Region& from, const replication::pb::ControlRequest& request) {
           if (request.has_may_lead()) return MayLead(PoolId(request.may_lead()));
-          if (request.has_audit_head()) return TakeAuditHead(*trail_, from, request);
           if (request.has_verify()) return verify_sessions_->Answer(from, request.verify());
           if (request.has_pool_keys()) return AnswerAboutPoolKeys(from, request.pool_keys());
           if (request.has_erasure()) return erasures_.Answer(from, request.erasure());
-          return AnswerKeyRequest(*provider_, {*trail_, clock_}, from, request);
+          return keys_->Answer(from, request);
         },
         std::move(authority));
     replicator_->ServeForwarded(
@@ -396,7 +322,7 @@ class Service::Parts {
   void StartKeyLife() {
     key_life_.emplace(
         key_life::Services{.store = store_,
-                           .keys = *keyring_,
+                           .keys = keys_->keyring(),
                            .commits = *commits_,
                            .clock = clock_,
                            .random = random_,
@@ -405,7 +331,7 @@ class Service::Parts {
                            .gate = replicator_ ? &replicator_->write_gate() : nullptr,
                            .suffixes = replicator_ ? &suffixes_ : nullptr,
                            .check_key = [this](const std::string& owner, const PoolId& pool, const std::string& arn) {
-                             return CheckKeyFor(owner, pool, arn);
+                             return keys_->CheckKeyFor(owner, pool, arn);
                            }});
     if (replicator_) {
       key_life_->ask = [this](const Region& region, Bytes octets) {
@@ -429,11 +355,11 @@ class Service::Parts {
                                          .gone = config_.keys.forgotten_regions,
                                          .suffixes = &suffixes_,
                                          .forget = [this](const PoolId& pool) {
-                                           keyring_->Invalidate(pool);
+                                           keys_->keyring().Invalidate(pool);
                                            ForgetDecrypted(pool);
                                          }};
     if (config_.replication) std::ranges::copy(OtherRegions(config_), std::back_inserter(options.regions));
-    shredding_.emplace(*key_life_, *audit_key_, trail_.get(), std::move(options));
+    shredding_.emplace(*key_life_, keys_->audit_key(), &keys_->trail(), std::move(options));
     key_life_->shredding = &*shredding_;
   }
 
@@ -457,13 +383,13 @@ class Service::Parts {
         return replicator_->Ask(region, request);
       };
     }
-    erasures_.Start(std::move(services), suffixes_, *audit_key_, *trail_, config_.keys.forgotten_regions);
+    erasures_.Start(std::move(services), suffixes_, keys_->audit_key(), keys_->trail(), config_.keys.forgotten_regions);
   }
 
   void StartFederation() {
     federation_.emplace(config_.federation,
                         Federation::Services{.store = store_,
-                                             .keys = *keyring_,
+                                             .keys = keys_->keyring(),
                                              .records = records_,
                                              .region = settings_,
                                              .commits = *commits_,
@@ -477,7 +403,7 @@ class Service::Parts {
 
   // A Region that cannot open the pool could not serve it.
   replication::ControlResult<Bytes> MayLead(const PoolId& pool) {
-    const auto keys = keyring_->KeysOf(*store_.MakeSnapshot(), pool);
+    const auto keys = keys_->keyring().KeysOf(*store_.MakeSnapshot(), pool);
     if (keys) return Bytes();
     return Err(replication::ControlError{
         replication::ControlErrorCode::kRefused,
@@ -506,14 +432,14 @@ class Service::Parts {
     if (!stored) log::Error("wrapped keys of pool {} cannot be read: {}", notice.pool.value(), stored.error().detail);
     // The pool is gone, or is being shredded.
     if (stored && !*stored) ForgetDecrypted(notice.pool);
-    keyring_->FollowStore(*store_.MakeSnapshot(), notice.pool);
+    keys_->keyring().FollowStore(*store_.MakeSnapshot(), notice.pool);
   }
 
   void StartHousekeeping() {
     // Each on a thread of its own: they wait for the key provider and for other Regions.
     key_checks_.emplace(std::vector<Housekeeping::Task>{
         {.interval = std::max(config_.keys.recheck_interval / 4, std::chrono::milliseconds(10)),
-         .run = [this] { keyring_->Tick(); }}});
+         .run = [this] { keys_->keyring().Tick(); }}});
     if (key_supply_) {
       key_supplies_.emplace(
           std::vector<Housekeeping::Task>{{.interval = kKeyInterval, .run = [this] { key_supply_->Tick(); }}});
@@ -531,13 +457,10 @@ class Service::Parts {
     housekeeping_.emplace(std::move(tasks));
     // On a thread of its own: it waits for other Regions, and the keyring's question must not.
     key_housekeeping_.emplace(
-        std::vector<Housekeeping::Task>{{.interval = kKeyInterval, .run = [this] { provider_->Tick(key_link_); }}});
+        std::vector<Housekeeping::Task>{{.interval = kKeyInterval, .run = [this] { keys_->TickLocalKeys(); }}});
     // Beside the others: it waits for the disk and for other Regions.
     std::vector<Housekeeping::Task> audit_tasks;
-    audit_tasks.push_back({.interval = std::chrono::seconds(1), .run = [this] {
-                             audited_probes_->Tick();
-                             trail_->Tick();
-                           }});
+    audit_tasks.push_back({.interval = std::chrono::seconds(1), .run = [this] { keys_->TickAudit(); }});
     audit_tasks.push_back({.interval = kAuditHeadInterval, .run = [this] { TellAuditHeads(); }});
     audit_housekeeping_.emplace(std::move(audit_tasks));
   }
@@ -545,7 +468,7 @@ class Service::Parts {
   void TellAuditHeads() {
     if (!replicator_) return;
     for (const Region& peer : OtherRegions(config_)) {
-      TellAuditHead(*trail_, peer, [this](const Region& asked, const replication::pb::ControlRequest& request) {
+      TellAuditHead(keys_->trail(), peer, [this](const Region& asked, const replication::pb::ControlRequest& request) {
         return replicator_->Ask(asked, request);
       });
     }
@@ -566,22 +489,7 @@ class Service::Parts {
   crypto::RsaReservoir rsa_keys_;
   http::BlockingPool blocking_;
   replication::SuffixFolder suffixes_{FolderOf(config_, "set_aside"), keys::kWrappedKeysRecordType};
-  FurtherKeys further_keys_;
-  std::unique_ptr<keys::local::LocalKeyProvider> provider_;
-  keys::access::KeyAccess key_access_{kms_api::KnownActions()};
-  std::optional<keys::access::ServiceKeyProvider> pool_provider_;
-  std::optional<keys::KeyProviders> key_providers_;
-  std::unique_ptr<audit::Trail> trail_;
-  std::unique_ptr<replication::LogSigner> log_signer_;
-  std::optional<crypto::Ed25519Key> audit_key_;
-  std::optional<MeteredKeyProvider> metered_provider_;
-  std::optional<keys::AuditedKeyProvider> audited_provider_;
-  std::optional<keys::AuditedProbes> audited_probes_;
-  mutable std::optional<keys::Keyring> keyring_;
-  KeyLink key_link_{[this](const Region& target, const replication::pb::ControlRequest& request) {
-    return AskPeer(target, request);
-  }};
-  std::optional<kms_api::Call> key_calls_;
+  std::unique_ptr<NodeKeys> keys_;
   std::unique_ptr<directory::Routes> routes_;
   std::unique_ptr<storage::Subscription> key_notices_;
   ForwardedRequests forwarded_;

@@ -13,7 +13,7 @@ using namespace symbolon;
 using namespace symbolon::keys::local;
 
 struct Fixture {
-  TestClock clock;
+  ManualClock clock;
   TemporaryDirectory directory;
   std::unique_ptr<LocalKeyProvider> keys = OpenTestProvider(directory.path(), Region("eu-central-1"), clock).value();
   const std::string key = keys->CreateKey(true, "").value().id;

@@ -1,6 +1,5 @@
-// Symbolon's own operations on the key of a user pool (docs/keys.md).
+// What the key of a user pool is, and a new data key under it (docs/keys.md).
 #include "cognito/call.h"
-#include "key_life/reencryption.h"
 #include "keys/arn.h"
 #include "keys/wrapped_pool_keys.h"
 #include "model/cognito_handlers.h"
@@ -8,7 +7,6 @@
 namespace symbolon::cognito::operations {
 namespace {
 
-using directory::pb::ReencryptionRecord;
 using model::ApiResult;
 using model::ErrorCode;
 using model::Fail;
@@ -37,81 +35,6 @@ PoolKeyStateType StateOf(const std::optional<keys::PoolKeyStatus::State>& state)
       return PoolKeyStateType::kLost;
   }
   return PoolKeyStateType::kUnknown;
-}
-
-ReencryptionStatusType StatusOf(const ReencryptionRecord& record) {
-  if (record.state() == ReencryptionRecord::RUNNING) return ReencryptionStatusType::kRunning;
-  if (record.state() == ReencryptionRecord::FINISHING) return ReencryptionStatusType::kFinishing;
-  return ReencryptionStatusType::kDone;
-}
-
-ReencryptionType Describe(Call& call, const ReencryptionRecord& record) {
-  ReencryptionType shown{.UserPoolId = call.pool_id().value(),
-                         .Status = StatusOf(record),
-                         .StartedAt = FromMicros(record.started_micros()),
-                         .EndedAt = {},
-                         .RecordsPerSecondMax = static_cast<std::int64_t>(record.records_per_second_max()),
-                         .RecordsDone = static_cast<std::int64_t>(record.records_done()),
-                         .RecordsTotal = static_cast<std::int64_t>(record.records_total()),
-                         .RecordsReencrypted = static_cast<std::int64_t>(record.records_resealed()),
-                         .RecordsPerSecond = record.records_per_second(),
-                         .RemainingSeconds = {},
-                         .DataKeysKept = {},
-                         .Problem = {}};
-  if (record.state() == ReencryptionRecord::DONE) {
-    shown.EndedAt = FromMicros(record.ended_micros());
-    shown.DataKeysKept = static_cast<std::int64_t>(record.generations_kept());
-    return shown;
-  }
-  if (record.state() == ReencryptionRecord::RUNNING && record.records_per_second() > 0) {
-    shown.RemainingSeconds =
-        static_cast<double>(record.records_total() - record.records_done()) / record.records_per_second();
-  }
-  if (!call.preparation().reencryption_problem.empty()) shown.Problem = call.preparation().reencryption_problem;
-  return shown;
-}
-
-ShreddingType Describe(const key_life::ShreddingView& view) {
-  ShreddingType shown{.UserPoolId = view.order.pool.value(),
-                      .Status = view.final ? ShreddingStatusType::kFinal : ShreddingStatusType::kPending,
-                      .AskedBy = view.order.asked_by,
-                      .AskedAt = view.order.asked_at,
-                      .Regions = {},
-                      .Certificate = {}};
-  using State = key_life::RegionShredding::State;
-  for (const key_life::RegionShredding& region : view.regions) {
-    RegionShreddingType& of_region = shown.Regions.emplace_back();
-    of_region.Region = region.region.value();
-    of_region.State = region.state == State::kDone            ? RegionShreddingStateType::kDone
-                      : region.state == State::kRemoved       ? RegionShreddingStateType::kRemoved
-                      : region.state == State::kKeysDestroyed ? RegionShreddingStateType::kKeysDestroyed
-                                                              : RegionShreddingStateType::kPending;
-    of_region.At = region.at;
-    if (!region.reason.empty()) of_region.Reason = region.reason;
-  }
-  if (!view.certificate.empty()) shown.Certificate = view.certificate;
-  return shown;
-}
-
-// Deletion protection is a sealed setting: of a locked pool it cannot be read.
-ApiResult<void> CheckMayShred(Call& call, const ShredUserPoolRequest& request) {
-  if (request.Confirmation != call.pool_id().value()) {
-    return Fail(ErrorCode::kInvalidParameterException, "Confirmation has to be the user pool's id.");
-  }
-  if (!call.tx().has_keys()) {
-    if (request.AlthoughLocked.value_or(false)) return {};
-    return Fail(ErrorCode::kOperationNotEnabledException,
-                "The user pool is locked, so that nobody can tell whether its deletion protection is active. It can be "
-                "shredded all the same with AlthoughLocked.");
-  }
-  const auto pool = call.tx().Get<directory::PoolKind>("");
-  if (pool && pool->deletion_protection()) {
-    return Fail(
-        ErrorCode::kInvalidParameterException,
-        "The user pool cannot be shredded because deletion protection is activated. Deletion protection must be "
-        "inactivated first.");
-  }
-  return {};
 }
 
 }  // namespace
@@ -148,38 +71,6 @@ ApiResult<RotateUserPoolKeyResponse> RotateUserPoolKey(Call& call, const RotateU
   SYMBOLON_TRY(const keys::WrappedPoolKeysContents contents, ContentsOf(call));
   return RotateUserPoolKeyResponse{.UserPoolId = call.pool_id().value(),
                                    .DataKeys = static_cast<std::int64_t>(contents.generations.size())};
-}
-
-ApiResult<ReencryptUserPoolResponse> ReencryptUserPool(Call& call, const ReencryptUserPoolRequest& request) {
-  const auto rate = static_cast<std::uint64_t>(
-      request.RecordsPerSecond.value_or(static_cast<std::int64_t>(call.preparation().reencryption_rate)));
-  const ReencryptionRecord record = key_life::BeginReencryption(call.tx(), rate, call.now());
-  return ReencryptUserPoolResponse{.Reencryption = Describe(call, record)};
-}
-
-ApiResult<DescribeReencryptionResponse> DescribeReencryption(Call& call, const DescribeReencryptionRequest&) {
-  const auto record = call.tx().Get<directory::ReencryptionKind>("");
-  if (!record) return Fail(ErrorCode::kResourceNotFoundException, "The user pool was never re-encrypted.");
-  return DescribeReencryptionResponse{.Reencryption = Describe(call, *record)};
-}
-
-ApiResult<ShredUserPoolResponse> ShredUserPool(Call& call, const ShredUserPoolRequest& request) {
-  SYMBOLON_TRY_VOID(CheckMayShred(call, request));
-  const auto& asked = call.preparation().shredding_request;
-  if (!asked) return Fail(ErrorCode::kInternalErrorException, "Something went wrong.");
-  key_life::ShreddingView view{
-      .order = key_life::BeginShredding(call.tx(), call.role(), *asked, call.env().region().region, call.now()),
-      .final = false,
-      .regions = {},
-      .certificate = {}};
-  for (const Region& region : view.order.regions) view.regions.push_back({.region = region, .at = {}, .reason = {}});
-  return ShredUserPoolResponse{.Shredding = Describe(view)};
-}
-
-ApiResult<DescribeShreddingResponse> DescribeShredding(Call& call, const DescribeShreddingRequest&) {
-  const auto& view = call.preparation().shredding;
-  if (!view) return Fail(ErrorCode::kResourceNotFoundException, "This Region knows of no shredding of the user pool.");
-  return DescribeShreddingResponse{.Shredding = Describe(*view)};
 }
 
 }  // namespace symbolon::cognito::operations

@@ -42,8 +42,8 @@ class ServiceKeyProviderTest : public testing::Test {
     return checked.error().detail;
   }
 
-  local::TestClock clock_;
-  local::TemporaryDirectory directory_;
+  ManualClock clock_;
+  TemporaryDirectory directory_;
   std::unique_ptr<local::LocalKeyProvider> keys_ =
       local::OpenTestProvider(directory_.path(), Region("eu-central-1"), clock_).value();
   KeyAccess access_{Words()};

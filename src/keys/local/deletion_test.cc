@@ -29,7 +29,7 @@ class DeletionTest : public testing::Test {
     from_here_.regions[kHere] = from_there_.regions[kHere] = here_.get();
   }
 
-  TestClock clock_;
+  ManualClock clock_;
   TemporaryDirectory directory_here_, directory_there_;
   std::unique_ptr<LocalKeyProvider> here_ = OpenTestProvider(directory_here_.path(), kHere, clock_).value();
   std::unique_ptr<LocalKeyProvider> there_ = OpenTestProvider(directory_there_.path(), kThere, clock_).value();

@@ -36,7 +36,7 @@ class ImportTest : public testing::Test {
   }
   KeyState StateHere() { return here_->Describe(id_)->state; }
 
-  TestClock clock_;
+  ManualClock clock_;
   TemporaryDirectory directory_here_, directory_there_;
   std::unique_ptr<LocalKeyProvider> here_ = OpenTestProvider(directory_here_.path(), kHere, clock_).value();
   std::unique_ptr<LocalKeyProvider> there_ = OpenTestProvider(directory_there_.path(), kThere, clock_).value();

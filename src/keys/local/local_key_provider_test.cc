@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 const Region kHere("eu-central-1");
 const Region kThere("us-east-1");
 
-TestClock clock_of_tests;
+ManualClock clock_of_tests;
 
 LocalKeyResult<std::unique_ptr<LocalKeyProvider>> OpenIn(const fs::path& directory, const Region& region = kHere) {
   return OpenTestProvider(directory, region, clock_of_tests);

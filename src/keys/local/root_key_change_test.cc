@@ -32,7 +32,7 @@ class RootKeyChangeTest : public testing::Test {
     return ChangeRootKeyProtection(With(to), [&](BytesView) { return from; }, crypto::SystemRandom());
   }
 
-  TestClock clock_;
+  ManualClock clock_;
   const TemporaryDirectory directory_;
   const RootKeyGuard first_ = Passphrase("the first passphrase"), second_ = Passphrase("the second passphrase");
 };

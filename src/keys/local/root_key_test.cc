@@ -65,7 +65,7 @@ TEST_F(RootKeyTest, AlteredFiles_DoNotOpen) {
 }
 
 TEST_F(RootKeyTest, UnderACmk_OpensWhileItMayBeUsed) {
-  TestClock clock;
+  ManualClock clock;
   const TemporaryDirectory directory;
   const auto kms = OpenTestProvider(directory.path(), Region("eu-central-1"), clock).value();
   RootKeyGuard guard{

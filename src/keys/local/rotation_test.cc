@@ -16,13 +16,13 @@ const Region kElsewhere("ap-south-1");
 class RotationTest : public testing::Test {
  protected:
   struct Place {
-    explicit Place(const Region& name, TestClock& clock) : region(name), clock_of(clock) { Start(); }
+    explicit Place(const Region& name, ManualClock& clock) : region(name), clock_of(clock) { Start(); }
     void Start() {
       provider.reset();
       provider = OpenTestProvider(directory.path(), region, clock_of).value();
     }
     const Region region;
-    TestClock& clock_of;
+    ManualClock& clock_of;
     TemporaryDirectory directory;
     std::unique_ptr<LocalKeyProvider> provider;
     DirectTransport transport{region};
@@ -46,7 +46,7 @@ class RotationTest : public testing::Test {
   }
   static void Tick(Place& place) { place.provider->Tick(place.transport); }
 
-  TestClock clock_;
+  ManualClock clock_;
   Place here_{kHere, clock_}, there_{kThere, clock_}, elsewhere_{kElsewhere, clock_};
 };
 
