@@ -334,6 +334,7 @@ class Service::Parts {
                              return keys_->CheckKeyFor(owner, pool, arn);
                            }});
     if (replicator_) {
+      stops_replicator_.reset(&*replicator_);
       key_life_->ask = [this](const Region& region, Bytes octets) {
         replication::pb::ControlRequest request;
         request.set_pool_keys(std::move(octets));
@@ -505,6 +506,12 @@ class Service::Parts {
   std::optional<ReplicationView> replication_;
   std::optional<replication::DurableCommits> commits_;
   std::optional<key_life::Services> key_life_;
+  struct Stop {
+    void operator()(replication::Replicator* replicator) const { replicator->Stop(); }
+  };
+  // Stops it before that goes with which it answers other Regions. Whoever waits for it comes below, and has ended
+  // then.
+  std::unique_ptr<replication::Replicator, Stop> stops_replicator_;
   std::optional<key_life::KeyChanges> key_changes_;
   std::optional<key_life::KeySupply> key_supply_;
   std::optional<key_life::Reencryption> reencryption_;
