@@ -81,14 +81,21 @@ void Authority::Renew(Instant now) {
   renewing_ = true;
   registers_.Hold(
       self_, session_, options_.lease,
-      [this, sent_at = now.since_boot](const RegisterResult<bool>& kept, Instant at) { OnHeld(kept, sent_at, at); });
+      [this, sent_at = now.since_boot, setbacks = setbacks_](const RegisterResult<Held>& held, Instant at) {
+        OnHeld(held, sent_at, setbacks, at);
+      });
 }
 
-void Authority::OnHeld(const RegisterResult<bool>& kept, std::chrono::nanoseconds sent_at, Instant now) {
+void Authority::OnHeld(const RegisterResult<Held>& held, std::chrono::nanoseconds sent_at, std::uint64_t setbacks,
+                       Instant now) {
   renewing_ = false;
-  if (!kept) {
+  if (setbacks != setbacks_) {
+    renew_at_ = now.since_boot;
+    return;
+  }
+  if (!held) {
     ++counters.renewals_failed;
-    problem_ = kept.error().detail;
+    problem_ = held.error().detail;
     whole_ = true;
     renew_at_ = now.since_boot + options_.retry_interval;
     return UpdateLive(now);
@@ -96,7 +103,8 @@ void Authority::OnHeld(const RegisterResult<bool>& kept, std::chrono::nanosecond
   ++counters.renewals;
   problem_.clear();
   renew_at_ = sent_at + options_.renew_interval;
-  if (!*kept || lease_number_ == 0) {
+  lease_revision_ = held->revision;
+  if (!held->all_the_time || lease_number_ == 0) {
     // Others may have taken what was this Region's: nothing is admitted before that is known.
     ++lease_number_;
     informed_ = false;
@@ -119,10 +127,12 @@ void Authority::Read(Instant now) {
   read_at_ = now.since_boot + options_.read_interval;
   // No read has failed while this process stood still, nor would one have: the cluster may have been set back meanwhile.
   const bool gap = read_done_at_ && now.since_boot - *read_done_at_ > kReadsApartMax * options_.read_interval;
-  const bool whole = std::exchange(whole_, false) || gap;
-  registers_.Read(whole ? 0 : read_revision_,
-                  [this, whole, number = lease_number_](RegisterResult<RegisterNews> news, Instant at) {
-                    OnRead(std::move(news), whole, number, at);
+  const Reading reading{.whole = std::exchange(whole_, false) || gap,
+                        .lease_number = lease_number_,
+                        .least = std::max(read_revision_, lease_revision_)};
+  registers_.Read(reading.whole ? 0 : read_revision_,
+                  [this, reading](RegisterResult<RegisterNews> news, Instant at) {
+                    OnRead(std::move(news), reading, at);
                   });
 }
 
@@ -140,7 +150,7 @@ bool Authority::WentBack(const RegisterNews& all) const {
   });
 }
 
-void Authority::OnRead(RegisterResult<RegisterNews> news, bool whole, std::uint64_t lease_number, Instant now) {
+void Authority::OnRead(RegisterResult<RegisterNews> news, const Reading& reading, Instant now) {
   reading_ = false;
   if (!news) {
     problem_ = news.error().detail;
@@ -149,28 +159,31 @@ void Authority::OnRead(RegisterResult<RegisterNews> news, bool whole, std::uint6
     return;
   }
   const bool another = cluster_ != 0 && news->cluster != cluster_;
-  if (another || news->revision < read_revision_ || (whole && WentBack(*news))) {
-    // Somebody has put another cluster there, or an older state of it.
+  if (another || news->revision < reading.least || (reading.whole && WentBack(*news))) {
+    // Somebody has put another cluster there, or an older state of it; or whoever answered lags, which is not to be.
     log::Error("authority: the cluster is {}: its registers are read anew",
                another ? "another one" : "older than it was");
+    ++setbacks_;
     cluster_ = news->cluster;
     read_revision_ = 0;
+    lease_revision_ = 0;
     known_.clear();
     informed_ = false;
     lease_.DenyAll();
     deadline_ = {};
     renew_at_ = now.since_boot;
-    ++lease_number_;
+    lease_number_ = 0;
     hurry_ = true;
     return UpdateLive(now);
   }
   cluster_ = news->cluster;
   // Then it is not known yet whether they were set back.
   const bool behind =
-      whole && std::ranges::any_of(known_, [&](const auto& pool) { return pool.second.revision > news->revision; });
+      reading.whole &&
+      std::ranges::any_of(known_, [&](const auto& pool) { return pool.second.revision > news->revision; });
   Take(*std::move(news), now);
   if (behind) whole_ = true;
-  if (informed_ || lease_number == 0 || lease_number != lease_number_) return;
+  if (informed_ || reading.lease_number == 0 || reading.lease_number != lease_number_) return;
   informed_ = true;
   UpdateLive(now);
 }
@@ -216,15 +229,16 @@ void Authority::Swap(const PoolId& pool, pb::Register value, std::move_only_func
                     .self = self_,
                     .session = session_};
   if (known.revision != 0 && !IsOwn(known.value) && !known.value.released()) swap.gone = OwnerOf(known.value);
-  registers_.Swap(std::move(swap), [this, pool, value = std::move(value), done = std::move(done)](
+  registers_.Swap(std::move(swap), [this, pool, setbacks = setbacks_, value = std::move(value), done = std::move(done)](
                                        const RegisterResult<std::optional<Revision>>& swapped, Instant now) mutable {
     swapping_.erase(pool);
-    if (!swapped || !*swapped) {
+    const bool known = swapped && setbacks == setbacks_;
+    if (!known || !*swapped) {
       if (!swapped) problem_ = swapped.error().detail;
       whole_ = true;
       hurry_ = true;
       not_swapped_.insert(pool);
-      return done(swapped ? Swapped::kChanged : Swapped::kUnavailable, now);
+      return done(known ? Swapped::kChanged : Swapped::kUnavailable, now);
     }
     Learn(pool, **swapped, std::move(value), now);
     done(Swapped::kDone, now);

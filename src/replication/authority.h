@@ -105,9 +105,15 @@ class Authority {
  private:
   void UpdateLive(Instant now);
   void Renew(Instant now);
-  void OnHeld(const RegisterResult<bool>& kept, std::chrono::nanoseconds sent_at, Instant now);
+  void OnHeld(const RegisterResult<Held>& held, std::chrono::nanoseconds sent_at, std::uint64_t setbacks, Instant now);
   void Read(Instant now);
-  void OnRead(RegisterResult<RegisterNews> news, bool whole, std::uint64_t lease_number, Instant now);
+  // What a read was when it began: of all registers, under which lease, and of which revision at least.
+  struct Reading {
+    bool whole = false;
+    std::uint64_t lease_number = 0;
+    Revision least = 0;
+  };
+  void OnRead(RegisterResult<RegisterNews> news, const Reading& reading, Instant now);
   // What was known is not there any more, in these registers: they were set back.
   bool WentBack(const RegisterNews& all) const;
   void Take(RegisterNews news, Instant now);
@@ -129,13 +135,18 @@ class Authority {
   std::chrono::nanoseconds renew_at_{};
   std::chrono::nanoseconds read_at_{};
   std::chrono::nanoseconds deadline_{};
-  // Counts the leases that began after one had ended; 0: none yet.
+  // Counts the leases that began after one had ended; 0: none yet in this state of the cluster.
   std::uint64_t lease_number_ = 0;
+  // Of the last renewal.
+  Revision lease_revision_ = 0;
   bool informed_ = false;
   bool live_ = false;
   std::string problem_ = "the authority has not answered yet";
 
   std::uint64_t cluster_ = 0;
+  // How often another cluster, or an older state of it, was found. What was asked before is answered for nothing: it
+  // was done to what is not there any more, or may have been.
+  std::uint64_t setbacks_ = 0;
   Revision read_revision_ = 0;
   // All registers are read the next time, not what is new: a cluster that was set back while it could not be asked may
   // have come past `read_revision_` again since.

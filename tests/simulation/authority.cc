@@ -26,12 +26,12 @@ class PlantedRegisters final : public replication::Registers {
       : plant_(plant), registers_(std::move(registers)), lease_(lease), lasts_(lasts) {}
 
   void Hold(const replication::Holder& self, const Bytes& session, std::chrono::seconds lease,
-            replication::RegisterDone<bool> done) override {
+            replication::RegisterDone<replication::Held> done) override {
     registers_->Hold(
         self, session, lease,
-        [this, done = std::move(done)](replication::RegisterResult<bool> kept, replication::Instant now) mutable {
-          const bool held = kept.has_value();
-          done(std::move(kept), now);
+        [this, done = std::move(done)](const replication::RegisterResult<replication::Held>& held,
+                                       replication::Instant now) mutable {
+          done(held, now);
           if (held && plant_ == Plant::kLeaseFromAnswer) lease_.SetDeadline(now.since_boot + lasts_);
         });
   }

@@ -37,7 +37,7 @@ bool Registers::Stands(const Holder& holder) const {
   return lease != leases_.end() && scheduler_.now() < lease->second.ends_at;
 }
 
-std::uint64_t Registers::Hold(const Holder& self, const Bytes& session, nanoseconds lease) {
+Registers::Renewed Registers::Hold(const Holder& self, const Bytes& session, nanoseconds lease) {
   Lease& held = leases_[self];
   ++revision_;
   if (!Stands(self) || held.session != session) held.life = revision_;
@@ -45,7 +45,7 @@ std::uint64_t Registers::Hold(const Holder& self, const Bytes& session, nanoseco
   // Its clock may be a little faster than the holder's.
   held.ends_at = scheduler_.now() + lease - dice_.Micros(0, 100'000);
   if (on_renewed) on_renewed(self.region);
-  return held.life;
+  return {held.life, revision_};
 }
 
 RegisterNews Registers::Read(Revision since) const {
@@ -95,13 +95,14 @@ void RegistersOf::Ask(Operation operation, replication::RegisterDone<T> done) {
 }
 
 void RegistersOf::Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease,
-                       replication::RegisterDone<bool> done) {
-  Ask<std::uint64_t>(
+                       replication::RegisterDone<replication::Held> done) {
+  Ask<simulation::Registers::Renewed>(
       [self, session, lease](simulation::Registers& cluster) { return cluster.Hold(self, session, lease); },
-      [this, done = std::move(done)](const replication::RegisterResult<std::uint64_t>& life,
+      [this, done = std::move(done)](const replication::RegisterResult<simulation::Registers::Renewed>& renewed,
                                      replication::Instant now) mutable {
-        if (!life) return done(Err(life.error()), now);
-        done(std::exchange(held_life_, *life) == *life, now);
+        if (!renewed) return done(Err(renewed.error()), now);
+        const bool all_the_time = std::exchange(held_life_, renewed->life) == renewed->life;
+        done(replication::Held{.all_the_time = all_the_time, .revision = renewed->revision}, now);
       });
 }
 

@@ -41,9 +41,12 @@ class Registers {
     // Names its life, from when it was not there to when it has run out.
     std::uint64_t life = 0;
   };
+  struct Renewed {
+    std::uint64_t life = 0;
+    replication::Revision revision = 0;
+  };
   bool Stands(const replication::Holder& holder) const;
-  // Its life.
-  std::uint64_t Hold(const replication::Holder& self, const Bytes& session, nanoseconds lease);
+  Renewed Hold(const replication::Holder& self, const Bytes& session, nanoseconds lease);
   replication::RegisterNews Read(replication::Revision since) const;
   std::optional<replication::Revision> Swap(const replication::RegisterSwap& swap);
 
@@ -64,7 +67,7 @@ class RegistersOf final : public replication::Registers {
   RegistersOf(simulation::Registers& cluster, SimRegion& region) : cluster_(cluster), region_(region) {}
 
   void Hold(const replication::Holder& self, const Bytes& session, std::chrono::seconds lease,
-            replication::RegisterDone<bool> done) override;
+            replication::RegisterDone<replication::Held> done) override;
   void Read(replication::Revision since, replication::RegisterDone<replication::RegisterNews> done) override;
   void Swap(replication::RegisterSwap swap,
             replication::RegisterDone<std::optional<replication::Revision>> done) override;

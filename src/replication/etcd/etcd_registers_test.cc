@@ -126,7 +126,9 @@ class EtcdRegistersTest : public testing::Test {
   }
   RegisterResult<bool> Hold(EtcdRegisters& registers, const Holder& holder, const Bytes& session,
                             seconds lease = seconds(60)) {
-    return Await<bool>([&](auto done) { registers.Hold(holder, session, lease, std::move(done)); });
+    const auto held = Await<Held>([&](auto done) { registers.Hold(holder, session, lease, std::move(done)); });
+    if (!held) return Err(held.error());
+    return held->all_the_time;
   }
   RegisterResult<RegisterNews> ReadNow(Revision since) {
     return Await<RegisterNews>([&](auto done) { registers_.Read(since, std::move(done)); });
