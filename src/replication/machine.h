@@ -259,9 +259,18 @@ class Machine {
       std::vector<ControlDone<Promoted>> done;
     };
     std::optional<Awaiting> awaiting;
+    // On what it was decided to take over without a person's doing: the register, and since when its owner's lease was
+    // gone. It holds while both are so.
+    struct Decision {
+      Revision revision = 0;
+      std::optional<std::chrono::nanoseconds> gone_since;
+      bool operator==(const Decision&) const = default;
+    };
     struct TakingOver {
       Takeover takeover;
       bool accept_loss = false;
+      // nullopt: a person wants it.
+      std::optional<Decision> decision;
       int attempt = 1;
       ControlDone<Promoted> done;
       // The authority's register names the epoch; until when that is tried.
@@ -408,8 +417,17 @@ class Machine {
 
   // ---- forced (machine_takeover.cc) ----
   void OnPromiseAnswer(Peer& peer, const pb::PromiseAnswer& answer, Instant now);
-  void BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int attempt, std::uint64_t above,
-                     ControlDone<Promoted> done, Instant now);
+  void TakeOver(const PoolId& id, bool accept_loss, const std::optional<Pool::Decision>& decision,
+                ControlDone<Promoted> done, Instant now);
+  void BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, const std::optional<Pool::Decision>& decision,
+                     int attempt, std::uint64_t above, ControlDone<Promoted> done, Instant now);
+  // Whose promises a take-over asks for; and those of all Regions that can be expected to answer now.
+  std::set<Region> MembersAsked(const PoolId& id, const Pool& pool) const;
+  Takeover::Reachable ReachableNow(Instant now) const;
+  // With SYNC durability every answered write is held by two Regions.
+  static constexpr std::size_t kSilentMaxOfSync = 1;
+  // As far as the record or the register says.
+  bool IsSync(const PoolId& id, const Pool& pool) const;
   void PromiseToSelf(const PoolId& id, Pool& pool, Instant now);
   void ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now);
   void EndTakeover(const PoolId& id, Pool& pool, ControlResult<Promoted> result, Instant now);
@@ -436,6 +454,7 @@ class Machine {
   void UpdateJoining(const PoolId& id, Pool& pool, const std::set<Region>& in_sync);
   // Of the Regions that could take over none that is in reach has more than this one.
   bool IsNextInLine(const PoolId& id, const Pool& pool, const pb::Register& value, Instant now) const;
+  Pool::Decision DecisionNow(const PoolId& id) const;
   void MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now);
   pb::AuthorityKind authority_kind() const;
   pb::AuthorityState OwnAuthority() const;

@@ -138,6 +138,15 @@ std::string Machine::WhyNotBegun(const PoolId& id) const {
 void Machine::ProceedWithRegister(const PoolId& id, Pool& pool, Instant now) {
   Pool::TakingOver& taking = *pool.taking_over;
   if (taking.registered) return;
+  // Its owner may have come back meanwhile, and have answered writes without this Region.
+  const bool decided_on = !taking.decision || authority_->swapping(id) ||
+                          authority_->IsOwn(authority_->Find(id).value) || *taking.decision == DecisionNow(id);
+  if (!decided_on) {
+    return EndTakeover(id, pool,
+                       Err(ControlError{ControlErrorCode::kRefused,
+                                        "the primary's lease or its register is not as it was when that was decided"}),
+                       now);
+  }
   if (MayBegin(id, pool, taking.takeover.epoch().counter())) {
     taking.registered = true;
     return PromiseToSelf(id, pool, now);
@@ -242,19 +251,21 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
 // ---- by itself ----
 
 bool Machine::IsNextInLine(const PoolId& id, const Pool& pool, const pb::Register& value, Instant now) const {
+  const Takeover::Reachable reachable = ReachableNow(now);
   return std::ranges::none_of(pool.role->members(), [&](const pb::Member& member) {
     const auto peer = peers_.find(Region(member.region()));
-    if (member.state() != pb::ACTIVE || peer == peers_.end()) return false;
+    if (member.state() != pb::ACTIVE || peer == peers_.end() || !reachable.contains(peer->first)) return false;
     if (value.sync() && !IsInSync(value, peer->first, peer->second.incarnation)) return false;
-    if (!peer->second.dialled || !peer->second.dialled->greeted() ||
-        now.since_boot - peer->second.last_heard > 3 * options_.heartbeat_interval) {
-      return false;
-    }
     const auto heard = peer->second.heard.find(id);
     if (heard == peer->second.heard.end() || !heard->second.has_head()) return false;
     const int order = storage::ComparePositions(PositionOf(heard->second.head()), PositionOf(*pool.head));
     return order > 0 || (order == 0 && peer->first < own_);
   });
+}
+
+Machine::Pool::Decision Machine::DecisionNow(const PoolId& id) const {
+  const Authority::Known& known = authority_->Find(id);
+  return {.revision = known.revision, .gone_since = authority_->GoneSince(known)};
 }
 
 void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
@@ -267,11 +278,12 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
   const Authority::Known& known = authority_->Find(id);
   const auto gone_since = authority_->GoneSince(known);
   if (!gone_since) return;
+  const bool own = authority_->IsOwn(known.value);
+  if (own && !known.value.released()) return;
   // Whoever handed over has the register, released, until the next primary registers its epoch. That may be lost; then
   // nobody has written since, and nobody has more.
-  const bool own = authority_->IsOwn(known.value);
-  if (own && !(known.value.released() && IsHandedOver(pool))) return;
-  if (!own && known.value.sync() && !IsInSync(known.value, own_, store_.incarnation())) return;
+  const bool has_all = own && IsHandedOver(pool);
+  if (!has_all && known.value.sync() && !IsInSync(known.value, own_, store_.incarnation())) return;
   if (pool.gone_since != gone_since) {
     pool.gone_since = gone_since;
     // So that those who could take over know who has most.
@@ -280,6 +292,12 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
   const auto after = authority_->options().automatic_promotion_after;
   const auto patience = IsNextInLine(id, pool, known.value, now) ? after : after + after / 2;
   if (now.since_boot - *gone_since < patience || now.since_boot < pool.alone_again_at) return;
+  if (IsSync(id, pool)) {
+    // What has to fail is not tried: a primary that comes back would find its register taken.
+    std::set<Region> silent = MembersAsked(id, pool);
+    for (const Region& region : ReachableNow(now)) silent.erase(region);
+    if (silent.size() > kSilentMaxOfSync) return;
+  }
   pool.alone_again_at = now.since_boot + after;
   log::Warning("replication: pool {}: {} Region {} {} s ago: this Region is to take over by itself", id.value(),
                known.value.released() ? "it was released by" : "the lease is gone of", known.value.epoch().region(),
@@ -289,11 +307,11 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
         if (!may_lead || may_lead(id)) return {};
         return Err(storage::StoreError{storage::StoreErrorCode::kUnavailable, "its keys cannot be opened here"});
       },
-      [this, id](const storage::StoreResult<void>& may, Instant at) {
+      [this, id, decision = DecisionNow(id)](const storage::StoreResult<void>& may, Instant at) {
         if (!may) return log::Error("replication: pool {} is not taken over: {}", id.value(), may.error().detail);
         ++authority_->counters.automatic_promotions;
         // What comes of it is in the log already.
-        TakeOver(id, /*accept_loss=*/false, [](const ControlResult<Promoted>&) {}, at);
+        TakeOver(id, /*accept_loss=*/false, decision, [](const ControlResult<Promoted>&) {}, at);
       });
 }
 
