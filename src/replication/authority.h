@@ -73,6 +73,8 @@ class Authority {
   bool InReach(Instant now) const;
   // The cluster that answered; 0: none has.
   std::uint64_t cluster() const { return cluster_; }
+  // How often another cluster, or an older state of it, was found.
+  std::uint64_t setbacks() const { return setbacks_; }
   const std::string& problem() const { return problem_; }
 
   const Known& Find(const PoolId& pool) const;
@@ -144,8 +146,8 @@ class Authority {
   std::string problem_ = "the authority has not answered yet";
 
   std::uint64_t cluster_ = 0;
-  // How often another cluster, or an older state of it, was found. What was asked before is answered for nothing: it
-  // was done to what is not there any more, or may have been.
+  // What was asked before the last one is answered for nothing: it was done to what is not there any more, or may have
+  // been.
   std::uint64_t setbacks_ = 0;
   Revision read_revision_ = 0;
   // All registers are read the next time, not what is new: a cluster that was set back while it could not be asked may

@@ -291,6 +291,8 @@ class Machine {
     };
     std::optional<Joining> joining;
     bool in_sync_uncertain = false;
+    // In which state of the cluster (Authority::setbacks) the set was found to be this Region's own, or made so.
+    std::uint64_t in_sync_as_of = 0;
     // Since when the primary's lease was last seen to be gone, and when this Region tries to take over by itself again.
     std::optional<std::chrono::nanoseconds> gone_since;
     std::chrono::nanoseconds alone_again_at{};

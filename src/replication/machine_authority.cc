@@ -216,7 +216,9 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
   std::map<Region, Bytes> recorded;
   for (const pb::InSyncMember& member : known.in_sync()) recorded[Region(member.region())] = member.incarnation();
   std::map<Region, Bytes> wanted;
-  if (!sync || durability_gate_.WantsFallBack(id)) {
+  // Whom an older state of the cluster names may lack what was answered since.
+  const bool older = pool.in_sync_as_of != authority_->setbacks();
+  if (!sync || older || durability_gate_.WantsFallBack(id)) {
     pool.joining.reset();
   } else {
     for (const Region& region : in_sync) {
@@ -229,7 +231,11 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
       wanted[pool.joining->region] = peers_.at(pool.joining->region).incarnation;
     }
   }
-  if (known.sync() == sync && wanted == recorded && !pool.in_sync_uncertain) return;
+  const std::uint64_t as_of = authority_->setbacks();
+  if (known.sync() == sync && wanted == recorded && !pool.in_sync_uncertain) {
+    pool.in_sync_as_of = as_of;
+    return;
+  }
   pb::Register value = known;
   value.set_sync(sync);
   value.clear_in_sync();
@@ -238,11 +244,14 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
     member.set_region(region.value());
     member.set_incarnation(incarnation);
   }
-  authority_->Swap(id, std::move(value), [this, id](Authority::Swapped swapped, Instant now) {
+  authority_->Swap(id, std::move(value), [this, id, as_of](Authority::Swapped swapped, Instant now) {
     Pool* changed = FindPool(id);
     if (changed == nullptr) return;
     if (swapped == Authority::Swapped::kUnavailable) changed->in_sync_uncertain = true;
-    if (swapped == Authority::Swapped::kDone) changed->in_sync_uncertain = false;
+    if (swapped == Authority::Swapped::kDone) {
+      changed->in_sync_uncertain = false;
+      changed->in_sync_as_of = as_of;
+    }
     if (changed->joining && InSync(id)->contains(changed->joining->region)) changed->joining.reset();
     UpdateDurability(id, *changed, now);
   });
