@@ -52,6 +52,11 @@ std::optional<std::chrono::nanoseconds> Authority::GoneSince(const Known& known)
   return std::max(gone->second, known.seen_at);
 }
 
+std::optional<Authority::Tenure> Authority::TenureOf(const Known& known) {
+  if (known.value.tenure_seconds() == 0) return std::nullopt;
+  return Tenure{known.seen_at, known.seen_at + std::chrono::seconds(known.value.tenure_seconds())};
+}
+
 bool Authority::InReach(Instant now) const {
   return read_done_at_ && now.since_boot - *read_done_at_ < kReadsMissedMax * options_.read_interval;
 }

@@ -30,6 +30,8 @@ struct AuthorityOptions {
   // An ACTIVE secondary takes a pool over whose primary's lease is gone for so long.
   bool automatic_promotion = false;
   std::chrono::nanoseconds automatic_promotion_after = std::chrono::seconds(10);
+  // Whoever did is not replaced so by another for so long, whatever becomes of it. Goes into the register.
+  std::chrono::seconds automatic_promotion_tenure = std::chrono::minutes(10);
 };
 
 class Authority {
@@ -85,6 +87,13 @@ class Authority {
   // Since when the lease of the register's owner is seen to be gone, or the register to be released; nullopt: it
   // stands.
   std::optional<std::chrono::nanoseconds> GoneSince(const Known& known) const;
+  // Of an owner that took the pool over by itself: since when this Region knows, and when its tenure ends, counted from
+  // then, so not before it does. By Instant::since_boot; nullopt: it has none.
+  struct Tenure {
+    std::chrono::nanoseconds seen_at{};
+    std::chrono::nanoseconds ends_at{};
+  };
+  static std::optional<Tenure> TenureOf(const Known& known);
 
   // Changes the register from what is known of it, if it is still free then. One at a time for each pool. When that
   // fails the registers are read, and on_register is called then, whether this one has changed or not.

@@ -447,12 +447,16 @@ class Machine {
   // The register names this epoch of this Region. If it may and does not yet, that begins: OnRegister follows.
   bool MayBegin(const PoolId& id, Pool& pool, std::uint64_t counter);
   std::string WhyNotBegun(const PoolId& id) const;
+  // Why nobody takes the pool over by itself, whose owner's lease is gone; empty: nothing is in the way.
+  std::string WhyNotAlone(const Authority::Known& known, Instant now) const;
   void ProceedWithRegister(const PoolId& id, Pool& pool, Instant now);
   // Whose acknowledgements count; nullopt: of all members. And whether writes may be answered without any.
   std::optional<std::set<Region>> InSync(const PoolId& id) const;
   bool MayFallBack(const PoolId& id, const Pool& pool) const;
   // Changes the register's in-sync set, where members have come or are to be done without.
   void ProceedWithInSync(const PoolId& id, Pool& pool, Instant now);
+  // Of a pool that this Region took over by itself.
+  void MaybeEndTenure(const PoolId& id, const Pool& pool, Instant now);
   void UpdateJoining(const PoolId& id, Pool& pool, const std::set<Region>& in_sync);
   // Of the Regions that could take over none that is in reach has more than this one.
   bool IsNextInLine(const PoolId& id, const Pool& pool, const pb::Register& value, Instant now) const;

@@ -77,6 +77,8 @@ void Machine::FollowRegister(const PoolId& id, Pool& pool, const Authority::Know
   if (own && !known.value.released() && MayRelease(id, pool, registered)) {
     pb::Register value = known.value;
     value.set_released(true);
+    // A person hands the pool over, or it was not led at all.
+    value.clear_tenure_seconds();
     // One that fails is tried again when the registers have been read.
     authority_->Swap(id, std::move(value), [](Authority::Swapped, Instant) {});
   }
@@ -105,6 +107,9 @@ void Machine::Register(const PoolId& id, const Pool& pool, const storage::pb::Ep
   const pb::Register& before = authority_->Find(id).value;
   value.set_sync(before.sync() || pool.role->durability() == pb::SYNC);
   if (before.sync()) *value.mutable_in_sync() = before.in_sync();
+  if (pool.taking_over && pool.taking_over->decision) {
+    value.set_tenure_seconds(static_cast<std::uint32_t>(authority_->options().automatic_promotion_tenure.count()));
+  }
   authority_->Swap(id, std::move(value), [this, id](Authority::Swapped swapped, Instant now) {
     if (swapped == Authority::Swapped::kDone) OnRegister(id, now);
   });
@@ -259,6 +264,28 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
 
 // ---- by itself ----
 
+void Machine::MaybeEndTenure(const PoolId& id, const Pool& pool, Instant now) {
+  if (!authority_ || !authority_->live() || !pool.right || authority_->swapping(id)) return;
+  const Authority::Known& known = authority_->Find(id);
+  const auto tenure = Authority::TenureOf(known);
+  if (!tenure || now.since_boot < tenure->ends_at) return;
+  pb::Register value = known.value;
+  value.clear_tenure_seconds();
+  // One that fails is tried again.
+  authority_->Swap(id, std::move(value), [](Authority::Swapped, Instant) {});
+}
+
+std::string Machine::WhyNotAlone(const Authority::Known& known, Instant now) const {
+  const auto tenure = Authority::TenureOf(known);
+  if (!tenure || now.since_boot >= tenure->ends_at) return "";
+  const auto seconds = [](std::chrono::nanoseconds time) {
+    return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
+  };
+  return "Region " + known.value.epoch().region() + ", whose lease is gone, took the pool over by itself " +
+         seconds(now.since_boot - tenure->seen_at) + " ago: for another " + seconds(tenure->ends_at - now.since_boot) +
+         " no Region does so again, a person may promote one with Force";
+}
+
 bool Machine::IsNextInLine(const PoolId& id, const Pool& pool, const pb::Register& value, Instant now) const {
   const Takeover::Reachable reachable = ReachableNow(now);
   return std::ranges::none_of(pool.role->members(), [&](const pb::Member& member) {
@@ -297,7 +324,11 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
     pool.gone_since = gone_since;
     // So that those who could take over know who has most.
     for (auto& [region, peer] : peers_) Announce(id, pool, peer);
+    if (const std::string why = WhyNotAlone(known, now); !why.empty()) {
+      log::Warning("replication: pool {}: {}", id.value(), why);
+    }
   }
+  if (const auto tenure = Authority::TenureOf(known); tenure && now.since_boot < tenure->ends_at) return;
   const auto after = authority_->options().automatic_promotion_after;
   const auto patience = IsNextInLine(id, pool, known.value, now) ? after : after + after / 2;
   if (now.since_boot - *gone_since < patience || now.since_boot < pool.alone_again_at) return;

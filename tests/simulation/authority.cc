@@ -15,6 +15,7 @@ replication::AuthorityOptions SmallAuthority(const SimAuthority& authority) {
   options.retry_interval = std::chrono::milliseconds(100);
   options.automatic_promotion = authority.automatic_promotion;
   options.automatic_promotion_after = authority.automatic_promotion_after;
+  options.automatic_promotion_tenure = authority.automatic_promotion_tenure;
   return options;
 }
 
@@ -81,7 +82,9 @@ void SimRegion::StartMachine() {
       registers_ =
           std::make_unique<PlantedRegisters>(plant_, std::move(registers_), *lease_, options.lease - options.margin);
     }
-    setup.emplace(replication::AuthoritySetup{options, *registers_, "/simulation"});
+    setup.emplace(replication::AuthoritySetup{options, *registers_, "/simulation", [this](const PoolId& pool) {
+                                                return !may_lead || may_lead(pool);
+                                              }});
   }
   machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), *signer_, peers_, SmallOptions(), *this,
                                                     archive_, *lease_, setup);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "replication/registers.h"
 #include "scheduler.h"
@@ -28,6 +29,9 @@ class Registers {
   // The cluster has no majority until then; leases last longer than they must then, never shorter.
   void Fail(nanoseconds duration);
   void HealAll();
+  // A backup, and from then on the state that it shows: nobody knows what has happened since.
+  void TakeBackup() { backup_ = {leases_, registers_, revision_}; }
+  void Restore() { std::tie(leases_, registers_, revision_) = backup_; }
   // A Region's lease was renewed, and the answer is not on its way yet.
   std::function<void(const Region&)> on_renewed;
   // A bug: all leases but the asker's own are taken to be gone.
@@ -59,6 +63,9 @@ class Registers {
   std::map<replication::Holder, Lease> leases_;
   std::map<PoolId, replication::RegisterNews::Entry> registers_;
   replication::Revision revision_ = 1;
+  std::tuple<std::map<replication::Holder, Lease>, std::map<PoolId, replication::RegisterNews::Entry>,
+             replication::Revision>
+      backup_;
 };
 
 // A Region's way to it.
