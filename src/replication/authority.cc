@@ -84,11 +84,10 @@ void Authority::UpdateLive(Instant now) {
 
 void Authority::Renew(Instant now) {
   renewing_ = true;
-  registers_.Hold(
-      self_, session_, options_.lease,
-      [this, sent_at = now.since_boot, setbacks = setbacks_](const RegisterResult<Held>& held, Instant at) {
-        OnHeld(held, sent_at, setbacks, at);
-      });
+  registers_.Hold(self_, session_, options_.lease,
+                  [this, sent_at = now.since_boot, setbacks = setbacks_](const RegisterResult<Held>& held, Instant at) {
+                    OnHeld(held, sent_at, setbacks, at);
+                  });
 }
 
 void Authority::OnHeld(const RegisterResult<Held>& held, std::chrono::nanoseconds sent_at, std::uint64_t setbacks,
@@ -130,15 +129,15 @@ void Authority::Read(Instant now) {
   reading_ = true;
   hurry_ = false;
   read_at_ = now.since_boot + options_.read_interval;
-  // No read has failed while this process stood still, nor would one have: the cluster may have been set back meanwhile.
+  // No read has failed while this process stood still, nor would one have: the cluster may have been set back
+  // meanwhile.
   const bool gap = read_done_at_ && now.since_boot - *read_done_at_ > kReadsApartMax * options_.read_interval;
   const Reading reading{.whole = std::exchange(whole_, false) || gap,
                         .lease_number = lease_number_,
                         .least = std::max(read_revision_, lease_revision_)};
-  registers_.Read(reading.whole ? 0 : read_revision_,
-                  [this, reading](RegisterResult<RegisterNews> news, Instant at) {
-                    OnRead(std::move(news), reading, at);
-                  });
+  registers_.Read(reading.whole ? 0 : read_revision_, [this, reading](RegisterResult<RegisterNews> news, Instant at) {
+    OnRead(std::move(news), reading, at);
+  });
 }
 
 bool Authority::WentBack(const RegisterNews& all) const {
@@ -183,9 +182,9 @@ void Authority::OnRead(RegisterResult<RegisterNews> news, const Reading& reading
   }
   cluster_ = news->cluster;
   // Then it is not known yet whether they were set back.
-  const bool behind =
-      reading.whole &&
-      std::ranges::any_of(known_, [&](const auto& pool) { return pool.second.revision > news->revision; });
+  const bool behind = reading.whole && std::ranges::any_of(known_, [&](const auto& pool) {
+                        return pool.second.revision > news->revision;
+                      });
   Take(*std::move(news), now);
   if (behind) whole_ = true;
   if (informed_ || reading.lease_number == 0 || reading.lease_number != lease_number_) return;
@@ -200,18 +199,22 @@ void Authority::Take(RegisterNews news, Instant now) {
   if (gap) gone_since_.clear();
   std::set<PoolId> changed = std::exchange(not_swapped_, {});
   for (RegisterNews::Entry& entry : news.changed) {
-    if (Learn(entry.pool, entry.revision, std::move(entry.value), now)) changed.insert(std::move(entry.pool));
+    PoolId pool = entry.pool;
+    if (Learn(std::move(entry), now)) changed.insert(std::move(pool));
   }
   NoteHolders(std::move(news.holders), now);
   for (const PoolId& pool : changed) events_.on_register(pool, now);
 }
 
-bool Authority::Learn(const PoolId& pool, Revision revision, pb::Register value, Instant now) {
-  Known& known = known_[pool];
-  if (revision <= known.revision) return false;
+bool Authority::Learn(RegisterNews::Entry entry, Instant now) {
+  Known& known = known_[entry.pool];
+  if (entry.revision <= known.revision) return false;
   const bool same_epoch =
-      storage::SameEpoch(known.value.epoch(), value.epoch()) && known.value.released() == value.released();
-  known = {revision, std::move(value), same_epoch ? known.seen_at : now.since_boot};
+      storage::SameEpoch(known.value.epoch(), entry.value.epoch()) && known.value.released() == entry.value.released();
+  known = {.revision = entry.revision,
+           .value = std::move(entry.value),
+           .octets = std::move(entry.octets),
+           .seen_at = same_epoch ? known.seen_at : now.since_boot};
   return true;
 }
 
@@ -229,6 +232,7 @@ void Authority::Swap(const PoolId& pool, pb::Register value, std::move_only_func
   const Known& known = Find(pool);
   RegisterSwap swap{.pool = pool,
                     .expected = known.revision,
+                    .expected_octets = known.octets,
                     .value = value,
                     .gone = std::nullopt,
                     .self = self_,
@@ -245,7 +249,8 @@ void Authority::Swap(const PoolId& pool, pb::Register value, std::move_only_func
       not_swapped_.insert(pool);
       return done(known ? Swapped::kChanged : Swapped::kUnavailable, now);
     }
-    Learn(pool, **swapped, std::move(value), now);
+    Bytes octets = value.SerializeAsString();
+    Learn({.pool = pool, .revision = **swapped, .value = std::move(value), .octets = std::move(octets)}, now);
     done(Swapped::kDone, now);
   });
 }

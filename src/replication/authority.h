@@ -40,6 +40,8 @@ class Authority {
     // 0: there is no register.
     Revision revision = 0;
     pb::Register value;
+    // RegisterNews::Entry::octets.
+    Bytes octets;
     // When its epoch was seen first.
     std::chrono::nanoseconds seen_at{};
   };
@@ -130,7 +132,7 @@ class Authority {
   void Take(RegisterNews news, Instant now);
   void NoteHolders(std::set<Holder> holders, Instant now);
   // False: it was known.
-  bool Learn(const PoolId& pool, Revision revision, pb::Register value, Instant now);
+  bool Learn(RegisterNews::Entry entry, Instant now);
   static Holder OwnerOf(const pb::Register& value);
 
   const AuthorityOptions options_;

@@ -143,7 +143,7 @@ TEST_F(AuthorityTest, RegisterOfAnother_IsFreeWhenItsLeaseIsGone) {
   Begin();
   Pass(options_.read_interval);
   RegisterNews news = News(5, {kHome, kAway});
-  news.changed.push_back({kPool, 4, Owned(kAway, 2)});
+  news.changed.push_back({kPool, 4, Owned(kAway, 2), "as it lies there"});
   AnswerRead(news);
   EXPECT_EQ(changed_, std::vector{kPool});
   EXPECT_FALSE(authority_.IsFree(authority_.Find(kPool)));
@@ -158,10 +158,12 @@ TEST_F(AuthorityTest, RegisterOfAnother_IsFreeWhenItsLeaseIsGone) {
                   [](Authority::Swapped swapped, Instant) { EXPECT_EQ(swapped, Authority::Swapped::kDone); });
   const RegisterSwap& swap = registers_.swaps.back().first;
   EXPECT_EQ(swap.expected, 4);
+  EXPECT_EQ(swap.expected_octets, "as it lies there");
   EXPECT_EQ(swap.gone, kAway);
   EXPECT_EQ(swap.session, "session");
   registers_.swaps.back().second(std::optional<Revision>(7), Now());
   EXPECT_EQ(authority_.Find(kPool).revision, 7);
+  EXPECT_EQ(authority_.Find(kPool).octets, Owned(kHome, 3).SerializeAsString());
   EXPECT_TRUE(authority_.IsOwn(authority_.Find(kPool).value));
 }
 

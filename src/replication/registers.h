@@ -56,6 +56,8 @@ struct RegisterNews {
     // Of its last change.
     Revision revision = 0;
     pb::Register value;
+    // The same as it lies there.
+    Bytes octets;
   };
   // As of this revision.
   Revision revision = 0;
@@ -69,8 +71,10 @@ struct RegisterNews {
 
 struct RegisterSwap {
   PoolId pool;
-  // The register has not changed after this revision; 0: there is none.
+  // The register has not changed after this revision; 0: there is none. And it holds this: a cluster that was set back
+  // may have come to the same revision by another change.
   Revision expected = 0;
+  Bytes expected_octets;
   pb::Register value;
   // Whose lease must have run out.
   std::optional<Holder> gone;

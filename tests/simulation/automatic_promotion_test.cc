@@ -39,8 +39,7 @@ class AutomaticPromotionTest : public testing::Test {
   // And what it has by then is in the replicas.
   static void MakeSync(Stage& stage, bool falls_back) {
     ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
-      return replication::SetDurability(std::move(role),
-                                        {.mode = replication::pb::SYNC, .falls_back = falls_back});
+      return replication::SetDurability(std::move(role), {.mode = replication::pb::SYNC, .falls_back = falls_back});
     }));
     stage.For(std::chrono::seconds(5));
     ASSERT_TRUE(stage.WriteDurably(kEurope, "in all"));
@@ -102,7 +101,8 @@ TEST_F(AutomaticPromotionTest, WhoeverTookOverIsLost_TheNextWaitsForTheEndOfItsT
   ASSERT_TRUE(status.tenure);
   EXPECT_GT(status.tenure->since, std::chrono::seconds(10));
   EXPECT_LT(status.tenure->left, std::chrono::seconds(30));
-  EXPECT_TRUE(status.problem.contains("us-east-1, whose lease is gone, took the pool over by itself 1")) << status.problem;
+  EXPECT_TRUE(status.problem.contains("us-east-1, whose lease is gone, took the pool over by itself 1"))
+      << status.problem;
   stage.For(status.tenure->left - std::chrono::seconds(1));
   EXPECT_FALSE(LeadsAt(stage, kEurope));
   stage.For(std::chrono::seconds(3));
@@ -230,8 +230,42 @@ TEST_F(AutomaticPromotionTest, ATakeOverFailsWhenTheRegisterIsTaken_ItIsTriedAga
 
 // ---- an authority that is set back ----
 
+// Whoever hands over has not noticed; and the register comes to the revision at which it knew it before.
+TEST_F(AutomaticPromotionTest, TheAuthorityIsRestoredAndAtOnceAPoolIsHandedOver_WhatIsRegisteredIsNotUndone) {
+  constexpr std::uint64_t kRevisionsTried = 6;
+  for (std::uint64_t before = 1; before <= kRevisionsTried; ++before) {
+    SCOPED_TRACE(before);
+    Stage stage({kEurope, kAmerica}, /*automatic=*/true, Plant::kNone, std::chrono::seconds(4));
+    MakePool(stage, {kAmerica});
+    stage.registers().TakeBackup();
+    ASSERT_TRUE(stage.HandOver(kEurope, kAmerica));
+    ASSERT_TRUE(stage.Until([&] { return stage.Admits(kAmerica) && StatusAt(stage, kEurope).streaming; }));
+    stage.For(std::chrono::seconds(1));
+    const replication::Revision known = stage.registers().Of(stage.pool()).revision;
+    // It hears nothing from there, and what it asks comes late.
+    stage.registers().CutAnswers(Named(kAmerica));
+    stage.registers().Delay(Named(kAmerica), std::chrono::milliseconds(100));
+    stage.registers().Restore();
+    stage.registers().ComeTo(known - before);
+    const replication::Revision restored = stage.registers().Of(stage.pool()).revision;
+    // The former primary gives back what the backup says it has.
+    ASSERT_TRUE(stage.Until([&] { return stage.registers().Of(stage.pool()).revision > restored; }));
+    std::uint64_t newest = 0;
+    stage.registers().on_change = [&](const replication::RegisterNews::Entry& entry) {
+      const std::uint64_t counter = entry.value.epoch().counter();
+      EXPECT_GE(counter, std::exchange(newest, counter)) << entry.value.ShortDebugString();
+    };
+    ASSERT_TRUE(stage.HandOver(kAmerica, kEurope));
+    EXPECT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+    stage.For(std::chrono::seconds(1));
+    EXPECT_TRUE(stage.Admits(kEurope));
+    stage.registers().on_change = nullptr;
+  }
+}
+
 // By what its backup says the replica has everything.
-TEST_F(AutomaticPromotionTest, TheAuthorityIsRestoredFromBeforeAPrimaryFellBack_TheReplicaThatLacksAWriteDoesNotTakeOver) {
+TEST_F(AutomaticPromotionTest,
+       TheAuthorityIsRestoredFromBeforeAPrimaryFellBack_TheReplicaThatLacksAWriteDoesNotTakeOver) {
   // As configuration has it, so that whoever lives has its lease anew before it is taken to be lost.
   Stage stage({kEurope, kAmerica}, /*automatic=*/true, Plant::kNone, std::chrono::seconds(4));
   MakePool(stage, {kAmerica});

@@ -62,12 +62,14 @@ RegisterNews Registers::Read(Revision since) const {
 std::optional<Revision> Registers::Swap(const replication::RegisterSwap& swap) {
   const auto found = registers_.find(swap.pool);
   const Revision revision = found == registers_.end() ? 0 : found->second.revision;
+  const Bytes octets = found == registers_.end() ? Bytes() : found->second.octets;
   const bool may = ignores_leases || (Stands(swap.self) && leases_[swap.self].session == swap.session &&
                                       !(swap.gone && Stands(*swap.gone)));
-  if (revision != swap.expected || !may) return std::nullopt;
-  registers_[swap.pool] = {swap.pool, ++revision_, swap.value};
+  if (revision != swap.expected || octets != swap.expected_octets || !may) return std::nullopt;
+  registers_[swap.pool] = {swap.pool, ++revision_, swap.value, swap.value.SerializeAsString()};
   trace_.Say("register of {}: epoch {} of {}{}", swap.pool.value(), swap.value.epoch().counter(),
              swap.value.epoch().region(), swap.value.released() ? ", released" : "");
+  if (on_change) on_change(registers_[swap.pool]);
   return revision_;
 }
 
@@ -85,13 +87,16 @@ void RegistersOf::Ask(Operation operation, replication::RegisterDone<T> done) {
     });
   };
   tell(kCallLimit, Err(replication::RegisterError{"no answer in time"}));
-  cluster.scheduler_.After(cluster.dice_.Micros(300, 30'000), [&cluster, &region, operation = std::move(operation),
-                                                               tell, life = region.life()]() mutable {
-    if (cluster.cut_requests_.contains(region.name()) || cluster.scheduler_.now() < cluster.fails_until_) return;
-    auto result = operation(cluster);
-    if (cluster.cut_answers_.contains(region.name()) || region.life() != life) return;
-    tell(cluster.dice_.Micros(300, 30'000), std::move(result));
-  });
+  const auto delay = cluster.delays_.find(region.name());
+  const nanoseconds on_its_way =
+      cluster.dice_.Micros(300, 30'000) + (delay == cluster.delays_.end() ? nanoseconds(0) : delay->second);
+  cluster.scheduler_.After(
+      on_its_way, [&cluster, &region, operation = std::move(operation), tell, life = region.life()]() mutable {
+        if (cluster.cut_requests_.contains(region.name()) || cluster.scheduler_.now() < cluster.fails_until_) return;
+        auto result = operation(cluster);
+        if (cluster.cut_answers_.contains(region.name()) || region.life() != life) return;
+        tell(cluster.dice_.Micros(300, 30'000), std::move(result));
+      });
 }
 
 void RegistersOf::Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease,

@@ -26,14 +26,21 @@ class Registers {
     cut_requests_.erase(region);
     cut_answers_.erase(region);
   }
+  // What the Region asks from now on is on its way for so much longer.
+  void Delay(const Region& region, nanoseconds duration) { delays_[region] = duration; }
   // The cluster has no majority until then; leases last longer than they must then, never shorter.
   void Fail(nanoseconds duration);
   void HealAll();
   // A backup, and from then on the state that it shows: nobody knows what has happened since.
   void TakeBackup() { backup_ = {leases_, registers_, revision_}; }
   void Restore() { std::tie(leases_, registers_, revision_) = backup_; }
+  // Others make changes until it has come to this revision.
+  void ComeTo(replication::Revision revision) { revision_ = revision; }
+  const replication::RegisterNews::Entry& Of(const PoolId& pool) const { return registers_.at(pool); }
   // A Region's lease was renewed, and the answer is not on its way yet.
   std::function<void(const Region&)> on_renewed;
+  // A register has changed.
+  std::function<void(const replication::RegisterNews::Entry&)> on_change;
   // A bug: all leases but the asker's own are taken to be gone.
   bool ignores_leases = false;
 
@@ -59,6 +66,7 @@ class Registers {
   Trace& trace_;
   std::set<Region> cut_requests_;
   std::set<Region> cut_answers_;
+  std::map<Region, nanoseconds> delays_;
   nanoseconds fails_until_{};
   std::map<replication::Holder, Lease> leases_;
   std::map<PoolId, replication::RegisterNews::Entry> registers_;

@@ -159,6 +159,7 @@ class EtcdRegisters::Impl {
     const Bytes key = PoolsPrefix() + swap.pool.value();
     TxnRequest request;
     *request.add_compare() = ModRevisionIs(key, static_cast<std::int64_t>(swap.expected));
+    if (swap.expected != 0) *request.add_compare() = ValueIs(key, std::move(swap.expected_octets));
     *request.add_compare() = ValueIs(HolderKey(swap.self), swap.session);
     if (swap.gone) *request.add_compare() = IsAbsent(HolderKey(*swap.gone));
     auto& put = *request.add_success()->mutable_request_put();
@@ -241,7 +242,8 @@ class EtcdRegisters::Impl {
     for (const auto& pair : page.kvs()) {
       RegisterNews::Entry entry{.pool = PoolId(pair.key().substr(PoolsPrefix().size())),
                                 .revision = static_cast<Revision>(pair.mod_revision()),
-                                .value = {}};
+                                .value = {},
+                                .octets = pair.value()};
       if (!entry.value.ParseFromString(pair.value())) return done(Err(RegisterError{pair.key() + " is no register"}));
       news.changed.push_back(std::move(entry));
     }

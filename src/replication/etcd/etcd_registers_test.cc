@@ -196,10 +196,19 @@ TEST_F(EtcdRegistersTest, Swap_OnlyWhenAllIsAsExpected) {
   EXPECT_EQ(Swap(first).value(), std::nullopt);  // it is there already
 
   ASSERT_TRUE(Hold(registers_, kAway, "away"));
-  RegisterSwap taken{
-      .pool = kPool, .expected = **made, .value = Owned(kAway, 2), .gone = kHome, .self = kAway, .session = "away"};
+  RegisterSwap taken{.pool = kPool,
+                     .expected = **made,
+                     .expected_octets = first.value.SerializeAsString(),
+                     .value = Owned(kAway, 2),
+                     .gone = kHome,
+                     .self = kAway,
+                     .session = "away"};
   EXPECT_EQ(Swap(taken).value(), std::nullopt);  // the lease of kHome stands
   taken.gone.reset();
+  // As after a setback: another change has brought it to this revision.
+  taken.expected_octets = Owned(kHome, 7).SerializeAsString();
+  EXPECT_EQ(Swap(taken).value(), std::nullopt);
+  taken.expected_octets = first.value.SerializeAsString();
   const auto swapped = Swap(taken);
   ASSERT_TRUE(swapped && *swapped);
   EXPECT_GT(**swapped, **made);
@@ -210,6 +219,7 @@ TEST_F(EtcdRegistersTest, Swap_OnlyWhenAllIsAsExpected) {
   EXPECT_EQ(news->changed[0].revision, **swapped);
   EXPECT_EQ(news->changed[0].value.epoch().counter(), 2);
   EXPECT_EQ(news->changed[0].value.epoch().incarnation(), kAway.incarnation);
+  EXPECT_EQ(news->changed[0].octets, taken.value.SerializeAsString());
 }
 
 TEST_F(EtcdRegistersTest, ReadSince_HasWhatChangedAfterwards) {
