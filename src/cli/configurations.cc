@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kRootKeyBytes = 32;
 // A lab is there to see what happens, soon.
 constexpr int kLeaseSeconds = 5;
+constexpr int kTenureSeconds = 15;
 
 std::string Listen(const LabRegion& region, std::uint16_t port) {
   return TomlString(fmt::format("{}:{}", region.address, port));
@@ -41,10 +42,12 @@ std::string AuthorityConfiguration(const LabSettings& settings, const Certificat
     endpoints += (endpoints.empty() ? "" : ", ") + TomlString(fmt::format("{}:{}", kLoopback, member.client_port));
   }
   return fmt::format(
-      "\n[replication.etcd]\nendpoints = [{}]\nlease_seconds = {}\nautomatic_promotion = {}\n"
+      "\n[replication.etcd]\nendpoints = [{}]\nlease_seconds = {}\nautomatic_promotion = {}\n{}"
       "\n[replication.etcd.tls]\nca = {}\ncertificate = {}\nkey = {}\n",
-      endpoints, kLeaseSeconds, settings.automatic_promotion, TomlString(certificates.ca.string()),
-      TomlString(certificates.certificate.string()), TomlString(certificates.key.string()));
+      endpoints, kLeaseSeconds, settings.automatic_promotion,
+      settings.automatic_promotion ? fmt::format("automatic_promotion_tenure_seconds = {}\n", kTenureSeconds) : "",
+      TomlString(certificates.ca.string()), TomlString(certificates.certificate.string()),
+      TomlString(certificates.key.string()));
 }
 
 }  // namespace

@@ -72,7 +72,9 @@ TEST(ConfigurationsTest, EtcdAuthority_NodesAndMembersKnowEachOther) {
   const std::string text = NodeConfiguration(settings, 0);
   EXPECT_THAT(text, HasSubstr("authority = \"etcd\"\n"));
   EXPECT_THAT(text, HasSubstr("endpoints = [\"127.0.0.1:9401\", \"127.0.0.1:9404\", \"127.0.0.1:9407\"]\n"));
-  EXPECT_THAT(text, HasSubstr("automatic_promotion = true\n"));
+  EXPECT_THAT(text, HasSubstr("automatic_promotion = true\nautomatic_promotion_tenure_seconds = 15\n"));
+  flags.automatic_promotion = false;
+  EXPECT_THAT(NodeConfiguration(ResolveSettings(flags).value(), 0), Not(HasSubstr("tenure")));
   EXPECT_THAT(
       EtcdArguments(settings, 2),
       testing::IsSupersetOf({"--name=etcd-elsewhere", "--listen-client-urls=https://127.0.0.1:9407",

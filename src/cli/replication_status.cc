@@ -43,7 +43,7 @@ struct Share {
   std::optional<Copy> copy;
   // Of a primary: "sync, falls back"; empty for async.
   std::string durability;
-  // Of a primary with an authority: "lease 7.9 s"; otherwise empty.
+  // Of a primary with an authority: "lease 7.9 s, automatic"; otherwise empty.
   std::string lease;
   std::string problem;
   bool forwards_writes = false;
@@ -100,8 +100,14 @@ std::string DurabilityOf(const json::object& pool) {
 std::string LeaseOf(const json::object& pool) {
   const json::object* authority = Object(pool, "Authority");
   if (authority == nullptr || Text(*authority, "Kind") != "ETCD") return "";
-  return fmt::format("lease {:.1f} s{}", Number(*authority, "LeaseRemainingSeconds").value_or(0),
-                     Flag(*authority, "AutomaticPromotion") ? ", automatic" : "");
+  std::string text = fmt::format("lease {:.1f} s", Number(*authority, "LeaseRemainingSeconds").value_or(0));
+  if (const auto wait = Number(*authority, "AutomaticPromotionWaitSeconds")) {
+    text += fmt::format(", automatic promotion waits {:.0f} s: last one was {:.0f} s ago", *wait,
+                        Number(*authority, "LastAutomaticPromotionSecondsAgo").value_or(0));
+  } else if (Flag(*authority, "AutomaticPromotion")) {
+    text += ", automatic";
+  }
+  return text;
 }
 
 std::optional<Copy> CopyOf(const json::object& member) {

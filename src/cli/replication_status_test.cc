@@ -77,6 +77,19 @@ TEST(ReplicationStatusTest, TheLastComparisonIsShownWhicheverRegionMadeIt) {
               HasSubstr("\n  compared 100 s ago: the copies DIFFER at position 41: 2 records\n"));
 }
 
+TEST(ReplicationStatusTest, ThePrimaryTellsItsLeaseAndWhetherAutomaticPromotionWaits) {
+  const auto lease = [](std::string_view members) {
+    std::string report = kPrimary;
+    report.insert(report.find("\"Epoch\""), fmt::format(R"("Authority":{{"Kind":"ETCD",{}}},)", members));
+    return ReplicationTable({{{"h", 1}, report}}, kNow);
+  };
+  EXPECT_THAT(lease(R"("LeaseRemainingSeconds":7.91)"), HasSubstr(" lease 7.9 s\n"));
+  EXPECT_THAT(lease(R"("LeaseRemainingSeconds":7,"AutomaticPromotion":true)"), HasSubstr(" lease 7.0 s, automatic\n"));
+  EXPECT_THAT(lease(R"("LeaseRemainingSeconds":7,"AutomaticPromotion":true,"AutomaticPromotionWaitSeconds":412.3,)"
+                    R"("LastAutomaticPromotionSecondsAgo":187.7)"),
+              HasSubstr(" lease 7.0 s, automatic promotion waits 412 s: last one was 188 s ago\n"));
+}
+
 TEST(ReplicationStatusTest, LinesHaveTheTimeAndASecondaryEach) {
   EXPECT_EQ(
       ReplicationLines({{{"h", 1}, kPrimary}, {{"h", 2}, kSecondary}}, kNow),

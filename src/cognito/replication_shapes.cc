@@ -102,6 +102,12 @@ own::AuthorityType DescribeAuthority(const replication::ReplicationStatus& statu
           ? Seconds(std::chrono::duration_cast<std::chrono::microseconds>(status.authority->remaining))
           : 0;
   shown.AutomaticPromotion = status.authority->automatic_promotion;
+  if (status.tenure) {
+    shown.AutomaticPromotionWaitSeconds =
+        Seconds(std::chrono::duration_cast<std::chrono::microseconds>(status.tenure->left));
+    shown.LastAutomaticPromotionSecondsAgo =
+        Seconds(std::chrono::duration_cast<std::chrono::microseconds>(status.tenure->since));
+  }
   if (status.registered) {
     shown.RegisteredEpoch = static_cast<std::int64_t>(status.registered->counter());
     shown.RegisteredRegion = status.registered->region();

@@ -265,8 +265,12 @@ class ConfigParser {
     // A member of etcd whose disk hangs may drop a lease before its time; its holder hears of that at its next renewal.
     etcd.automatic_promotion_after =
         seconds("automatic_promotion_after_seconds", etcd.lease, etcd.lease.count(), 3'600);
-    if (table.Has("automatic_promotion_after_seconds") && !etcd.automatic_promotion) {
-      table.Refuse("automatic_promotion_after_seconds", "is of no use without automatic_promotion = true");
+    etcd.automatic_promotion_tenure =
+        seconds("automatic_promotion_tenure_seconds", etcd.automatic_promotion_tenure, 0, 86'400);
+    for (const char* key : {"automatic_promotion_after_seconds", "automatic_promotion_tenure_seconds"}) {
+      if (table.Has(key) && !etcd.automatic_promotion) {
+        table.Refuse(key, "is of no use without automatic_promotion = true");
+      }
     }
   }
 

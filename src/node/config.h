@@ -54,6 +54,8 @@ struct EtcdConfig {
   // An ACTIVE replica takes over whose primary's lease is gone for so long.
   bool automatic_promotion = false;
   std::chrono::seconds automatic_promotion_after{10};
+  // And is not replaced so by another for so long.
+  std::chrono::seconds automatic_promotion_tenure{600};
 };
 
 struct ReplicationConfig {

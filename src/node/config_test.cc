@@ -342,6 +342,11 @@ TEST_F(ConfigTest, Authority_IsWholeOrRefused) {
   EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\"]\nautomatic_promotion = true\n"
                                "automatic_promotion_after_seconds = 9"),
               ElementsAre(HasSubstr("from 10 to 3600")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\"]\nautomatic_promotion_tenure_seconds = 20"),
+              ElementsAre(HasSubstr("without automatic_promotion")));
+  EXPECT_THAT(ProblemsWithEtcd("endpoints = [\"a:1\"]\nautomatic_promotion = true\n"
+                               "automatic_promotion_tenure_seconds = 86401"),
+              ElementsAre(HasSubstr("from 0 to 86400")));
 }
 
 TEST_F(ConfigTest, Hsm_IsRead) {

@@ -216,12 +216,17 @@ class Metrics::Impl {
     ReadFamily handed_over = Gauge("symbolon_replication_handed_over",
                                    "1 while the pool is handed over, and this Region does not know that the next "
                                    "primary has begun");
+    ReadFamily wait = Gauge("symbolon_authority_automatic_promotion_wait_seconds",
+                            "How long no Region takes the pool over by itself, because one did; 0: one may");
     for (const auto& admission : readings.admissions) {
-      admits.Add(admission.admits_writes ? 1 : 0, {{"pool", admission.pool.value()}});
-      handed_over.Add(admission.handed_over ? 1 : 0, {{"pool", admission.pool.value()}});
+      const Labels labels = {{"pool", admission.pool.value()}};
+      admits.Add(admission.admits_writes ? 1 : 0, labels);
+      handed_over.Add(admission.handed_over ? 1 : 0, labels);
+      if (admission.automatic_promotion_wait) wait.Add(Seconds(*admission.automatic_promotion_wait), labels);
     }
     families.push_back(admits.Take());
     families.push_back(handed_over.Take());
+    families.push_back(wait.Take());
     families.push_back(
         Counter("symbolon_replication_role_changes_total", "Changes of pools' primaries, by what was done here")
             .Add(static_cast<double>(readings.replication.hand_overs), {{"kind", "handed_over"}})

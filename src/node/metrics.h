@@ -105,6 +105,8 @@ class Metrics {
       PoolId pool;
       bool admits_writes;
       bool handed_over = false;
+      // With an authority and automatic promotion: how long none may follow the last one.
+      std::optional<std::chrono::nanoseconds> automatic_promotion_wait;
     };
     std::vector<Admission> admissions;
     // Of the pools that this Region follows, if their primary signs.

@@ -55,7 +55,9 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
                               .connected = true,
                               .last_contact = FromSeconds(1'000),
                               .clock_difference = std::chrono::milliseconds(-1'500)});
-    readings.admissions.push_back({PoolId("eu-central-1_A"), true});
+    readings.admissions.push_back({.pool = PoolId("eu-central-1_A"),
+                                   .admits_writes = true,
+                                   .automatic_promotion_wait = std::chrono::milliseconds(412'500)});
     readings.signed_positions.push_back({PoolId("eu-central-1_B"), 16});
     readings.verifications.push_back({.pool = PoolId("eu-central-1_A"), .ended = FromSeconds(2'000), .differences = 3});
     readings.authority = replication::AuthorityStatus{.live = true,
@@ -128,6 +130,7 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_reencryption_records_per_second{pool=\"eu-central-1_A\"} 3.5\n",
            "symbolon_reencryption_waiting{pool=\"eu-central-1_A\"} 1\n",
            "symbolon_authority_lease_remaining_seconds 7.5\n",
+           "symbolon_authority_automatic_promotion_wait_seconds{pool=\"eu-central-1_A\"} 412.5\n",
            "symbolon_authority_renewals_total{outcome=\"failed\"} 2\n",
            "symbolon_durability_out_of_reach{pool=\"eu-central-1_A\"} 1\n",
            "symbolon_durability_writes_total{outcome=\"fell_back\"} 6\n",

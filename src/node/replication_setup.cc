@@ -75,6 +75,7 @@ Result<std::optional<replication::ReplicatorAuthority>, NodeError> OpenAuthority
   authority.options.read_interval = std::min(milliseconds(etcd.lease) / 10, milliseconds(1'000));
   authority.options.automatic_promotion = etcd.automatic_promotion;
   authority.options.automatic_promotion_after = etcd.automatic_promotion_after;
+  authority.options.automatic_promotion_tenure = etcd.automatic_promotion_tenure;
   authority.registers = std::make_unique<replication::etcd::EtcdRegisters>(std::move(options));
   return authority;
 }

@@ -110,7 +110,11 @@ void ReplicationView::Read(Metrics::Readings& readings) const {
       readings.verifications.push_back(
           {.pool = status.pool, .ended = verified->ended, .differences = verified->difference_count});
     }
-    readings.admissions.push_back({status.pool, status.admits_writes, status.handed_over_to.has_value()});
+    auto& admission =
+        readings.admissions.emplace_back(status.pool, status.admits_writes, status.handed_over_to.has_value());
+    if (status.authority && status.authority->automatic_promotion) {
+      admission.automatic_promotion_wait = status.tenure ? status.tenure->left : std::chrono::nanoseconds(0);
+    }
     if (status.signed_sequence) readings.signed_positions.push_back({status.pool, *status.signed_sequence});
     if (status.copy) add_copy(status.pool, config_.region, *status.copy);
     const bool waits = status.durability.mode != replication::pb::ASYNC && !status.members.empty();

@@ -52,6 +52,11 @@ std::optional<std::chrono::nanoseconds> Authority::GoneSince(const Known& known)
   return std::max(gone->second, known.seen_at);
 }
 
+std::optional<Authority::Tenure> Authority::TenureOf(const Known& known) {
+  if (known.value.tenure_seconds() == 0) return std::nullopt;
+  return Tenure{known.seen_at, known.seen_at + std::chrono::seconds(known.value.tenure_seconds())};
+}
+
 bool Authority::InReach(Instant now) const {
   return read_done_at_ && now.since_boot - *read_done_at_ < kReadsMissedMax * options_.read_interval;
 }
@@ -79,16 +84,22 @@ void Authority::UpdateLive(Instant now) {
 
 void Authority::Renew(Instant now) {
   renewing_ = true;
-  registers_.Hold(
-      self_, session_, options_.lease,
-      [this, sent_at = now.since_boot](const RegisterResult<bool>& kept, Instant at) { OnHeld(kept, sent_at, at); });
+  registers_.Hold(self_, session_, options_.lease,
+                  [this, sent_at = now.since_boot, setbacks = setbacks_](const RegisterResult<Held>& held, Instant at) {
+                    OnHeld(held, sent_at, setbacks, at);
+                  });
 }
 
-void Authority::OnHeld(const RegisterResult<bool>& kept, std::chrono::nanoseconds sent_at, Instant now) {
+void Authority::OnHeld(const RegisterResult<Held>& held, std::chrono::nanoseconds sent_at, std::uint64_t setbacks,
+                       Instant now) {
   renewing_ = false;
-  if (!kept) {
+  if (setbacks != setbacks_) {
+    renew_at_ = now.since_boot;
+    return;
+  }
+  if (!held) {
     ++counters.renewals_failed;
-    problem_ = kept.error().detail;
+    problem_ = held.error().detail;
     whole_ = true;
     renew_at_ = now.since_boot + options_.retry_interval;
     return UpdateLive(now);
@@ -96,7 +107,8 @@ void Authority::OnHeld(const RegisterResult<bool>& kept, std::chrono::nanosecond
   ++counters.renewals;
   problem_.clear();
   renew_at_ = sent_at + options_.renew_interval;
-  if (!*kept || lease_number_ == 0) {
+  lease_revision_ = held->revision;
+  if (!held->all_the_time || lease_number_ == 0) {
     // Others may have taken what was this Region's: nothing is admitted before that is known.
     ++lease_number_;
     informed_ = false;
@@ -117,13 +129,15 @@ void Authority::Read(Instant now) {
   reading_ = true;
   hurry_ = false;
   read_at_ = now.since_boot + options_.read_interval;
-  // No read has failed while this process stood still, nor would one have: the cluster may have been set back meanwhile.
+  // No read has failed while this process stood still, nor would one have: the cluster may have been set back
+  // meanwhile.
   const bool gap = read_done_at_ && now.since_boot - *read_done_at_ > kReadsApartMax * options_.read_interval;
-  const bool whole = std::exchange(whole_, false) || gap;
-  registers_.Read(whole ? 0 : read_revision_,
-                  [this, whole, number = lease_number_](RegisterResult<RegisterNews> news, Instant at) {
-                    OnRead(std::move(news), whole, number, at);
-                  });
+  const Reading reading{.whole = std::exchange(whole_, false) || gap,
+                        .lease_number = lease_number_,
+                        .least = std::max(read_revision_, lease_revision_)};
+  registers_.Read(reading.whole ? 0 : read_revision_, [this, reading](RegisterResult<RegisterNews> news, Instant at) {
+    OnRead(std::move(news), reading, at);
+  });
 }
 
 bool Authority::WentBack(const RegisterNews& all) const {
@@ -140,7 +154,7 @@ bool Authority::WentBack(const RegisterNews& all) const {
   });
 }
 
-void Authority::OnRead(RegisterResult<RegisterNews> news, bool whole, std::uint64_t lease_number, Instant now) {
+void Authority::OnRead(RegisterResult<RegisterNews> news, const Reading& reading, Instant now) {
   reading_ = false;
   if (!news) {
     problem_ = news.error().detail;
@@ -149,28 +163,31 @@ void Authority::OnRead(RegisterResult<RegisterNews> news, bool whole, std::uint6
     return;
   }
   const bool another = cluster_ != 0 && news->cluster != cluster_;
-  if (another || news->revision < read_revision_ || (whole && WentBack(*news))) {
-    // Somebody has put another cluster there, or an older state of it.
+  if (another || news->revision < reading.least || (reading.whole && WentBack(*news))) {
+    // Somebody has put another cluster there, or an older state of it; or whoever answered lags, which is not to be.
     log::Error("authority: the cluster is {}: its registers are read anew",
                another ? "another one" : "older than it was");
+    ++setbacks_;
     cluster_ = news->cluster;
     read_revision_ = 0;
+    lease_revision_ = 0;
     known_.clear();
     informed_ = false;
     lease_.DenyAll();
     deadline_ = {};
     renew_at_ = now.since_boot;
-    ++lease_number_;
+    lease_number_ = 0;
     hurry_ = true;
     return UpdateLive(now);
   }
   cluster_ = news->cluster;
   // Then it is not known yet whether they were set back.
-  const bool behind =
-      whole && std::ranges::any_of(known_, [&](const auto& pool) { return pool.second.revision > news->revision; });
+  const bool behind = reading.whole && std::ranges::any_of(known_, [&](const auto& pool) {
+                        return pool.second.revision > news->revision;
+                      });
   Take(*std::move(news), now);
   if (behind) whole_ = true;
-  if (informed_ || lease_number == 0 || lease_number != lease_number_) return;
+  if (informed_ || reading.lease_number == 0 || reading.lease_number != lease_number_) return;
   informed_ = true;
   UpdateLive(now);
 }
@@ -182,18 +199,22 @@ void Authority::Take(RegisterNews news, Instant now) {
   if (gap) gone_since_.clear();
   std::set<PoolId> changed = std::exchange(not_swapped_, {});
   for (RegisterNews::Entry& entry : news.changed) {
-    if (Learn(entry.pool, entry.revision, std::move(entry.value), now)) changed.insert(std::move(entry.pool));
+    PoolId pool = entry.pool;
+    if (Learn(std::move(entry), now)) changed.insert(std::move(pool));
   }
   NoteHolders(std::move(news.holders), now);
   for (const PoolId& pool : changed) events_.on_register(pool, now);
 }
 
-bool Authority::Learn(const PoolId& pool, Revision revision, pb::Register value, Instant now) {
-  Known& known = known_[pool];
-  if (revision <= known.revision) return false;
+bool Authority::Learn(RegisterNews::Entry entry, Instant now) {
+  Known& known = known_[entry.pool];
+  if (entry.revision <= known.revision) return false;
   const bool same_epoch =
-      storage::SameEpoch(known.value.epoch(), value.epoch()) && known.value.released() == value.released();
-  known = {revision, std::move(value), same_epoch ? known.seen_at : now.since_boot};
+      storage::SameEpoch(known.value.epoch(), entry.value.epoch()) && known.value.released() == entry.value.released();
+  known = {.revision = entry.revision,
+           .value = std::move(entry.value),
+           .octets = std::move(entry.octets),
+           .seen_at = same_epoch ? known.seen_at : now.since_boot};
   return true;
 }
 
@@ -211,22 +232,25 @@ void Authority::Swap(const PoolId& pool, pb::Register value, std::move_only_func
   const Known& known = Find(pool);
   RegisterSwap swap{.pool = pool,
                     .expected = known.revision,
+                    .expected_octets = known.octets,
                     .value = value,
                     .gone = std::nullopt,
                     .self = self_,
                     .session = session_};
   if (known.revision != 0 && !IsOwn(known.value) && !known.value.released()) swap.gone = OwnerOf(known.value);
-  registers_.Swap(std::move(swap), [this, pool, value = std::move(value), done = std::move(done)](
+  registers_.Swap(std::move(swap), [this, pool, setbacks = setbacks_, value = std::move(value), done = std::move(done)](
                                        const RegisterResult<std::optional<Revision>>& swapped, Instant now) mutable {
     swapping_.erase(pool);
-    if (!swapped || !*swapped) {
+    const bool known = swapped && setbacks == setbacks_;
+    if (!known || !*swapped) {
       if (!swapped) problem_ = swapped.error().detail;
       whole_ = true;
       hurry_ = true;
       not_swapped_.insert(pool);
-      return done(swapped ? Swapped::kChanged : Swapped::kUnavailable, now);
+      return done(known ? Swapped::kChanged : Swapped::kUnavailable, now);
     }
-    Learn(pool, **swapped, std::move(value), now);
+    Bytes octets = value.SerializeAsString();
+    Learn({.pool = pool, .revision = **swapped, .value = std::move(value), .octets = std::move(octets)}, now);
     done(Swapped::kDone, now);
   });
 }

@@ -30,6 +30,8 @@ struct AuthorityOptions {
   // An ACTIVE secondary takes a pool over whose primary's lease is gone for so long.
   bool automatic_promotion = false;
   std::chrono::nanoseconds automatic_promotion_after = std::chrono::seconds(10);
+  // Whoever did is not replaced so by another for so long, whatever becomes of it. Goes into the register.
+  std::chrono::seconds automatic_promotion_tenure = std::chrono::minutes(10);
 };
 
 class Authority {
@@ -38,6 +40,8 @@ class Authority {
     // 0: there is no register.
     Revision revision = 0;
     pb::Register value;
+    // RegisterNews::Entry::octets.
+    Bytes octets;
     // When its epoch was seen first.
     std::chrono::nanoseconds seen_at{};
   };
@@ -73,6 +77,8 @@ class Authority {
   bool InReach(Instant now) const;
   // The cluster that answered; 0: none has.
   std::uint64_t cluster() const { return cluster_; }
+  // How often another cluster, or an older state of it, was found.
+  std::uint64_t setbacks() const { return setbacks_; }
   const std::string& problem() const { return problem_; }
 
   const Known& Find(const PoolId& pool) const;
@@ -83,6 +89,13 @@ class Authority {
   // Since when the lease of the register's owner is seen to be gone, or the register to be released; nullopt: it
   // stands.
   std::optional<std::chrono::nanoseconds> GoneSince(const Known& known) const;
+  // Of an owner that took the pool over by itself: since when this Region knows, and when its tenure ends, counted from
+  // then, so not before it does. By Instant::since_boot; nullopt: it has none.
+  struct Tenure {
+    std::chrono::nanoseconds seen_at{};
+    std::chrono::nanoseconds ends_at{};
+  };
+  static std::optional<Tenure> TenureOf(const Known& known);
 
   // Changes the register from what is known of it, if it is still free then. One at a time for each pool. When that
   // fails the registers are read, and on_register is called then, whether this one has changed or not.
@@ -105,15 +118,21 @@ class Authority {
  private:
   void UpdateLive(Instant now);
   void Renew(Instant now);
-  void OnHeld(const RegisterResult<bool>& kept, std::chrono::nanoseconds sent_at, Instant now);
+  void OnHeld(const RegisterResult<Held>& held, std::chrono::nanoseconds sent_at, std::uint64_t setbacks, Instant now);
   void Read(Instant now);
-  void OnRead(RegisterResult<RegisterNews> news, bool whole, std::uint64_t lease_number, Instant now);
+  // What a read was when it began: of all registers, under which lease, and of which revision at least.
+  struct Reading {
+    bool whole = false;
+    std::uint64_t lease_number = 0;
+    Revision least = 0;
+  };
+  void OnRead(RegisterResult<RegisterNews> news, const Reading& reading, Instant now);
   // What was known is not there any more, in these registers: they were set back.
   bool WentBack(const RegisterNews& all) const;
   void Take(RegisterNews news, Instant now);
   void NoteHolders(std::set<Holder> holders, Instant now);
   // False: it was known.
-  bool Learn(const PoolId& pool, Revision revision, pb::Register value, Instant now);
+  bool Learn(RegisterNews::Entry entry, Instant now);
   static Holder OwnerOf(const pb::Register& value);
 
   const AuthorityOptions options_;
@@ -129,13 +148,18 @@ class Authority {
   std::chrono::nanoseconds renew_at_{};
   std::chrono::nanoseconds read_at_{};
   std::chrono::nanoseconds deadline_{};
-  // Counts the leases that began after one had ended; 0: none yet.
+  // Counts the leases that began after one had ended; 0: none yet in this state of the cluster.
   std::uint64_t lease_number_ = 0;
+  // Of the last renewal.
+  Revision lease_revision_ = 0;
   bool informed_ = false;
   bool live_ = false;
   std::string problem_ = "the authority has not answered yet";
 
   std::uint64_t cluster_ = 0;
+  // What was asked before the last one is answered for nothing: it was done to what is not there any more, or may have
+  // been.
+  std::uint64_t setbacks_ = 0;
   Revision read_revision_ = 0;
   // All registers are read the next time, not what is new: a cluster that was set back while it could not be asked may
   // have come past `read_revision_` again since.

@@ -18,7 +18,7 @@ const Holder kAway{Region("us-east-1"), Bytes("away")};
 // Keeps what it is asked, for the test to answer.
 class HeldRegisters final : public Registers {
  public:
-  void Hold(const Holder&, const Bytes&, seconds, RegisterDone<bool> done) override {
+  void Hold(const Holder&, const Bytes&, seconds, RegisterDone<Held> done) override {
     holds.push_back(std::move(done));
   }
   void Read(Revision since, RegisterDone<RegisterNews> done) override {
@@ -28,7 +28,7 @@ class HeldRegisters final : public Registers {
   void Swap(RegisterSwap swap, RegisterDone<std::optional<Revision>> done) override {
     swaps.emplace_back(std::move(swap), std::move(done));
   }
-  std::vector<RegisterDone<bool>> holds;
+  std::vector<RegisterDone<Held>> holds;
   std::vector<RegisterDone<RegisterNews>> reads;
   std::vector<std::pair<RegisterSwap, RegisterDone<std::optional<Revision>>>> swaps;
   Revision read_since = 0;
@@ -41,11 +41,15 @@ class AuthorityTest : public testing::Test {
     clock_.Advance(std::chrono::duration_cast<std::chrono::microseconds>(time));
     authority_.OnTick(Now());
   }
-  void AnswerHold(RegisterResult<bool> kept) {
+  void AnswerHold(RegisterResult<bool> all_the_time, Revision revision = 1) {
     ASSERT_EQ(registers_.holds.size(), 1);
     auto done = std::move(registers_.holds.back());
     registers_.holds.clear();
-    done(std::move(kept), Now());
+    if (all_the_time) {
+      done(Held{.all_the_time = *all_the_time, .revision = revision}, Now());
+    } else {
+      done(Err(all_the_time.error()), Now());
+    }
     authority_.OnTick(Now());
   }
   void AnswerRead(RegisterResult<RegisterNews> news) {
@@ -139,7 +143,7 @@ TEST_F(AuthorityTest, RegisterOfAnother_IsFreeWhenItsLeaseIsGone) {
   Begin();
   Pass(options_.read_interval);
   RegisterNews news = News(5, {kHome, kAway});
-  news.changed.push_back({kPool, 4, Owned(kAway, 2)});
+  news.changed.push_back({kPool, 4, Owned(kAway, 2), "as it lies there"});
   AnswerRead(news);
   EXPECT_EQ(changed_, std::vector{kPool});
   EXPECT_FALSE(authority_.IsFree(authority_.Find(kPool)));
@@ -154,10 +158,12 @@ TEST_F(AuthorityTest, RegisterOfAnother_IsFreeWhenItsLeaseIsGone) {
                   [](Authority::Swapped swapped, Instant) { EXPECT_EQ(swapped, Authority::Swapped::kDone); });
   const RegisterSwap& swap = registers_.swaps.back().first;
   EXPECT_EQ(swap.expected, 4);
+  EXPECT_EQ(swap.expected_octets, "as it lies there");
   EXPECT_EQ(swap.gone, kAway);
   EXPECT_EQ(swap.session, "session");
   registers_.swaps.back().second(std::optional<Revision>(7), Now());
   EXPECT_EQ(authority_.Find(kPool).revision, 7);
+  EXPECT_EQ(authority_.Find(kPool).octets, Owned(kHome, 3).SerializeAsString());
   EXPECT_TRUE(authority_.IsOwn(authority_.Find(kPool).value));
 }
 
@@ -216,6 +222,58 @@ TEST_F(AuthorityTest, ClusterOlderThanItWasAndPastItAgain_IsFoundOutByReadingAll
   EXPECT_EQ(registers_.read_since, 0);
   AnswerRead(news);
   EXPECT_FALSE(authority_.IsOwn(authority_.Find(kPool).value));
+}
+
+// A member of etcd that lags and answers a read all the same: etcd before 3.4.42, 3.5.28 and 3.6.9.
+TEST_F(AuthorityTest, RegistersOfBeforeTheLease_AreNone) {
+  Begin();
+  Pass(options_.read_interval);
+  RegisterNews before = News(5, {kHome});
+  before.changed.push_back({kPool, 4, Owned(kHome, 1)});
+  AnswerRead(before);
+  Pass(options_.read_interval);
+  AnswerRead(News(5, {kHome}));
+  Pass(options_.renew_interval - 2 * options_.read_interval);
+  // It has run out, and another Region has taken the pool in revision 7.
+  AnswerHold(false, /*revision=*/8);
+  AnswerRead(before);
+  EXPECT_FALSE(authority_.informed());
+  authority_.OnTick(Now());
+  RegisterNews after = News(9, {kHome, kAway});
+  after.changed.push_back({kPool, 7, Owned(kAway, 2)});
+  AnswerRead(after);
+  AnswerHold(true, /*revision=*/9);
+  AnswerRead(after);
+  EXPECT_TRUE(authority_.live());
+  EXPECT_FALSE(authority_.IsOwn(authority_.Find(kPool).value));
+}
+
+// It is in another history: the register never said so, or does not any more.
+TEST_F(AuthorityTest, ChangeIsAnsweredAfterTheClusterWasFoundSetBack_ItIsNotKnown) {
+  Begin();
+  std::optional<Authority::Swapped> told;
+  authority_.Swap(kPool, Owned(kHome, 2), [&](Authority::Swapped swapped, Instant) { told = swapped; });
+  Pass(options_.read_interval);
+  AnswerRead(News(1, {kHome}));
+  registers_.swaps.back().second(std::optional<Revision>(60), Now());
+  EXPECT_EQ(told, Authority::Swapped::kUnavailable);
+  authority_.OnTick(Now());
+  RegisterNews restored = News(3, {kHome, kAway});
+  restored.changed.push_back({kPool, 1, Owned(kAway, 1)});
+  AnswerRead(restored);
+  EXPECT_FALSE(authority_.IsOwn(authority_.Find(kPool).value));
+}
+
+TEST_F(AuthorityTest, RenewalIsAnsweredAfterTheClusterWasFoundSetBack_ItIsNoLease) {
+  Begin();
+  Pass(options_.renew_interval);  // sent
+  AnswerRead(News(1, {kHome}));
+  AnswerHold(true);
+  AnswerRead(News(3, {}));
+  EXPECT_FALSE(authority_.live());
+  AnswerHold(false);
+  AnswerRead(News(4, {kHome}));
+  EXPECT_TRUE(authority_.live());
 }
 
 // Nothing fails that would tell: the process stood still while the cluster was away.

@@ -259,9 +259,18 @@ class Machine {
       std::vector<ControlDone<Promoted>> done;
     };
     std::optional<Awaiting> awaiting;
+    // On what it was decided to take over without a person's doing: the register, and since when its owner's lease was
+    // gone. It holds while both are so.
+    struct Decision {
+      Revision revision = 0;
+      std::optional<std::chrono::nanoseconds> gone_since;
+      bool operator==(const Decision&) const = default;
+    };
     struct TakingOver {
       Takeover takeover;
       bool accept_loss = false;
+      // nullopt: a person wants it.
+      std::optional<Decision> decision;
       int attempt = 1;
       ControlDone<Promoted> done;
       // The authority's register names the epoch; until when that is tried.
@@ -282,6 +291,8 @@ class Machine {
     };
     std::optional<Joining> joining;
     bool in_sync_uncertain = false;
+    // In which state of the cluster (Authority::setbacks) the set was found to be this Region's own, or made so.
+    std::uint64_t in_sync_as_of = 0;
     // Since when the primary's lease was last seen to be gone, and when this Region tries to take over by itself again.
     std::optional<std::chrono::nanoseconds> gone_since;
     std::chrono::nanoseconds alone_again_at{};
@@ -408,8 +419,17 @@ class Machine {
 
   // ---- forced (machine_takeover.cc) ----
   void OnPromiseAnswer(Peer& peer, const pb::PromiseAnswer& answer, Instant now);
-  void BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int attempt, std::uint64_t above,
-                     ControlDone<Promoted> done, Instant now);
+  void TakeOver(const PoolId& id, bool accept_loss, const std::optional<Pool::Decision>& decision,
+                ControlDone<Promoted> done, Instant now);
+  void BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, const std::optional<Pool::Decision>& decision,
+                     int attempt, std::uint64_t above, ControlDone<Promoted> done, Instant now);
+  // Whose promises a take-over asks for; and those of all Regions that can be expected to answer now.
+  std::set<Region> MembersAsked(const PoolId& id, const Pool& pool) const;
+  Takeover::Reachable ReachableNow(Instant now) const;
+  // With SYNC durability every answered write is held by two Regions.
+  static constexpr std::size_t kSilentMaxOfSync = 1;
+  // As far as the record or the register says.
+  bool IsSync(const PoolId& id, const Pool& pool) const;
   void PromiseToSelf(const PoolId& id, Pool& pool, Instant now);
   void ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now);
   void EndTakeover(const PoolId& id, Pool& pool, ControlResult<Promoted> result, Instant now);
@@ -427,15 +447,20 @@ class Machine {
   // The register names this epoch of this Region. If it may and does not yet, that begins: OnRegister follows.
   bool MayBegin(const PoolId& id, Pool& pool, std::uint64_t counter);
   std::string WhyNotBegun(const PoolId& id) const;
+  // Why nobody takes the pool over by itself, whose owner's lease is gone; empty: nothing is in the way.
+  std::string WhyNotAlone(const Authority::Known& known, Instant now) const;
   void ProceedWithRegister(const PoolId& id, Pool& pool, Instant now);
   // Whose acknowledgements count; nullopt: of all members. And whether writes may be answered without any.
   std::optional<std::set<Region>> InSync(const PoolId& id) const;
   bool MayFallBack(const PoolId& id, const Pool& pool) const;
   // Changes the register's in-sync set, where members have come or are to be done without.
   void ProceedWithInSync(const PoolId& id, Pool& pool, Instant now);
+  // Of a pool that this Region took over by itself.
+  void MaybeEndTenure(const PoolId& id, const Pool& pool, Instant now);
   void UpdateJoining(const PoolId& id, Pool& pool, const std::set<Region>& in_sync);
   // Of the Regions that could take over none that is in reach has more than this one.
   bool IsNextInLine(const PoolId& id, const Pool& pool, const pb::Register& value, Instant now) const;
+  Pool::Decision DecisionNow(const PoolId& id) const;
   void MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now);
   pb::AuthorityKind authority_kind() const;
   pb::AuthorityState OwnAuthority() const;

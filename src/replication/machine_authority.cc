@@ -77,6 +77,8 @@ void Machine::FollowRegister(const PoolId& id, Pool& pool, const Authority::Know
   if (own && !known.value.released() && MayRelease(id, pool, registered)) {
     pb::Register value = known.value;
     value.set_released(true);
+    // A person hands the pool over, or it was not led at all.
+    value.clear_tenure_seconds();
     // One that fails is tried again when the registers have been read.
     authority_->Swap(id, std::move(value), [](Authority::Swapped, Instant) {});
   }
@@ -105,6 +107,9 @@ void Machine::Register(const PoolId& id, const Pool& pool, const storage::pb::Ep
   const pb::Register& before = authority_->Find(id).value;
   value.set_sync(before.sync() || pool.role->durability() == pb::SYNC);
   if (before.sync()) *value.mutable_in_sync() = before.in_sync();
+  if (pool.taking_over && pool.taking_over->decision) {
+    value.set_tenure_seconds(static_cast<std::uint32_t>(authority_->options().automatic_promotion_tenure.count()));
+  }
   authority_->Swap(id, std::move(value), [this, id](Authority::Swapped swapped, Instant now) {
     if (swapped == Authority::Swapped::kDone) OnRegister(id, now);
   });
@@ -138,6 +143,15 @@ std::string Machine::WhyNotBegun(const PoolId& id) const {
 void Machine::ProceedWithRegister(const PoolId& id, Pool& pool, Instant now) {
   Pool::TakingOver& taking = *pool.taking_over;
   if (taking.registered) return;
+  // Its owner may have come back meanwhile, and have answered writes without this Region.
+  const bool decided_on = !taking.decision || authority_->swapping(id) ||
+                          authority_->IsOwn(authority_->Find(id).value) || *taking.decision == DecisionNow(id);
+  if (!decided_on) {
+    return EndTakeover(id, pool,
+                       Err(ControlError{ControlErrorCode::kRefused,
+                                        "the primary's lease or its register is not as it was when that was decided"}),
+                       now);
+  }
   if (MayBegin(id, pool, taking.takeover.epoch().counter())) {
     taking.registered = true;
     return PromiseToSelf(id, pool, now);
@@ -207,7 +221,9 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
   std::map<Region, Bytes> recorded;
   for (const pb::InSyncMember& member : known.in_sync()) recorded[Region(member.region())] = member.incarnation();
   std::map<Region, Bytes> wanted;
-  if (!sync || durability_gate_.WantsFallBack(id)) {
+  // Whom an older state of the cluster names may lack what was answered since.
+  const bool older = pool.in_sync_as_of != authority_->setbacks();
+  if (!sync || older || durability_gate_.WantsFallBack(id)) {
     pool.joining.reset();
   } else {
     for (const Region& region : in_sync) {
@@ -220,7 +236,11 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
       wanted[pool.joining->region] = peers_.at(pool.joining->region).incarnation;
     }
   }
-  if (known.sync() == sync && wanted == recorded && !pool.in_sync_uncertain) return;
+  const std::uint64_t as_of = authority_->setbacks();
+  if (known.sync() == sync && wanted == recorded && !pool.in_sync_uncertain) {
+    pool.in_sync_as_of = as_of;
+    return;
+  }
   pb::Register value = known;
   value.set_sync(sync);
   value.clear_in_sync();
@@ -229,11 +249,14 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
     member.set_region(region.value());
     member.set_incarnation(incarnation);
   }
-  authority_->Swap(id, std::move(value), [this, id](Authority::Swapped swapped, Instant now) {
+  authority_->Swap(id, std::move(value), [this, id, as_of](Authority::Swapped swapped, Instant now) {
     Pool* changed = FindPool(id);
     if (changed == nullptr) return;
     if (swapped == Authority::Swapped::kUnavailable) changed->in_sync_uncertain = true;
-    if (swapped == Authority::Swapped::kDone) changed->in_sync_uncertain = false;
+    if (swapped == Authority::Swapped::kDone) {
+      changed->in_sync_uncertain = false;
+      changed->in_sync_as_of = as_of;
+    }
     if (changed->joining && InSync(id)->contains(changed->joining->region)) changed->joining.reset();
     UpdateDurability(id, *changed, now);
   });
@@ -241,20 +264,44 @@ void Machine::ProceedWithInSync(const PoolId& id, Pool& pool, Instant) {
 
 // ---- by itself ----
 
+void Machine::MaybeEndTenure(const PoolId& id, const Pool& pool, Instant now) {
+  if (!authority_ || !authority_->live() || !pool.right || authority_->swapping(id)) return;
+  const Authority::Known& known = authority_->Find(id);
+  const auto tenure = Authority::TenureOf(known);
+  if (!tenure || now.since_boot < tenure->ends_at) return;
+  pb::Register value = known.value;
+  value.clear_tenure_seconds();
+  // One that fails is tried again.
+  authority_->Swap(id, std::move(value), [](Authority::Swapped, Instant) {});
+}
+
+std::string Machine::WhyNotAlone(const Authority::Known& known, Instant now) const {
+  const auto tenure = Authority::TenureOf(known);
+  if (!tenure || now.since_boot >= tenure->ends_at) return "";
+  const auto seconds = [](std::chrono::nanoseconds time) {
+    return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
+  };
+  return "Region " + known.value.epoch().region() + ", whose lease is gone, took the pool over by itself " +
+         seconds(now.since_boot - tenure->seen_at) + " ago: for another " + seconds(tenure->ends_at - now.since_boot) +
+         " no Region does so again, a person may promote one with Force";
+}
+
 bool Machine::IsNextInLine(const PoolId& id, const Pool& pool, const pb::Register& value, Instant now) const {
+  const Takeover::Reachable reachable = ReachableNow(now);
   return std::ranges::none_of(pool.role->members(), [&](const pb::Member& member) {
     const auto peer = peers_.find(Region(member.region()));
-    if (member.state() != pb::ACTIVE || peer == peers_.end()) return false;
+    if (member.state() != pb::ACTIVE || peer == peers_.end() || !reachable.contains(peer->first)) return false;
     if (value.sync() && !IsInSync(value, peer->first, peer->second.incarnation)) return false;
-    if (!peer->second.dialled || !peer->second.dialled->greeted() ||
-        now.since_boot - peer->second.last_heard > 3 * options_.heartbeat_interval) {
-      return false;
-    }
     const auto heard = peer->second.heard.find(id);
     if (heard == peer->second.heard.end() || !heard->second.has_head()) return false;
     const int order = storage::ComparePositions(PositionOf(heard->second.head()), PositionOf(*pool.head));
     return order > 0 || (order == 0 && peer->first < own_);
   });
+}
+
+Machine::Pool::Decision Machine::DecisionNow(const PoolId& id) const {
+  const Authority::Known& known = authority_->Find(id);
+  return {.revision = known.revision, .gone_since = authority_->GoneSince(known)};
 }
 
 void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
@@ -267,19 +314,30 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
   const Authority::Known& known = authority_->Find(id);
   const auto gone_since = authority_->GoneSince(known);
   if (!gone_since) return;
+  const bool own = authority_->IsOwn(known.value);
+  if (own && !known.value.released()) return;
   // Whoever handed over has the register, released, until the next primary registers its epoch. That may be lost; then
   // nobody has written since, and nobody has more.
-  const bool own = authority_->IsOwn(known.value);
-  if (own && !(known.value.released() && IsHandedOver(pool))) return;
-  if (!own && known.value.sync() && !IsInSync(known.value, own_, store_.incarnation())) return;
+  const bool has_all = own && IsHandedOver(pool);
+  if (!has_all && known.value.sync() && !IsInSync(known.value, own_, store_.incarnation())) return;
   if (pool.gone_since != gone_since) {
     pool.gone_since = gone_since;
     // So that those who could take over know who has most.
     for (auto& [region, peer] : peers_) Announce(id, pool, peer);
+    if (const std::string why = WhyNotAlone(known, now); !why.empty()) {
+      log::Warning("replication: pool {}: {}", id.value(), why);
+    }
   }
+  if (const auto tenure = Authority::TenureOf(known); tenure && now.since_boot < tenure->ends_at) return;
   const auto after = authority_->options().automatic_promotion_after;
   const auto patience = IsNextInLine(id, pool, known.value, now) ? after : after + after / 2;
   if (now.since_boot - *gone_since < patience || now.since_boot < pool.alone_again_at) return;
+  if (IsSync(id, pool)) {
+    // What has to fail is not tried: a primary that comes back would find its register taken.
+    std::set<Region> silent = MembersAsked(id, pool);
+    for (const Region& region : ReachableNow(now)) silent.erase(region);
+    if (silent.size() > kSilentMaxOfSync) return;
+  }
   pool.alone_again_at = now.since_boot + after;
   log::Warning("replication: pool {}: {} Region {} {} s ago: this Region is to take over by itself", id.value(),
                known.value.released() ? "it was released by" : "the lease is gone of", known.value.epoch().region(),
@@ -289,11 +347,11 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
         if (!may_lead || may_lead(id)) return {};
         return Err(storage::StoreError{storage::StoreErrorCode::kUnavailable, "its keys cannot be opened here"});
       },
-      [this, id](const storage::StoreResult<void>& may, Instant at) {
+      [this, id, decision = DecisionNow(id)](const storage::StoreResult<void>& may, Instant at) {
         if (!may) return log::Error("replication: pool {} is not taken over: {}", id.value(), may.error().detail);
         ++authority_->counters.automatic_promotions;
         // What comes of it is in the log already.
-        TakeOver(id, /*accept_loss=*/false, [](const ControlResult<Promoted>&) {}, at);
+        TakeOver(id, /*accept_loss=*/false, decision, [](const ControlResult<Promoted>&) {}, at);
       });
 }
 

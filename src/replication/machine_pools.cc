@@ -195,6 +195,7 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   for (auto& [region, pull] : pool.fact_pulls) CarryOut(id, pool, peers_.at(region), pull.consumer->OnTick(now));
   UpdateAdmission(id, pool, now);
   UpdateRight(id, pool, now);
+  MaybeEndTenure(id, pool, now);
   MaybeAcceptHandover(id, pool, now);
   ProceedWithPromises(id, now);
   ProceedWithHandover(id, pool, now);

@@ -91,7 +91,14 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
     }
   }
   status.authority = AuthorityStatusNow(now);
-  if (authority_ && authority_->Find(id).revision != 0) status.registered = authority_->Find(id).value.epoch();
+  if (authority_ && authority_->Find(id).revision != 0) {
+    const Authority::Known& known = authority_->Find(id);
+    status.registered = known.value.epoch();
+    const auto tenure = Authority::TenureOf(known);
+    if (authority_->options().automatic_promotion && tenure && now.since_boot < tenure->ends_at) {
+      status.tenure = {now.since_boot - tenure->seen_at, tenure->ends_at - now.since_boot};
+    }
+  }
   if (pool.rolled_back) {
     status.problem =
         "other Regions hold entries that this store signed and does not have: it was set back or altered, and writes "
@@ -102,6 +109,9 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   if (status.problem.empty()) status.problem = AuthorityConflict();
   if (status.problem.empty() && status.authority && !status.authority->live) {
     status.problem = "no lease of the authority: " + status.authority->problem;
+  }
+  if (status.problem.empty() && status.tenure && authority_->GoneSince(authority_->Find(id))) {
+    status.problem = WhyNotAlone(authority_->Find(id), now);
   }
   if (IsHandedOver(pool)) {
     const pb::NextEpoch& next = pool.role->next();

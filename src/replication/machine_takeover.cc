@@ -17,6 +17,11 @@ constexpr int kHeartbeatsMissedMax = 3;
 }  // namespace
 
 void Machine::TakeOver(const PoolId& id, bool accept_loss, ControlDone<Promoted> done, Instant now) {
+  TakeOver(id, accept_loss, std::nullopt, std::move(done), now);
+}
+
+void Machine::TakeOver(const PoolId& id, bool accept_loss, const std::optional<Pool::Decision>& decision,
+                       ControlDone<Promoted> done, Instant now) {
   const auto refuse = [&](ControlErrorCode code, std::string detail) {
     done(Err(ControlError{code, std::move(detail)}));
   };
@@ -39,17 +44,10 @@ void Machine::TakeOver(const PoolId& id, bool accept_loss, ControlDone<Promoted>
   if (const auto taken = replication::TakeOver(*pool->role, own_, 1, now.wall); !taken) {
     return refuse(ControlErrorCode::kWrongState, std::string(MemberStateName(taken.error().state)));
   }
-  BeginTakeover(id, *pool, accept_loss, 1, 0, std::move(done), now);
+  BeginTakeover(id, *pool, accept_loss, decision, 1, 0, std::move(done), now);
 }
 
-void Machine::BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int attempt, std::uint64_t above,
-                            ControlDone<Promoted> done, Instant now) {
-  std::uint64_t highest = std::max({above, HighestCounter(StandingOf(pool)), pool.role->epoch_counter()});
-  for (const auto& [region, peer] : peers_) {
-    const auto heard = peer.heard.find(id);
-    if (heard != peer.heard.end()) highest = std::max(highest, HighestCounter(heard->second.standing()));
-  }
-  if (authority_) highest = std::max(highest, authority_->Find(id).value.epoch().counter());
+std::set<Region> Machine::MembersAsked(const PoolId& id, const Pool& pool) const {
   std::set<Region> members;
   if (!pool.role->primary().empty()) members.insert(Region(pool.role->primary()));
   for (const pb::Member& member : pool.role->members()) {
@@ -63,10 +61,36 @@ void Machine::BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss, int 
     for (const auto& [region, peer] : peers_) members.insert(region);
   }
   members.erase(own_);
+  return members;
+}
+
+Takeover::Reachable Machine::ReachableNow(Instant now) const {
+  Takeover::Reachable reachable;
+  for (const auto& [region, peer] : peers_) {
+    if (!peer.dialled || !peer.dialled->greeted()) continue;
+    if (now.since_boot - peer.last_heard < kHeartbeatsMissedMax * options_.heartbeat_interval) reachable.insert(region);
+  }
+  return reachable;
+}
+
+bool Machine::IsSync(const PoolId& id, const Pool& pool) const {
+  return pool.role->durability() == pb::SYNC || (authority_ && authority_->Find(id).value.sync());
+}
+
+void Machine::BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss,
+                            const std::optional<Pool::Decision>& decision, int attempt, std::uint64_t above,
+                            ControlDone<Promoted> done, Instant now) {
+  std::uint64_t highest = std::max({above, HighestCounter(StandingOf(pool)), pool.role->epoch_counter()});
+  for (const auto& [region, peer] : peers_) {
+    const auto heard = peer.heard.find(id);
+    if (heard != peer.heard.end()) highest = std::max(highest, HighestCounter(heard->second.standing()));
+  }
+  if (authority_) highest = std::max(highest, authority_->Find(id).value.epoch().counter());
   const storage::pb::Epoch epoch = MakeEpoch(highest + 1, own_, store_.incarnation());
   log::Warning("replication: pool {}: this Region takes epoch {}, without the primary's hand-over", id.value(),
                epoch.counter());
-  pool.taking_over.emplace(Takeover(epoch, std::move(members), options_, now), accept_loss, attempt, std::move(done));
+  pool.taking_over.emplace(Takeover(epoch, MembersAsked(id, pool), options_, now), accept_loss, decision, attempt,
+                           std::move(done));
   pool.taking_over->register_until = now.since_boot + options_.promise_limit;
   // The authority first: where it says no, nothing has changed.
   if (authority_) return ProceedWithRegister(id, pool, now);
@@ -106,8 +130,8 @@ void Machine::OnPromiseAnswer(Peer& peer, const pb::PromiseAnswer& answer, Insta
   }
   Pool::TakingOver again = std::move(taking);
   pool->taking_over.reset();
-  BeginTakeover(id, *pool, again.accept_loss, again.attempt + 1, again.takeover.refused_by(), std::move(again.done),
-                now);
+  BeginTakeover(id, *pool, again.accept_loss, again.decision, again.attempt + 1, again.takeover.refused_by(),
+                std::move(again.done), now);
 }
 
 void Machine::ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now) {
@@ -118,24 +142,21 @@ void Machine::ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now) {
   Takeover& takeover = pool.taking_over->takeover;
   if (authority_ && !pool.taking_over->registered) return ProceedWithRegister(id, pool, now);
   if (takeover.phase() == Takeover::Phase::kPromising || !pool.promises.empty()) return;
-  Takeover::Reachable reachable;
   for (auto& [region, peer] : peers_) {
     if (!peer.dialled || !peer.dialled->greeted()) continue;
-    if (now.since_boot - peer.last_heard < kHeartbeatsMissedMax * options_.heartbeat_interval) reachable.insert(region);
     if (!takeover.TakeTurnToAsk(region, peer.dialled->link())) continue;
     pb::Frame frame;
     frame.mutable_promise_request()->set_pool(id.value());
     *frame.mutable_promise_request()->mutable_epoch() = takeover.epoch();
     peer.dialled->Push(std::move(frame));
   }
-  takeover.Proceed(*pool.head, reachable, now);
+  takeover.Proceed(*pool.head, ReachableNow(now), now);
   UpdateConsumer(id, pool, now);
   if (takeover.phase() != Takeover::Phase::kStarting || (pool.consumer && pool.consumer->busy())) return;
 
   Promoted promoted{.epoch_counter = takeover.epoch().counter()};
   for (const Region& region : takeover.silent()) promoted.silent.push_back({region, LastHeardOf(id, pool, region)});
-  const bool sync = pool.role->durability() == pb::SYNC || (authority_ && authority_->Find(id).value.sync());
-  if (sync && promoted.silent.size() > 1 && !pool.taking_over->accept_loss) {
+  if (IsSync(id, pool) && promoted.silent.size() > kSilentMaxOfSync && !pool.taking_over->accept_loss) {
     return EndTakeover(id, pool,
                        Err(ControlError{ControlErrorCode::kRefused,
                                         "writes that were acknowledged as durable in two Regions may be lost"}),

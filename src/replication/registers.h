@@ -42,12 +42,22 @@ using RegisterResult = Result<T, RegisterError>;
 template <class T>
 using RegisterDone = std::move_only_function<void(RegisterResult<T>, Instant)>;
 
+// A lease that stands.
+struct Held {
+  // Since the last call with this session was answered one stood all the time.
+  bool all_the_time = false;
+  // Of the change that made it: what others did before is in every register that is read later, or the read is none.
+  Revision revision = 0;
+};
+
 struct RegisterNews {
   struct Entry {
     PoolId pool;
     // Of its last change.
     Revision revision = 0;
     pb::Register value;
+    // The same as it lies there.
+    Bytes octets;
   };
   // As of this revision.
   Revision revision = 0;
@@ -61,8 +71,10 @@ struct RegisterNews {
 
 struct RegisterSwap {
   PoolId pool;
-  // The register has not changed after this revision; 0: there is none.
+  // The register has not changed after this revision; 0: there is none. And it holds this: a cluster that was set back
+  // may have come to the same revision by another change.
   Revision expected = 0;
+  Bytes expected_octets;
   pb::Register value;
   // Whose lease must have run out.
   std::optional<Holder> gone;
@@ -77,8 +89,8 @@ class Registers {
   virtual ~Registers() = default;
 
   // A new lease for `self`, which runs out `lease` after it was granted and not before, whatever happens to the
-  // cluster's leader. True: since the last call with this session was answered its lease stood all the time.
-  virtual void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterDone<bool> done) = 0;
+  // cluster's leader.
+  virtual void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterDone<Held> done) = 0;
   virtual void Read(Revision since, RegisterDone<RegisterNews> done) = 0;
   // Writes the register if all is as expected: the revision of the change. nullopt: something is not.
   virtual void Swap(RegisterSwap swap, RegisterDone<std::optional<Revision>> done) = 0;
@@ -94,7 +106,7 @@ class RegisterClient {
 
   // As in Registers, but that answers come on any thread, also within the call. Hold: one at a time.
   virtual void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease,
-                    RegisterCallback<bool> done) = 0;
+                    RegisterCallback<Held> done) = 0;
   virtual void Read(Revision since, RegisterCallback<RegisterNews> done) = 0;
   virtual void Swap(RegisterSwap swap, RegisterCallback<std::optional<Revision>> done) = 0;
   // Ends what is under way; blocks until every answer has been given. Idempotent.

@@ -238,7 +238,7 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   }
 
   // ---- Registers, within a turn ----
-  void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterDone<bool> done) override {
+  void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterDone<Held> done) override {
     authority_->registers->Hold(self, session, lease, LaterOnThread(std::move(done)));
   }
   void Read(Revision since, RegisterDone<RegisterNews> done) override {

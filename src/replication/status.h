@@ -81,6 +81,13 @@ struct ReplicationStatus {
   std::optional<AuthorityStatus> authority;
   // What the authority's register of the pool says; nullopt: there is none, or it has not been read.
   std::optional<storage::pb::Epoch> registered;
+  // With automatic promotion, of a pool that a Region took over by itself: how long ago at the least, and for how much
+  // longer no other does.
+  struct Tenure {
+    std::chrono::nanoseconds since{};
+    std::chrono::nanoseconds left{};
+  };
+  std::optional<Tenure> tenure;
   // On the primary what is committed, on a secondary what is applied; nullopt: a first copy is under way.
   std::optional<storage::pb::Head> head;
   // The primary's list.

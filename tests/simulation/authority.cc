@@ -15,6 +15,7 @@ replication::AuthorityOptions SmallAuthority(const SimAuthority& authority) {
   options.retry_interval = std::chrono::milliseconds(100);
   options.automatic_promotion = authority.automatic_promotion;
   options.automatic_promotion_after = authority.automatic_promotion_after;
+  options.automatic_promotion_tenure = authority.automatic_promotion_tenure;
   return options;
 }
 
@@ -26,14 +27,13 @@ class PlantedRegisters final : public replication::Registers {
       : plant_(plant), registers_(std::move(registers)), lease_(lease), lasts_(lasts) {}
 
   void Hold(const replication::Holder& self, const Bytes& session, std::chrono::seconds lease,
-            replication::RegisterDone<bool> done) override {
-    registers_->Hold(
-        self, session, lease,
-        [this, done = std::move(done)](replication::RegisterResult<bool> kept, replication::Instant now) mutable {
-          const bool held = kept.has_value();
-          done(std::move(kept), now);
-          if (held && plant_ == Plant::kLeaseFromAnswer) lease_.SetDeadline(now.since_boot + lasts_);
-        });
+            replication::RegisterDone<replication::Held> done) override {
+    registers_->Hold(self, session, lease,
+                     [this, done = std::move(done)](const replication::RegisterResult<replication::Held>& held,
+                                                    replication::Instant now) mutable {
+                       done(held, now);
+                       if (held && plant_ == Plant::kLeaseFromAnswer) lease_.SetDeadline(now.since_boot + lasts_);
+                     });
   }
   void Read(replication::Revision since, replication::RegisterDone<replication::RegisterNews> done) override {
     registers_->Read(since, [this, done = std::move(done)](replication::RegisterResult<replication::RegisterNews> news,
@@ -47,6 +47,7 @@ class PlantedRegisters final : public replication::Registers {
   // The register keeps its in-sync set, and whoever empties it is told that it did.
   void Swap(replication::RegisterSwap swap,
             replication::RegisterDone<std::optional<replication::Revision>> done) override {
+    if (plant_ == Plant::kFallBackUnregistered) swap.expected_octets = there_[swap.pool].SerializeAsString();
     const bool empties = swap.value.sync() && swap.value.in_sync().empty() && swap.expected != 0 && !swap.gone;
     if (plant_ == Plant::kFallBackUnregistered && empties) *swap.value.mutable_in_sync() = there_[swap.pool].in_sync();
     const auto pool = swap.pool;
@@ -81,7 +82,8 @@ void SimRegion::StartMachine() {
       registers_ =
           std::make_unique<PlantedRegisters>(plant_, std::move(registers_), *lease_, options.lease - options.margin);
     }
-    setup.emplace(replication::AuthoritySetup{options, *registers_, "/simulation"});
+    setup.emplace(replication::AuthoritySetup{options, *registers_, "/simulation",
+                                              [this](const PoolId& pool) { return !may_lead || may_lead(pool); }});
   }
   machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), *signer_, peers_, SmallOptions(), *this,
                                                     archive_, *lease_, setup);

@@ -39,6 +39,7 @@ struct SimAuthority {
   bool automatic_promotion = false;
   // Shorter than what configuration allows: the lease alone has to do.
   nanoseconds automatic_promotion_after = std::chrono::milliseconds(300);
+  std::chrono::seconds automatic_promotion_tenure{1};
 };
 
 // Suffixes that were set aside, as a disk keeps them.
@@ -101,6 +102,8 @@ class SimRegion final : public replication::MachineHost {
   // The same as the APIs commit: answered when the pool's durability allows.
   void CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
                      std::move_only_function<void(replication::DurableCommitResult)> done);
+  // Whether it could lead a pool that it is to take over by itself; asked among its blocking work.
+  std::function<bool(const PoolId&)> may_lead;
   // The clients of these commits are told now: of changes in an epoch with this counter.
   std::function<void(const PoolId&, std::uint64_t epoch_counter)> on_answer;
   // The process may answer for changes of the pool now; nullopt where no authority decides that.

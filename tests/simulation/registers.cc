@@ -37,7 +37,7 @@ bool Registers::Stands(const Holder& holder) const {
   return lease != leases_.end() && scheduler_.now() < lease->second.ends_at;
 }
 
-std::uint64_t Registers::Hold(const Holder& self, const Bytes& session, nanoseconds lease) {
+Registers::Renewed Registers::Hold(const Holder& self, const Bytes& session, nanoseconds lease) {
   Lease& held = leases_[self];
   ++revision_;
   if (!Stands(self) || held.session != session) held.life = revision_;
@@ -45,7 +45,7 @@ std::uint64_t Registers::Hold(const Holder& self, const Bytes& session, nanoseco
   // Its clock may be a little faster than the holder's.
   held.ends_at = scheduler_.now() + lease - dice_.Micros(0, 100'000);
   if (on_renewed) on_renewed(self.region);
-  return held.life;
+  return {held.life, revision_};
 }
 
 RegisterNews Registers::Read(Revision since) const {
@@ -62,12 +62,14 @@ RegisterNews Registers::Read(Revision since) const {
 std::optional<Revision> Registers::Swap(const replication::RegisterSwap& swap) {
   const auto found = registers_.find(swap.pool);
   const Revision revision = found == registers_.end() ? 0 : found->second.revision;
+  const Bytes octets = found == registers_.end() ? Bytes() : found->second.octets;
   const bool may = ignores_leases || (Stands(swap.self) && leases_[swap.self].session == swap.session &&
                                       !(swap.gone && Stands(*swap.gone)));
-  if (revision != swap.expected || !may) return std::nullopt;
-  registers_[swap.pool] = {swap.pool, ++revision_, swap.value};
+  if (revision != swap.expected || octets != swap.expected_octets || !may) return std::nullopt;
+  registers_[swap.pool] = {swap.pool, ++revision_, swap.value, swap.value.SerializeAsString()};
   trace_.Say("register of {}: epoch {} of {}{}", swap.pool.value(), swap.value.epoch().counter(),
              swap.value.epoch().region(), swap.value.released() ? ", released" : "");
+  if (on_change) on_change(registers_[swap.pool]);
   return revision_;
 }
 
@@ -85,23 +87,27 @@ void RegistersOf::Ask(Operation operation, replication::RegisterDone<T> done) {
     });
   };
   tell(kCallLimit, Err(replication::RegisterError{"no answer in time"}));
-  cluster.scheduler_.After(cluster.dice_.Micros(300, 30'000), [&cluster, &region, operation = std::move(operation),
-                                                               tell, life = region.life()]() mutable {
-    if (cluster.cut_requests_.contains(region.name()) || cluster.scheduler_.now() < cluster.fails_until_) return;
-    auto result = operation(cluster);
-    if (cluster.cut_answers_.contains(region.name()) || region.life() != life) return;
-    tell(cluster.dice_.Micros(300, 30'000), std::move(result));
-  });
+  const auto delay = cluster.delays_.find(region.name());
+  const nanoseconds on_its_way =
+      cluster.dice_.Micros(300, 30'000) + (delay == cluster.delays_.end() ? nanoseconds(0) : delay->second);
+  cluster.scheduler_.After(
+      on_its_way, [&cluster, &region, operation = std::move(operation), tell, life = region.life()]() mutable {
+        if (cluster.cut_requests_.contains(region.name()) || cluster.scheduler_.now() < cluster.fails_until_) return;
+        auto result = operation(cluster);
+        if (cluster.cut_answers_.contains(region.name()) || region.life() != life) return;
+        tell(cluster.dice_.Micros(300, 30'000), std::move(result));
+      });
 }
 
 void RegistersOf::Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease,
-                       replication::RegisterDone<bool> done) {
-  Ask<std::uint64_t>(
+                       replication::RegisterDone<replication::Held> done) {
+  Ask<simulation::Registers::Renewed>(
       [self, session, lease](simulation::Registers& cluster) { return cluster.Hold(self, session, lease); },
-      [this, done = std::move(done)](const replication::RegisterResult<std::uint64_t>& life,
+      [this, done = std::move(done)](const replication::RegisterResult<simulation::Registers::Renewed>& renewed,
                                      replication::Instant now) mutable {
-        if (!life) return done(Err(life.error()), now);
-        done(std::exchange(held_life_, *life) == *life, now);
+        if (!renewed) return done(Err(renewed.error()), now);
+        const bool all_the_time = std::exchange(held_life_, renewed->life) == renewed->life;
+        done(replication::Held{.all_the_time = all_the_time, .revision = renewed->revision}, now);
       });
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "replication/registers.h"
 #include "scheduler.h"
@@ -25,11 +26,21 @@ class Registers {
     cut_requests_.erase(region);
     cut_answers_.erase(region);
   }
+  // What the Region asks from now on is on its way for so much longer.
+  void Delay(const Region& region, nanoseconds duration) { delays_[region] = duration; }
   // The cluster has no majority until then; leases last longer than they must then, never shorter.
   void Fail(nanoseconds duration);
   void HealAll();
+  // A backup, and from then on the state that it shows: nobody knows what has happened since.
+  void TakeBackup() { backup_ = {leases_, registers_, revision_}; }
+  void Restore() { std::tie(leases_, registers_, revision_) = backup_; }
+  // Others make changes until it has come to this revision.
+  void ComeTo(replication::Revision revision) { revision_ = revision; }
+  const replication::RegisterNews::Entry& Of(const PoolId& pool) const { return registers_.at(pool); }
   // A Region's lease was renewed, and the answer is not on its way yet.
   std::function<void(const Region&)> on_renewed;
+  // A register has changed.
+  std::function<void(const replication::RegisterNews::Entry&)> on_change;
   // A bug: all leases but the asker's own are taken to be gone.
   bool ignores_leases = false;
 
@@ -41,9 +52,12 @@ class Registers {
     // Names its life, from when it was not there to when it has run out.
     std::uint64_t life = 0;
   };
+  struct Renewed {
+    std::uint64_t life = 0;
+    replication::Revision revision = 0;
+  };
   bool Stands(const replication::Holder& holder) const;
-  // Its life.
-  std::uint64_t Hold(const replication::Holder& self, const Bytes& session, nanoseconds lease);
+  Renewed Hold(const replication::Holder& self, const Bytes& session, nanoseconds lease);
   replication::RegisterNews Read(replication::Revision since) const;
   std::optional<replication::Revision> Swap(const replication::RegisterSwap& swap);
 
@@ -52,10 +66,14 @@ class Registers {
   Trace& trace_;
   std::set<Region> cut_requests_;
   std::set<Region> cut_answers_;
+  std::map<Region, nanoseconds> delays_;
   nanoseconds fails_until_{};
   std::map<replication::Holder, Lease> leases_;
   std::map<PoolId, replication::RegisterNews::Entry> registers_;
   replication::Revision revision_ = 1;
+  std::tuple<std::map<replication::Holder, Lease>, std::map<PoolId, replication::RegisterNews::Entry>,
+             replication::Revision>
+      backup_;
 };
 
 // A Region's way to it.
@@ -64,7 +82,7 @@ class RegistersOf final : public replication::Registers {
   RegistersOf(simulation::Registers& cluster, SimRegion& region) : cluster_(cluster), region_(region) {}
 
   void Hold(const replication::Holder& self, const Bytes& session, std::chrono::seconds lease,
-            replication::RegisterDone<bool> done) override;
+            replication::RegisterDone<replication::Held> done) override;
   void Read(replication::Revision since, replication::RegisterDone<replication::RegisterNews> done) override;
   void Swap(replication::RegisterSwap swap,
             replication::RegisterDone<std::optional<replication::Revision>> done) override;

@@ -12,8 +12,10 @@ constexpr nanoseconds kPatience = std::chrono::minutes(1);
 
 }  // namespace
 
-Stage::Stage(const std::vector<std::string_view>& names, bool automatic, Plant plant, nanoseconds automatic_after) {
-  const auto authority = automatic ? std::optional(SimAuthority{registers_, true, automatic_after}) : std::nullopt;
+Stage::Stage(const std::vector<std::string_view>& names, bool automatic, Plant plant, nanoseconds automatic_after,
+             std::chrono::seconds tenure) {
+  const auto authority =
+      automatic ? std::optional(SimAuthority{registers_, true, automatic_after, tenure}) : std::nullopt;
   for (const std::string_view name : names) {
     std::vector<Region> peers;
     for (const std::string_view peer : names) {

@@ -21,9 +21,10 @@ namespace symbolon::simulation {
 class Stage {
  public:
   // All start, and have heard each other when the constructor returns. `automatic`: under an authority, with automatic
-  // promotion, so long after a lease is gone; `plant`: in each of them.
+  // promotion, so long after a lease is gone; `plant`: in each of them. `tenure`: of whoever did so.
   explicit Stage(const std::vector<std::string_view>& names, bool automatic = false, Plant plant = Plant::kNone,
-                 nanoseconds automatic_after = std::chrono::milliseconds(300));
+                 nanoseconds automatic_after = std::chrono::milliseconds(300),
+                 std::chrono::seconds tenure = std::chrono::seconds(0));
 
   SimRegion& At(std::string_view name) { return *regions_.at(Region(std::string(name))); }
   Network& network() { return network_; }

@@ -9,7 +9,9 @@ import { call, prefixes } from '../lib/raw.mjs';
 import { createReplicatedPool, describeReplication } from '../lib/replicas.mjs';
 import { until } from '../lib/wait.mjs';
 
-const leaseMs = 5_000; // as the lab has it
+// As the lab has them.
+const leaseMs = 5_000;
+const tenureMs = 15_000;
 const lab = await Lab.start({ flags: ['--authority', 'etcd', '--automatic-promotion'] });
 after(() => lab.release());
 const [home, away] = lab.regions;
@@ -160,6 +162,11 @@ test('the primary is killed: the other Region takes over by itself, and the old 
   const first = await untilWrites(away);
   console.log(`from the loss of the primary to the first write elsewhere: ${((performance.now() - before) / 1000).toFixed(1)} s`);
   assert.ok(await exists(away, kept));
+  const { AutomaticPromotionWaitSeconds, LastAutomaticPromotionSecondsAgo } = (await describe(away)).Authority;
+  assert.ok(AutomaticPromotionWaitSeconds > 0 && AutomaticPromotionWaitSeconds <= tenureMs / 1000);
+  assert.ok(LastAutomaticPromotionSecondsAgo > 0);
+  assert.match(await lab.metrics(away.name), new RegExp(`^symbolon_authority_automatic_promotion_wait_seconds\\{pool="${pool.Id}"\\} [1-9]`, 'm'));
+  assert.match(await lab.symbolon('replication', 'status', '--dir', lab.dir), /automatic promotion waits \d+ s: last one was \d+ s ago/);
   let back = false;
   const taken = [];
   const watch = (async () => {

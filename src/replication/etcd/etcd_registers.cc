@@ -106,16 +106,16 @@ class EtcdRegisters::Impl {
     std::int64_t created = 0;
     bool same_session = true;
     bool again = false;
-    RegisterCallback<bool> done;
+    RegisterCallback<Held> done;
   };
 
-  void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterCallback<bool> done) {
+  void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterCallback<Held> done) {
     BuryTheDead();
     auto holding = std::make_shared<Holding>();
     holding->key = HolderKey(self);
     holding->session = session;
-    holding->expected = held_.revision;
-    holding->created = held_.created;
+    holding->expected = bound_.revision;
+    holding->created = bound_.created;
     holding->done = std::move(done);
     LeaseGrantRequest request;
     request.set_ttl(lease.count());
@@ -159,6 +159,7 @@ class EtcdRegisters::Impl {
     const Bytes key = PoolsPrefix() + swap.pool.value();
     TxnRequest request;
     *request.add_compare() = ModRevisionIs(key, static_cast<std::int64_t>(swap.expected));
+    if (swap.expected != 0) *request.add_compare() = ValueIs(key, std::move(swap.expected_octets));
     *request.add_compare() = ValueIs(HolderKey(swap.self), swap.session);
     if (swap.gone) *request.add_compare() = IsAbsent(HolderKey(*swap.gone));
     auto& put = *request.add_success()->mutable_request_put();
@@ -182,7 +183,7 @@ class EtcdRegisters::Impl {
 
  private:
   // The holder's key, as it was when this object bound it last and was told so; 0: it was not. One Hold at a time.
-  struct Held {
+  struct Bound {
     std::int64_t revision = 0;
     std::int64_t created = 0;
   };
@@ -216,11 +217,12 @@ class EtcdRegisters::Impl {
     AskTxn(std::move(request), [this, holding](RegisterResult<TxnResponse> answer) {
       if (!answer) return holding->done(Err(std::move(answer).error()));
       if (answer->succeeded()) {
-        const Held before = held_;
-        held_.revision = answer->header().revision();
-        held_.created = holding->expected == 0 ? held_.revision : holding->created;
+        const Bound before = bound_;
+        bound_.revision = answer->header().revision();
+        bound_.created = holding->expected == 0 ? bound_.revision : holding->created;
         // Another process' session, or a gap that a renewal filled whose answer was lost: not what it was.
-        return holding->done(holding->same_session && before.created == held_.created);
+        return holding->done(Held{.all_the_time = holding->same_session && before.created == bound_.created,
+                                  .revision = static_cast<Revision>(bound_.revision)});
       }
       if (std::exchange(holding->again, true) || answer->responses_size() != 1) {
         return holding->done(Err(RegisterError{"another renewal is under way"}));
@@ -230,7 +232,7 @@ class EtcdRegisters::Impl {
       holding->created = found.empty() ? 0 : found[0].create_revision();
       // One that is older than this object made it is of a cluster that was set back.
       holding->same_session =
-          !found.empty() && found[0].value() == holding->session && found[0].mod_revision() >= held_.revision;
+          !found.empty() && found[0].value() == holding->session && found[0].mod_revision() >= bound_.revision;
       Bind(holding);
     });
   }
@@ -240,7 +242,8 @@ class EtcdRegisters::Impl {
     for (const auto& pair : page.kvs()) {
       RegisterNews::Entry entry{.pool = PoolId(pair.key().substr(PoolsPrefix().size())),
                                 .revision = static_cast<Revision>(pair.mod_revision()),
-                                .value = {}};
+                                .value = {},
+                                .octets = pair.value()};
       if (!entry.value.ParseFromString(pair.value())) return done(Err(RegisterError{pair.key() + " is no register"}));
       news.changed.push_back(std::move(entry));
     }
@@ -304,7 +307,7 @@ class EtcdRegisters::Impl {
   const EtcdOptions options_;
   std::vector<Member> members_;
   std::atomic<std::size_t> member_ = 0;
-  Held held_;
+  Bound bound_;
 
   std::mutex mutex_;
   std::condition_variable ended_;
@@ -319,7 +322,7 @@ EtcdRegisters::EtcdRegisters(EtcdOptions options) : impl_(std::make_unique<Impl>
 EtcdRegisters::~EtcdRegisters() { impl_->Stop(); }
 
 void EtcdRegisters::Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease,
-                         RegisterCallback<bool> done) {
+                         RegisterCallback<Held> done) {
   impl_->Hold(self, session, lease, std::move(done));
 }
 void EtcdRegisters::Read(Revision since, RegisterCallback<RegisterNews> done) { impl_->Read(since, std::move(done)); }

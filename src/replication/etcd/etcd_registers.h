@@ -35,7 +35,7 @@ class EtcdRegisters final : public RegisterClient {
   // Stops.
   ~EtcdRegisters() override;
 
-  void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterCallback<bool> done) override;
+  void Hold(const Holder& self, const Bytes& session, std::chrono::seconds lease, RegisterCallback<Held> done) override;
   void Read(Revision since, RegisterCallback<RegisterNews> done) override;
   void Swap(RegisterSwap swap, RegisterCallback<std::optional<Revision>> done) override;
   void Stop() override;

@@ -126,7 +126,9 @@ class EtcdRegistersTest : public testing::Test {
   }
   RegisterResult<bool> Hold(EtcdRegisters& registers, const Holder& holder, const Bytes& session,
                             seconds lease = seconds(60)) {
-    return Await<bool>([&](auto done) { registers.Hold(holder, session, lease, std::move(done)); });
+    const auto held = Await<Held>([&](auto done) { registers.Hold(holder, session, lease, std::move(done)); });
+    if (!held) return Err(held.error());
+    return held->all_the_time;
   }
   RegisterResult<RegisterNews> ReadNow(Revision since) {
     return Await<RegisterNews>([&](auto done) { registers_.Read(since, std::move(done)); });
@@ -194,10 +196,19 @@ TEST_F(EtcdRegistersTest, Swap_OnlyWhenAllIsAsExpected) {
   EXPECT_EQ(Swap(first).value(), std::nullopt);  // it is there already
 
   ASSERT_TRUE(Hold(registers_, kAway, "away"));
-  RegisterSwap taken{
-      .pool = kPool, .expected = **made, .value = Owned(kAway, 2), .gone = kHome, .self = kAway, .session = "away"};
+  RegisterSwap taken{.pool = kPool,
+                     .expected = **made,
+                     .expected_octets = first.value.SerializeAsString(),
+                     .value = Owned(kAway, 2),
+                     .gone = kHome,
+                     .self = kAway,
+                     .session = "away"};
   EXPECT_EQ(Swap(taken).value(), std::nullopt);  // the lease of kHome stands
   taken.gone.reset();
+  // As after a setback: another change has brought it to this revision.
+  taken.expected_octets = Owned(kHome, 7).SerializeAsString();
+  EXPECT_EQ(Swap(taken).value(), std::nullopt);
+  taken.expected_octets = first.value.SerializeAsString();
   const auto swapped = Swap(taken);
   ASSERT_TRUE(swapped && *swapped);
   EXPECT_GT(**swapped, **made);
@@ -208,6 +219,7 @@ TEST_F(EtcdRegistersTest, Swap_OnlyWhenAllIsAsExpected) {
   EXPECT_EQ(news->changed[0].revision, **swapped);
   EXPECT_EQ(news->changed[0].value.epoch().counter(), 2);
   EXPECT_EQ(news->changed[0].value.epoch().incarnation(), kAway.incarnation);
+  EXPECT_EQ(news->changed[0].octets, taken.value.SerializeAsString());
 }
 
 TEST_F(EtcdRegistersTest, ReadSince_HasWhatChangedAfterwards) {
