@@ -114,6 +114,24 @@ TEST_F(RefreshTest, ClockThatWasAheadUntilARevocationWasForgottenRevivesNothing)
   EXPECT_TRUE(IsLive(region_, later.access_token));
 }
 
+TEST_F(RefreshTest, ClockThatWasAheadUntilARevocationWasForgotten_NothingIsRevivedInARegionThatIsAddedLater) {
+  const Tokens revoked = SignIn();
+  ASSERT_TRUE(Revoke(*revoked.refresh_token));
+  const auto ahead = days(32);
+  clock_.Advance(ahead);
+  region_.ForgetExpiredFacts();
+  const Tokens later = SignIn();
+  clock_.Advance(-ahead);
+  TestRegion added("us-east-1", pool_, clock_);
+  added.CopyDirectoryOf(region_);
+  added.MergeFactsOf(region_);
+  const auto revived = RefreshIn(added, *revoked.refresh_token);
+  ASSERT_FALSE(revived);
+  EXPECT_EQ(revived.error().message, "Refresh Token has expired");
+  EXPECT_FALSE(IsLive(added, revoked.access_token));
+  EXPECT_TRUE(RefreshIn(added, *later.refresh_token));
+}
+
 TEST_F(RefreshTest, WhatCannotBeForgottenTwiceIsStillRevokedAfterTheClockWasAhead) {
   const std::string token = *SignIn().refresh_token;
   region_.Change([&](const Context& context) { RevokeFamily(context.tx, "other", context.now()); });

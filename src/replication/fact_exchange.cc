@@ -12,6 +12,9 @@ namespace {
 // Of more logs nothing is kept apart: then the supplier is not listened to at all, until it is asked again.
 constexpr std::size_t kLogsLeftOutMax = 64;
 
+// It says that facts were forgotten.
+bool LeavesGap(const storage::pb::FactEntry& entry) { return entry.key().empty() || entry.forgotten_before() > 0; }
+
 }  // namespace
 
 // ---- FactSupplier ----
@@ -99,7 +102,15 @@ std::optional<pb::Frame> FactSupplier::Next(const NeedsProof& needs_proof) {
     pb::Frame frame;
     pb::Facts& facts = *frame.mutable_facts();
     facts.set_pool(pool_.value());
-    for (storage::pb::FactEntry& entry : *entries) *facts.add_entries() = std::move(entry);
+    std::int64_t forgotten_until_micros = 0;
+    for (storage::pb::FactEntry& entry : *entries) {
+      forgotten_until_micros = std::max(forgotten_until_micros, entry.forgotten_until_micros());
+      entry.clear_forgotten_until_micros();
+      *facts.add_entries() = std::move(entry);
+    }
+    if (forgotten_until_micros > 0) {
+      *facts.mutable_forgotten() = SignForgotten(signer_, pool_, store_.region(), forgotten_until_micros);
+    }
     counters_.facts_sent += static_cast<std::uint64_t>(facts.entries_size());
     Sent sent{progress.region(), progress.incarnation(), facts.entries().rbegin()->number(), facts.ByteSizeLong()};
     window_.Take(sent.size_bytes);
@@ -142,11 +153,13 @@ std::optional<pb::Frame> FactConsumer::Have(bool again) {
 FactConsumer::Standing FactConsumer::StandingOf(const storage::pb::FactEntry& entry, const FactOrigin& origin) {
   if (origin.log_keys.empty()) return origin.key_may_come ? Standing::kLeft : Standing::kTaken;
   // That nothing is left of some facts nobody can prove.
-  if (origin.asked_itself && (entry.forgotten_before() > 0 || entry.key().empty())) return Standing::kLeft;
+  if (origin.asked_itself && LeavesGap(entry)) return Standing::kLeft;
   if (entry.key().empty()) return Standing::kTaken;
   if (!entry.has_proof()) {
     const auto unsigned_through = origin.unsigned_through.find(entry.incarnation());
-    if (unsigned_through != origin.unsigned_through.end() && entry.number() <= unsigned_through->second) {
+    // The Region itself proves what it said before it signed, too.
+    if (entry.region() != supplier_.value() && unsigned_through != origin.unsigned_through.end() &&
+        entry.number() <= unsigned_through->second) {
       return origin.asked_itself ? Standing::kLeft : Standing::kTaken;
     }
     if (origin.proofs_lost || (origin.asked_itself && !origin.pinned)) return Standing::kLeft;
@@ -177,11 +190,25 @@ void FactConsumer::LeaveOut(const storage::pb::FactEntry& entry, Standing why, I
              supplier_.value(), entry.number(), entry.region());
 }
 
+// Nobody else can make this Region refuse tokens so. Without a word of it facts are taken all the same: a release
+// before does not tell.
+bool FactConsumer::MayLeaveGaps(const pb::Facts& facts, const OriginOf& origin_of) {
+  if (!facts.has_forgotten()) return true;
+  const pb::ForgottenFacts& forgotten = facts.forgotten();
+  const FactOrigin supplier = origin_of(supplier_);
+  if (supplier.log_keys.empty() || verifier_.IsProven(pool_, supplier_, forgotten, supplier.log_keys)) return true;
+  ++counters_.signatures_refused;
+  log::Error("replication: pool {}: {} has not signed what it sent of how far it has forgotten facts: refused",
+             pool_.value(), supplier_.value());
+  return false;
+}
+
 FactConsumer::Step FactConsumer::OnFacts(pb::Facts facts, const OriginOf& origin_of, Instant now) {
   Step step;
   if (ask_again_at_) return step;
   // Against the window; what is dropped here makes a gap, and the gap asks again.
   if (queued_bytes_ > 2 * options_.pool_window_bytes) return step;
+  std::optional<bool> may_leave_gaps;
   std::optional<std::pair<Bytes, FactOrigin>> known;
   for (storage::pb::FactEntry& entry : *facts.mutable_entries()) {
     if (ask_again_at_) break;
@@ -190,6 +217,15 @@ FactConsumer::Step FactConsumer::OnFacts(pb::Facts facts, const OriginOf& origin
     if (const Standing standing = StandingOf(entry, known->second); standing != Standing::kTaken) {
       LeaveOut(entry, standing, now);
       continue;
+    }
+    entry.clear_forgotten_until_micros();
+    if (LeavesGap(entry)) {
+      if (!may_leave_gaps) may_leave_gaps = MayLeaveGaps(facts, origin_of);
+      if (!*may_leave_gaps) {
+        LeaveOut(entry, Standing::kLeft, now);
+        continue;
+      }
+      entry.set_forgotten_until_micros(facts.forgotten().until_micros());
     }
     // What could not be checked is not passed on as proved.
     if (known->second.log_keys.empty()) entry.clear_proof();

@@ -126,6 +126,8 @@ class FactConsumer {
     kRefused,
   };
   Standing StandingOf(const storage::pb::FactEntry& entry, const FactOrigin& origin);
+  // How far facts are forgotten is the supplier's own word, or not told.
+  bool MayLeaveGaps(const pb::Facts& facts, const OriginOf& origin_of);
   // The entry belongs to a log that is left out.
   bool IsLeftOut(const storage::pb::FactEntry& entry);
   void LeaveOut(const storage::pb::FactEntry& entry, Standing why, Instant now);

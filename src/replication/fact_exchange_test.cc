@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/manual_clock.h"
 #include "base/seeded_random.h"
+#include "storage/horizon.h"
 #include "storage/local_store.h"
 #include "storage/log.h"
 #include "storage/memory/memory_engine.h"
@@ -63,9 +64,13 @@ class FactExchangeTest : public testing::Test {
   std::optional<pb::FactsHave> Receive(std::vector<FactEntry> entries) {
     pb::Facts facts;
     for (FactEntry& entry : entries) *facts.add_entries() = std::move(entry);
-    return CarryOut(consumer_.OnFacts(
-        std::move(facts), [this](const Region& region) { return region == kAsia ? asia_ : FactOrigin(); }, now_));
+    return Receive(std::move(facts));
   }
+  std::optional<pb::FactsHave> Receive(pb::Facts facts) {
+    const auto origin_of = [this](const Region& region) { return region == kAsia ? asia_ : home_; };
+    return CarryOut(consumer_.OnFacts(std::move(facts), origin_of, now_));
+  }
+  std::int64_t HorizonMicros() { return ToMicros(*storage::ForgottenBefore(*away_->MakeSnapshot(), kPool)); }
   std::optional<pb::FactsHave> Pass(std::chrono::nanoseconds time) {
     now_.since_boot += time;
     return CarryOut(consumer_.OnTick(now_));
@@ -96,6 +101,8 @@ class FactExchangeTest : public testing::Test {
   const Ed25519LogSigner asia_signer_{crypto::Ed25519Key::Generate()};
   const Ed25519LogSigner away_signer_{crypto::Ed25519Key::Generate()};
   FactOrigin asia_;
+  // Signs nothing unless a test says so.
+  FactOrigin home_;
   FactConsumer consumer_{*away_, away_signer_, kPool, kHome, options_, counters_};
 };
 
@@ -128,6 +135,25 @@ TEST_F(FactExchangeTest, AFactWithoutAProofIsTakenOnlyIfItIsOlderThanTheRegionsF
   Receive({Fact(1), Fact(2), Fact(3)});
   EXPECT_EQ(KnownOfAsia(), 2u);
   EXPECT_EQ(counters_.signatures_refused, 1u);
+}
+
+TEST_F(FactExchangeTest, ASupplierDoesNotProveAFactOfItsOwn_ItIsRefusedHoweverOldItIs) {
+  const Ed25519LogSigner home_signer(crypto::Ed25519Key::Generate());
+  home_.log_keys = {home_signer.public_key()};
+  home_.pinned = true;
+  home_.unsigned_through[kAsiaStore] = 2;
+  std::vector<FactEntry> facts{Fact(1)};
+  facts[0].set_region(kHome.value());
+  const auto known = [&] {
+    return storage::ProgressOf(*away_->MakeSnapshot()->Facts(kPool), kHome.value(), kAsiaStore);
+  };
+  Receive(facts);
+  EXPECT_EQ(known(), 0u);
+  EXPECT_EQ(counters_.signatures_refused, 1u);
+  ASSERT_TRUE(Pass(options_.unsigned_limit));
+  ProveFacts(home_signer, kPool, kHome, facts);
+  Receive(facts);
+  EXPECT_EQ(known(), 1u);
 }
 
 TEST_F(FactExchangeTest, TheRegionItselfIsAsked_NobodyElseIsBelievedWithoutAProof) {
@@ -189,6 +215,73 @@ TEST_F(FactExchangeTest, FactsCameFromAnotherRegion_TheSupplierIsToldOnceInAHear
   consumer_.OnMergedElsewhere();
   EXPECT_FALSE(Pass(std::chrono::milliseconds(50)));
   EXPECT_TRUE(Pass(options_.heartbeat_interval));
+}
+
+// As a Region that is new gets it from one whose clock was ahead for a while.
+TEST_F(FactExchangeTest, TheSupplierHasForgottenFacts_TheConsumerHearsUpToWhen) {
+  const Ed25519LogSigner home_signer(crypto::Ed25519Key::Generate());
+  home_.log_keys = {home_signer.public_key()};
+  const auto home =
+      *storage::LocalStore::Open(storage::MakeMemoryEngine(), {.region = kHome, .clock = &clock_, .random = &random_});
+  const auto say = [&](const Bytes& id, std::int64_t expires_at_micros) {
+    storage::Commit commit;
+    commit.pool = kPool;
+    commit.facts.push_back({{storage::Space::kFact, kPool, 1, id}, {}});
+    commit.facts.back().value.set_expires_at_micros(expires_at_micros);
+    home->Submit(std::move(commit), [](const auto& result) { EXPECT_TRUE(result); });
+    while (home->Step()) {
+    }
+  };
+  say("revoked", 1'000);
+  say("ever", 0);
+  ASSERT_EQ(*home->ForgetExpiredFacts(FromMicros(2'000), 100), 1u);
+  Window window(1 << 20);
+  FactSupplier supplier(*home, home_signer, kPool, kAway, options_, window, counters_);
+  pb::FactsHave have;
+  have.set_again(true);
+  have.set_takes_proofs(true);
+  supplier.OnHave(have);
+  const auto sent = supplier.Next([](const FactEntry&) { return true; });
+  ASSERT_TRUE(sent && sent->facts().entries_size() == 1);
+  ASSERT_EQ(sent->facts().entries(0).forgotten_before(), 1u);
+  const auto known = [&] {
+    return storage::ProgressOf(*away_->MakeSnapshot()->Facts(kPool), kHome.value(), home->incarnation());
+  };
+
+  // Nobody else says it in the supplier's name, nor an entry by itself.
+  pb::Facts forged = sent->facts();
+  forged.mutable_forgotten()->set_until_micros(ToMicros(clock_.Now() + std::chrono::years(10)));
+  Receive(forged);
+  EXPECT_EQ(known(), 0u);
+  EXPECT_EQ(counters_.signatures_refused, 1u);
+  ASSERT_TRUE(Pass(options_.unsigned_limit)->again());
+  pb::Facts with_entry = sent->facts();
+  with_entry.mutable_entries(0)->set_forgotten_until_micros(ToMicros(clock_.Now()));
+  Receive(with_entry);
+  EXPECT_EQ(known(), 2u);
+  EXPECT_EQ(HorizonMicros(), 1'001);
+}
+
+TEST_F(FactExchangeTest, TheSupplierDoesNotTellHowFarItHasForgotten_ItsFactsAreTakenAllTheSame) {
+  Receive({Nothing(2)});
+  EXPECT_EQ(KnownOfAsia(), 2u);
+  EXPECT_EQ(HorizonMicros(), 0);
+}
+
+// It is the same word whoever said the facts that are forgotten.
+TEST_F(FactExchangeTest, TheSupplierHasForgottenWhatAnotherSaid_ItsOwnKeySignsHowFar) {
+  const Ed25519LogSigner home_signer(crypto::Ed25519Key::Generate());
+  home_.log_keys = {home_signer.public_key()};
+  pb::Facts facts;
+  *facts.add_entries() = Nothing(2);
+  *facts.mutable_forgotten() = SignForgotten(asia_signer_, kPool, kAsia, 5'000);
+  Receive(facts);
+  EXPECT_EQ(KnownOfAsia(), 0u);
+  ASSERT_TRUE(Pass(options_.unsigned_limit));
+  *facts.mutable_forgotten() = SignForgotten(home_signer, kPool, kHome, 5'000);
+  Receive(facts);
+  EXPECT_EQ(KnownOfAsia(), 2u);
+  EXPECT_EQ(HorizonMicros(), 5'000);
 }
 
 TEST_F(FactExchangeTest, ASupplierThatForgesAllItSaysIsNotListenedTo) {

@@ -39,6 +39,14 @@ Bytes RootStatement(const PoolId& pool, BytesView region, BytesView root) {
   return Statement("symbolon facts 1").Octets(pool.value()).Octets(region).Octets(root).Take();
 }
 
+Bytes ForgottenStatement(const PoolId& pool, const Region& region, std::int64_t until_micros) {
+  return Statement("symbolon forgotten 1")
+      .Octets(pool.value())
+      .Octets(region.value())
+      .Number(static_cast<std::uint64_t>(until_micros))
+      .Take();
+}
+
 void ProveGroup(const LogSigner& signer, const PoolId& pool, const Region& region,
                 std::span<storage::pb::FactEntry* const> group) {
   std::vector<Bytes> level;
@@ -71,6 +79,14 @@ void ProveFacts(const LogSigner& signer, const PoolId& pool, const Region& regio
   prove();
 }
 
+pb::ForgottenFacts SignForgotten(const LogSigner& signer, const PoolId& pool, const Region& region,
+                                 std::int64_t until_micros) {
+  pb::ForgottenFacts forgotten;
+  forgotten.set_until_micros(until_micros);
+  forgotten.set_signature(signer.Sign(ForgottenStatement(pool, region, until_micros)));
+  return forgotten;
+}
+
 bool FactVerifier::IsProven(const PoolId& pool, const storage::pb::FactEntry& entry, std::span<const Bytes> keys) {
   const storage::pb::FactProof& proof = entry.proof();
   if (proof.path_size() > kPathMax || proof.index() >> proof.path_size() != 0) return false;
@@ -79,15 +95,21 @@ bool FactVerifier::IsProven(const PoolId& pool, const storage::pb::FactEntry& en
     const bool right = (proof.index() >> height & 1) != 0;
     digest = right ? NodeDigest(proof.path(height), digest) : NodeDigest(digest, proof.path(height));
   }
-  Bytes statement = RootStatement(pool, entry.region(), digest);
-  if (statement == statement_ && proof.signature() == signature_ && std::ranges::find(keys, key_) != keys.end()) {
-    return true;
-  }
-  const auto key = std::ranges::find_if(
-      keys, [&](const Bytes& tried) { return signer_.Verify(tried, statement, proof.signature()); });
+  return IsSigned(RootStatement(pool, entry.region(), digest), proof.signature(), keys);
+}
+
+bool FactVerifier::IsProven(const PoolId& pool, const Region& region, const pb::ForgottenFacts& forgotten,
+                            std::span<const Bytes> keys) {
+  return IsSigned(ForgottenStatement(pool, region, forgotten.until_micros()), forgotten.signature(), keys);
+}
+
+bool FactVerifier::IsSigned(Bytes statement, const Bytes& signature, std::span<const Bytes> keys) {
+  if (statement == statement_ && signature == signature_ && std::ranges::find(keys, key_) != keys.end()) return true;
+  const auto key =
+      std::ranges::find_if(keys, [&](const Bytes& tried) { return signer_.Verify(tried, statement, signature); });
   if (key == keys.end()) return false;
   statement_ = std::move(statement);
-  signature_ = proof.signature();
+  signature_ = signature;
   key_ = *key;
   return true;
 }

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "replication/link.pb.h"
 #include "replication/log_signatures.h"
 #include "storage/log.pb.h"
 
@@ -21,15 +22,24 @@ inline constexpr std::size_t kFactsSignedTogetherMax = 16;
 void ProveFacts(const LogSigner& signer, const PoolId& pool, const Region& region,
                 std::vector<storage::pb::FactEntry>& entries);
 
+// What this Region, `region`, says of how far it has forgotten: whoever takes it over refuses tokens for it.
+pb::ForgottenFacts SignForgotten(const LogSigner& signer, const PoolId& pool, const Region& region,
+                                 std::int64_t until_micros);
+
 class FactVerifier {
  public:
   explicit FactVerifier(const LogSigner& signer) : signer_(signer) {}
   // The entry is as the Region that it names signed it, with one of these keys.
   bool IsProven(const PoolId& pool, const storage::pb::FactEntry& entry, std::span<const Bytes> keys);
+  // The same of what `region` says of itself.
+  bool IsProven(const PoolId& pool, const Region& region, const pb::ForgottenFacts& forgotten,
+                std::span<const Bytes> keys);
 
  private:
+  bool IsSigned(Bytes statement, const Bytes& signature, std::span<const Bytes> keys);
+
   const LogSigner& signer_;
-  // The group that was found to be signed last, for the other entries of it.
+  // What was found to be signed last, for the other entries of the group.
   Bytes statement_;
   Bytes signature_;
   Bytes key_;

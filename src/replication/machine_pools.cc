@@ -130,6 +130,11 @@ void Machine::OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::Role
   }
   UpdateRight(id, pool, now);
   UpdateGate(id, pool);
+  // What it was told before it led.
+  for (const auto& [region, peer] : peers_) {
+    const auto heard = peer.heard.find(id);
+    if (heard != peer.heard.end()) Hear(id, region, heard->second.standing(), now);
+  }
   UpdateFactPulls(id, pool);
   UpdateConsumer(id, pool, now);
   MaybeAcceptHandover(id, pool, now);

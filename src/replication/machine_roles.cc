@@ -24,7 +24,10 @@ ControlError ControlErrorOf(const RoleError& error) {
 void Machine::OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now) {
   const PoolId id(dropped.pool());
   Pool* pool = FindPool(id);
-  if (pool == nullptr || !IsPrimary(*pool)) return;
+  if (pool == nullptr) return;
+  // What it acknowledged it does not have any more: made again, it tells anew.
+  pool->fact_suppliers.erase(peer.region);
+  if (!IsPrimary(*pool)) return;
   pool->leavers[peer.region] = {.member_number = dropped.member_number(), .remove_at = now.since_boot};
   RemoveLeavers(id, *pool, now);
 }

@@ -40,6 +40,24 @@ StoreResult<std::uint64_t> ParseNumber(const std::optional<Bytes>& octets) {
   return ReadBigEndian64(*octets);
 }
 
+// Never back.
+StoreResult<void> RaiseHorizonOf(WriteSet& writes, const PoolId& pool, std::int64_t until_micros) {
+  SYMBOLON_TRY(const std::optional<Bytes> octets, writes.Get(keys::Horizon(pool)));
+  SYMBOLON_TRY(const std::uint64_t before, ParseNumber(octets));
+  if (static_cast<std::uint64_t>(until_micros) > before) {
+    writes.Put(keys::Horizon(pool), Number(static_cast<std::uint64_t>(until_micros)));
+  }
+  return {};
+}
+
+bool SaysAllOf(const pb::FactValue& value, const pb::FactValue& part) {
+  pb::FactValue alone;
+  JoinFact(alone, value);
+  pb::FactValue joined = alone;
+  JoinFact(joined, part);
+  return Serialise(joined) == Serialise(alone);
+}
+
 // When the entry may go; 0: never.
 std::int64_t EndOf(const pb::FactEntry& entry) {
   const std::int64_t expiry = entry.value().expires_at_micros();
@@ -56,7 +74,7 @@ StoreResult<void> CheckForeignEntry(const pb::FactEntry& entry) {
   if (!entry.key().empty() && (entry.key().size() < 2 || entry.key().size() > 2 + kKeyIdBytesMax)) {
     return malformed("fact entry: its key");
   }
-  if (entry.value().expires_at_micros() < 0 || entry.kept_until_micros() < 0) {
+  if (entry.value().expires_at_micros() < 0 || entry.kept_until_micros() < 0 || entry.forgotten_until_micros() < 0) {
     return malformed("fact entry: its expiry");
   }
   const auto too_long = [](const Bytes& octets) { return octets.size() > kProofPartBytesMax; };
@@ -95,7 +113,12 @@ StoreResult<bool> FactWriter::Merge(const Core::Identity& self, pb::FactEntry en
   if (entry.number() - entry.forgotten_before() > known + 1) {
     return Err(StoreError{StoreErrorCode::kGap, "facts are missing before the entry"});
   }
+  // Whoever sent it cannot say any more what it was, and so nobody here can.
+  if (entry.key().empty() || entry.number() > known + 1) {
+    SYMBOLON_TRY_VOID(RaiseHorizonOf(writes_, pool_, entry.forgotten_until_micros()));
+  }
   entry.clear_forgotten_before();
+  entry.clear_forgotten_until_micros();
   if (!entry.key().empty()) {
     pb::FactValue value = entry.value();
     value.set_expires_at_micros(EndOf(entry));
@@ -157,7 +180,10 @@ StoreResult<void> FactWriter::Append(pb::FactEntry entry, Joined joined) {
       // What was said of a fact that has been forgotten since is forgotten too. An entry with a proof was joined by who
       // signed it.
       if (joined == Joined::kMore && !entry.has_proof()) JoinFact(*entry.mutable_value(), earlier->value());
-      writes_.Put(keys::FactRepetition(pool_, entry.region(), entry.incarnation(), entry.number()), *mentioned);
+      // Who signed the entry may have forgotten the fact since it said the earlier one; here that holds still.
+      if (SaysAllOf(entry.value(), earlier->value())) {
+        writes_.Put(keys::FactRepetition(pool_, entry.region(), entry.incarnation(), entry.number()), *mentioned);
+      }
     }
   }
   const Bytes key = keys::FactEntry(pool_, entry.region(), entry.incarnation(), entry.number());
@@ -173,6 +199,8 @@ StoreResult<std::vector<pb::FactEntry>> ReadFactEntries(const View& view, const 
                                                         std::size_t limit_bytes) {
   SYMBOLON_CHECK(first_number >= 1);
   SYMBOLON_TRY(const std::uint64_t known, view.FactNumber(pool, region, incarnation));
+  SYMBOLON_TRY(const std::optional<Bytes> stored_horizon, view.engine->Get(keys::Horizon(pool)));
+  SYMBOLON_TRY(const std::uint64_t horizon, ParseNumber(stored_horizon));
   const Bytes log = keys::FactEntries(pool, region, incarnation);
   const auto stored =
       view.engine->Iterate(keys::FactEntry(pool, region, incarnation, first_number), keys::PrefixEnd(log));
@@ -187,6 +215,7 @@ StoreResult<std::vector<pb::FactEntry>> ReadFactEntries(const View& view, const 
       return Err(StoreError{StoreErrorCode::kCorrupt, "a stored fact entry does not parse"});
     }
     entry.set_forgotten_before(entry.number() - expected);
+    if (entry.forgotten_before() > 0) entry.set_forgotten_until_micros(static_cast<std::int64_t>(horizon));
     expected = entry.number() + 1;
     size_bytes += stored->value().size();
     entries.push_back(std::move(entry));
@@ -198,6 +227,7 @@ StoreResult<std::vector<pb::FactEntry>> ReadFactEntries(const View& view, const 
     forgotten.set_incarnation(Bytes(incarnation));
     forgotten.set_number(known);
     forgotten.set_forgotten_before(known - expected);
+    forgotten.set_forgotten_until_micros(static_cast<std::int64_t>(horizon));
   }
   return entries;
 }
@@ -219,11 +249,7 @@ class Forgetting {
   }
 
   StoreResult<void> Finish() {
-    for (const auto& [pool, horizon] : horizons_) {
-      SYMBOLON_TRY(const std::optional<Bytes> octets, writes_.Get(keys::Horizon(pool)));
-      SYMBOLON_TRY(const std::uint64_t before, ParseNumber(octets));
-      writes_.Put(keys::Horizon(pool), Number(std::max(before, static_cast<std::uint64_t>(horizon))));
-    }
+    for (const auto& [pool, horizon] : horizons_) SYMBOLON_TRY_VOID(RaiseHorizonOf(writes_, pool, horizon));
     if (writes_.empty()) return {};
     SYMBOLON_TRY_VOID(core_.Write(writes_.TakeBatch()));
     std::vector<Notice> notices;

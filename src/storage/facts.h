@@ -1,7 +1,8 @@
 // The fact tables of LocalStore: merged facts, fact logs, the vector, and what expires when.
 //
-// An entry of a fact log says all that was said of its fact there before. Earlier ones go when every member has the
-// later one (Store::CompactFacts), so that a log is bounded by the facts that live, however often they are said.
+// An entry of a fact log says all that was said of its fact there before, unless the fact was forgotten meanwhile. Then
+// earlier ones go when every member has the later one (Store::CompactFacts), so that a log is bounded by the facts that
+// live, however often they are said.
 #pragma once
 
 #include "storage/core.h"

@@ -295,12 +295,13 @@ class Store {
 
   // -- fact logs --
   // Ascending from `first_number`; what was forgotten, or dropped by CompactFacts, is covered by
-  // FactEntry::forgotten_before, so that the answer is gapless.
+  // FactEntry::forgotten_before, so that the answer is gapless, and forgotten_until_micros is this store's horizon.
   virtual StoreResult<std::vector<pb::FactEntry>> ReadFacts(const PoolId& pool, const Region& region,
                                                             BytesView incarnation, std::uint64_t first_number,
                                                             std::size_t limit_bytes) = 0;
   // Joins facts of other Regions into kFact and advances the vector, in one durable commit. Known ones are skipped; a
-  // gap is kGap. What expires before the time up to which this store has forgotten facts only advances the vector.
+  // gap is kGap. What expires before the time up to which this store has forgotten facts only advances the vector. What
+  // an entry says was forgotten, and is not here, counts as forgotten here too.
   virtual void MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries,
                           std::move_only_function<void(StoreResult<void>)> done) = 0;
   // Drops entries of fact logs (at most `limit`) whose statement is part of a later entry that `held` covers; answers

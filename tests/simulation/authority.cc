@@ -82,8 +82,10 @@ void SimRegion::StartMachine() {
       registers_ =
           std::make_unique<PlantedRegisters>(plant_, std::move(registers_), *lease_, options.lease - options.margin);
     }
-    setup.emplace(replication::AuthoritySetup{options, *registers_, "/simulation",
-                                              [this](const PoolId& pool) { return !may_lead || may_lead(pool); }});
+    setup.emplace(replication::AuthoritySetup{options, *registers_, "/simulation", [this](const PoolId& pool) {
+                                                if (on_asked_to_lead) on_asked_to_lead(pool);
+                                                return MayLead(pool);
+                                              }});
   }
   machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), *signer_, peers_, SmallOptions(), *this,
                                                     archive_, *lease_, setup);

@@ -179,9 +179,8 @@ TEST_F(AutomaticPromotionTest, ThePrimaryReturnsFallsBackAndIsLostAgainMeanwhile
   MakePool(stage, {kAmerica});
   MakeSync(stage, /*falls_back=*/true);
   bool asked = false;
-  stage.At(kAmerica).may_lead = [&](const PoolId&) {
+  stage.At(kAmerica).on_asked_to_lead = [&](const PoolId&) {
     if (!std::exchange(asked, true)) stage.At(kAmerica).Pause(std::chrono::seconds(30));
-    return true;
   };
   stage.At(kEurope).Crash();
   ASSERT_TRUE(stage.Until([&] { return asked; }));

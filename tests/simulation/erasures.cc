@@ -19,7 +19,7 @@ Bytes KeyOf(const Bytes& id) {
 }  // namespace
 
 void Simulation::Erase(PoolModel& pool) {
-  SimRegion* primary = PrimaryOf(pool);
+  SimRegion* primary = OpenPrimaryOf(pool);
   if (primary == nullptr) return;
   SimRegion& region = *primary;
   storage::Commit commit = CommitOn(region.store(), pool.id);

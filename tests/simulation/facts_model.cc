@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "storage/horizon.h"
 #include "storage/log.h"
 
 namespace symbolon::simulation {
@@ -61,10 +62,11 @@ std::string FactsModel::Learn(storage::Store& store) {
   return "";
 }
 
-std::string FactsModel::Check(storage::Store& store, Timestamp until) const {
+std::string FactsModel::Check(storage::Store& store) const {
   const auto snapshot = store.MakeSnapshot();
   const auto vector = snapshot->Facts(id_);
-  SYMBOLON_CHECK(vector);
+  const auto horizon = storage::ForgottenBefore(*snapshot, id_);
+  SYMBOLON_CHECK(vector && horizon);
   for (const auto& [key, places] : places_) {
     FactValue all;
     FactValue kept;
@@ -72,8 +74,8 @@ std::string FactsModel::Check(storage::Store& store, Timestamp until) const {
     // An entry that was said again further on than this store has come may have been compacted away before it came here
     // (Store::CompactFacts): then the later one brings what it said.
     std::map<Origin, std::uint64_t> last_said;
-    // While its fact lives, an entry takes over the fact's end (Store::ForgetExpired), and brings it to stores that have
-    // not heard yet of what moved it.
+    // While its fact lives, an entry takes over the fact's end (Store::ForgetExpired), and brings it to stores that
+    // have not heard yet of what moved it.
     std::int64_t latest_end = 0;
     for (const Place& place : places) {
       last_said[place.origin] = place.number;
@@ -86,7 +88,7 @@ std::string FactsModel::Check(storage::Store& store, Timestamp until) const {
       if (storage::ProgressOf(*vector, place.origin.first, place.origin.second) < place.number) continue;
       const FactValue& value = logs_.at(place.origin).entries[place.number - 1].value();
       storage::JoinFact(all, value);
-      const bool lasts = value.expires_at_micros() == 0 || value.expires_at_micros() > ToMicros(until);
+      const bool lasts = value.expires_at_micros() == 0 || value.expires_at_micros() >= ToMicros(*horizon);
       if (!lasts || said_again_beyond(place.origin)) continue;
       storage::JoinFact(kept, value);
       any = true;

@@ -23,8 +23,8 @@ class FactsModel {
   // Takes what this store accepted beyond what is known, and how far its own and others' facts are durable in it.
   // Empty, or what is wrong.
   std::string Learn(storage::Store& store);
-  // Empty, or what is wrong with the pool's facts in this store. Those that expire before `until` may be forgotten.
-  std::string Check(storage::Store& store, Timestamp until) const;
+  // Empty, or what is wrong with the pool's facts in this store. Those that expire before its horizon may be forgotten.
+  std::string Check(storage::Store& store) const;
 
   // Somebody was told that the fact is accepted: from now on no Region may lack it for ever.
   void OnAcknowledged(const Region& accepted_in, BytesView key, const storage::pb::FactValue& value);

@@ -152,6 +152,11 @@ void Simulation::Heal() {
     Upgrade(*region);
     region->EndHijack();
   }
+  // A Region comes to its end without the key, too.
+  if (!withdraws_keys_) return;
+  for (const auto& pool : pools_) {
+    if (dice_.Chance(0.5)) RegionOf(dice_.Pick(names_)).WithdrawKey(pool->id);
+  }
 }
 
 }  // namespace symbolon::simulation

@@ -145,6 +145,11 @@ void Simulation::CommitForwarded(const std::shared_ptr<ForwardedWrite>& write, S
                                  const RoleRecord& role,
                                  const std::function<void(replication::pb::ControlAnswer)>& reply) {
   PoolModel& pool = write->pool;
+  if (!region.Opens(pool.id)) {
+    replication::pb::ControlAnswer locked;
+    locked.set_payload(std::string(kNothingDone));
+    return reply(std::move(locked));
+  }
   storage::Commit commit = CommitOn(region.store(), pool.id);
   commit.directory.push_back(
       {{storage::Space::kDirectory, pool.id, kRecordType, write->id}, dice_.random().Octets(dice_.Between(0, 60))});

@@ -31,6 +31,7 @@ class Network {
   Network(Scheduler& scheduler, Dice& dice) : scheduler_(scheduler), dice_(dice) {}
 
   void AddRegion(SimRegion& region);
+  SimRegion& At(const Region& name) { return *regions_.at(name); }
   void SetFaults(const NetworkFaults& faults) { faults_ = faults; }
   // Nothing gets from one to the other until Heal.
   void Cut(const Region& from, const Region& to) { cuts_.insert({from, to}); }

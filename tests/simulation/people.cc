@@ -168,6 +168,7 @@ bool People::DisabledAt(SimRegion& region, const storage::pb::FactVector& facts,
 
 void People::OnServed(SimRegion& region, const Served& served) {
   ++answers_;
+  if (served.saw.locked) Fail("{} serves people, though its key is withdrawn there", region.name().value());
   for (const storage::FactChange& fact : served.facts) {
     pool_.facts.OnAcknowledged(region.name(), storage::keys::TypeAndId(fact.key.type, fact.key.id), fact.value);
   }

@@ -49,6 +49,9 @@ class People {
 
   // Somebody does something in this Region, or at the primary.
   void Act(SimRegion& region);
+  // By its role the Region serves people of the pool.
+  bool Serves(SimRegion& region) const;
+  void SignIn(SimRegion& region);
   // Empty, or what is wrong with the Region once everything is everywhere.
   void CheckAtEnd(SimRegion& region, const std::vector<SimRegion*>& others);
 
@@ -94,7 +97,6 @@ class People {
   };
 
   // ---- what people do (people_acts.cc) ----
-  void SignIn(SimRegion& region);
   void SignInFromPosition(SimRegion& region);
   void TryPassword(SimRegion& region, std::size_t person, const std::string& password);
   void ChangePassword();
@@ -112,8 +114,6 @@ class People {
   void CheckIssued(SimRegion& region, const std::string& access_token);
 
   // ---- what must come of it (people.cc) ----
-  // The Region serves people of the pool.
-  bool Serves(SimRegion& region) const;
   directory::pb::UserRecord UserAt(SimRegion& region, const Served& served, std::size_t person);
   directory::pb::ClientRecord ClientAt(SimRegion& region, const Served& served, const std::string& client);
   std::optional<storage::pb::FactValue> FactAt(SimRegion& region, const storage::pb::FactVector& facts,

@@ -69,14 +69,24 @@ void PlanRunner::Run(const PoolId& pool, Plan plan, Done done) {
   Attempt(request);
 }
 
+void PlanRunner::Forget(const PoolId& pool) {
+  cache_.Forget(pool);
+  verifier_.Forget(pool);
+}
+
 void PlanRunner::Attempt(const std::shared_ptr<Request>& request) {
+  const bool locked = !region_.Opens(request->pool);
+  if (locked && plant_ != Plant::kServeLocked) {
+    ++region_.refused_locked;
+    return request->done(std::nullopt);
+  }
   Served served;
   served.now = request->env->now();
   const auto present = region_.store().MakeSnapshot();
   const auto head = present->Head(request->pool);
   auto facts = present->Facts(request->pool);
   SYMBOLON_CHECK(head && facts);
-  served.saw = {.version = present->version(), .head = *head, .facts = *std::move(facts)};
+  served.saw = {.version = present->version(), .locked = locked, .head = *head, .facts = *std::move(facts)};
   // Gone since the request was admitted.
   if (!served.saw.head) return request->done(std::nullopt);
 

@@ -26,6 +26,8 @@ class SimRegion;
 // What of a pool a plan could see when it ran.
 struct Sight {
   std::uint64_t version = 0;
+  // The pool's key was withdrawn.
+  bool locked = false;
   std::optional<storage::pb::Head> head;
   storage::pb::FactVector facts;
 };
@@ -50,6 +52,8 @@ class PlanRunner {
   PlanRunner(SimRegion& region, Dice& dice, Plant plant);
 
   void Run(const PoolId& pool, Plan plan, Done done);
+  // What was opened with the pool's keys goes.
+  void Forget(const PoolId& pool);
 
   auth::AccessTokenVerifier& verifier() { return verifier_; }
   const directory::RegionSettings& settings() const { return settings_; }

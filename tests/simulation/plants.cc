@@ -40,7 +40,7 @@ constexpr PlantedBug kPlantedBugs[] = {
      400},
     {Plant::kDropUnknownFields, "drop-unknown-fields",
      "a change of the role record drops what a newer version wrote there", 400},
-    {Plant::kSpeakAnyVersion, "speak-any-version", "a Region does not look at the versions that its peer speaks", 100},
+    {Plant::kSpeakAnyVersion, "speak-any-version", "a Region does not look at the versions that its peer speaks", 400},
     {Plant::kLeaseFromAnswer, "lease-from-answer",
      "a lease is counted from the answer to its renewal, not from the sending", 0},
     {Plant::kAnswerWithoutLease, "answer-without-lease", "a write is answered without another look at the lease", 400},
@@ -55,6 +55,10 @@ constexpr PlantedBug kPlantedBugs[] = {
      100},
     {Plant::kSendErased, "send-erased",
      "bodies are erased before every member has come past them, and entries are sent without them", 100},
+    {Plant::kLeadLocked, "lead-locked", "a Region says that it could lead a pool whose key is withdrawn there", 400},
+    {Plant::kServeLocked, "serve-locked", "a Region serves people of a pool whose key is withdrawn there", 20},
+    {Plant::kStopAtLock, "stop-at-lock", "a Region takes no entries of a pool whose key is withdrawn there", 20},
+    {Plant::kForgottenUntold, "forgotten-untold", "a Region does not hear how far others have forgotten facts", 100},
 };
 
 // Makes positions durable after what belongs to them.

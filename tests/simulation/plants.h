@@ -43,6 +43,10 @@ enum class Plant {
   kAcceptAnyHead,
   kAcceptAnyFact,
   kSendErased,
+  kLeadLocked,
+  kServeLocked,
+  kStopAtLock,
+  kForgottenUntold,
 };
 
 struct PlantedBug {

@@ -23,13 +23,16 @@ void Simulation::HandOverTo(PoolModel& pool, const Region& to) {
     return ChangeRole(
         pool, [&](replication::pb::RoleRecord role) { return replication::HandOver(std::move(role), to, now); });
   }
-  AskForHandOver(pool, *primary, to);
-  // Whatever can go wrong best does so now.
+  AskForHandOver(pool, *primary, to, [this, primary, to] { TroubleHandOver(*primary, RegionOf(to)); });
+}
+
+// Whatever can go wrong best does so now.
+void Simulation::TroubleHandOver(SimRegion& primary, SimRegion& to) {
   if (faults_ && dice_.Chance(0.15)) {
     scheduler_.After(dice_.Micros(0, 60'000),
-                     [this, to, duration = dice_.Micros(500'000, 6'000'000)] { Kill(RegionOf(to), duration); });
+                     [this, &to, duration = dice_.Micros(500'000, 6'000'000)] { Kill(to, duration); });
   }
-  SimRegion& victim = dice_.Chance(0.5) ? *primary : RegionOf(to);
+  SimRegion& victim = dice_.Chance(0.5) ? primary : to;
   if (dice_.Chance(0.2)) scheduler_.After(dice_.Micros(0, 100'000), [&victim] { victim.Crash(); });
   if (dice_.Chance(0.2)) {
     static constexpr storage::WriteFault kFaults[] = {storage::WriteFault::kCrashBeforeDurable,
@@ -41,34 +44,55 @@ void Simulation::HandOverTo(PoolModel& pool, const Region& to) {
     scheduler_.After(dice_.Micros(0, 50'000), [&victim] { victim.Pause(std::chrono::seconds(2)); });
 }
 
-void Simulation::AskForHandOver(PoolModel& pool, SimRegion& asked, const Region& to) {
-  asked.Post(nanoseconds(0), [this, &asked, &pool, to] {
-    const auto refused_at_once = std::make_shared<bool>(true);
-    asked.machine().HandOver(
-        asked.name(), pool.id, to,
-        [this, &asked, &pool, to, refused_at_once](replication::ControlResult<replication::Promoted> result) {
-          trace_.Say("the hand-over to {}: {}", to.value(), result ? "done" : result.error().detail);
-          const bool handed_over = !result && result.error().code == replication::ControlErrorCode::kHandedOver;
-          if (handed_over && plant_ == Plant::kHandedOverIsRefused) {
-            result = Err(replication::ControlError{replication::ControlErrorCode::kRefused, "planted"});
-          }
-          if (handed_over && plant_ == Plant::kHandedOverIsDone) {
-            const auto role = RoleAt(asked, pool.id);
-            result = replication::Promoted{.epoch_counter = role ? role->next().counter() : 0, .first_sequence = 0};
-          }
-          CheckHandOverAnswer(pool, asked, to, result, *refused_at_once);
-        },
-        asked.Now());
-    *refused_at_once = false;
+void Simulation::AskForHandOver(PoolModel& pool, SimRegion& asked, const Region& to, std::function<void()> meanwhile) {
+  asked.Post(nanoseconds(0), [this, &asked, &pool, to, meanwhile = std::move(meanwhile)] {
+    const HandOverAsking asking{
+        .to = to, .begins = asked.BeginsHandOver(pool.id, to), .locked_since = RegionOf(to).LockedSince(pool.id)};
+    asked.AskToLead(pool.id, to, [this, &asked, &pool, asking, meanwhile](replication::ControlResult<void> may) {
+      if (may) {
+        if (meanwhile) scheduler_.After(nanoseconds(0), meanwhile);
+        return HandOverFrom(pool, asked, asking);
+      }
+      trace_.Say("the hand-over to {}: {}", asking.to.value(), may.error().detail);
+      CheckHandOverAnswer(pool, asked, asking, Err(std::move(may).error()), /*refused_at_once=*/true);
+    });
   });
 }
 
+void Simulation::HandOverFrom(PoolModel& pool, SimRegion& asked, const HandOverAsking& asking) {
+  const auto refused_at_once = std::make_shared<bool>(true);
+  asked.machine().HandOver(
+      asked.name(), pool.id, asking.to,
+      [this, &asked, &pool, asking, refused_at_once](replication::ControlResult<replication::Promoted> result) {
+        trace_.Say("the hand-over to {}: {}", asking.to.value(), result ? "done" : result.error().detail);
+        const bool handed_over = !result && result.error().code == replication::ControlErrorCode::kHandedOver;
+        if (handed_over && plant_ == Plant::kHandedOverIsRefused) {
+          result = Err(replication::ControlError{replication::ControlErrorCode::kRefused, "planted"});
+        }
+        if (handed_over && plant_ == Plant::kHandedOverIsDone) {
+          const auto role = RoleAt(asked, pool.id);
+          result = replication::Promoted{.epoch_counter = role ? role->next().counter() : 0, .first_sequence = 0};
+        }
+        CheckHandOverAnswer(pool, asked, asking, result, *refused_at_once);
+      },
+      asked.Now());
+  *refused_at_once = false;
+}
+
 // What whoever asked for a hand-over is told is true.
-void Simulation::CheckHandOverAnswer(PoolModel& pool, SimRegion& asked, const Region& to,
+void Simulation::CheckHandOverAnswer(PoolModel& pool, SimRegion& asked, const HandOverAsking& asking,
                                      const replication::ControlResult<replication::Promoted>& result,
                                      bool refused_at_once) {
+  const Region& to = asking.to;
+  if (asking.begins && asking.locked_since && asking.locked_since == RegionOf(to).LockedSince(pool.id)) {
+    ++result_.hand_overs_locked;
+    if (result || result.error().code == replication::ControlErrorCode::kHandedOver) {
+      Fail("pool {} is handed over to {}, where its key was withdrawn all the time", pool.id.value(), to.value());
+    }
+  }
   if (result) {
-    if (!pool.Began(to, result->epoch_counter, result->first_sequence)) {
+    // It may have taken the epoch of that name by force before it heard of the hand-over, from further back.
+    if (!pool.Began(to, result->epoch_counter, pool.forced ? 0 : result->first_sequence)) {
       Fail("pool {}: {} is said to lead from {} on, epoch {}, and has not begun that", pool.id.value(), to.value(),
            result->first_sequence, result->epoch_counter);
     }
@@ -145,6 +169,11 @@ void Simulation::TakeOver(PoolModel& pool, SimRegion& region) {
     scheduler_.After(dice_.Micros(0, 40'000), [this, &pool] { WriteDirectory(pool); });
   }
   region.Post(nanoseconds(0), [this, &region, &pool] {
+    // The person is told so.
+    if (!region.Opens(pool.id)) {
+      ++region.refused_locked;
+      return;
+    }
     if (Admits(region, pool.id)) return;
     pool.forced = true;
     pool.forced_by_person = true;
@@ -173,7 +202,10 @@ void Simulation::CallOperator() {
     std::ranges::copy_if(names_, std::back_inserter(holders), [&](const Region& name) {
       return RegionOf(name).up() && HeadOf(RegionOf(name).store(), pool->id) && MayTakeOver(*pool, name);
     });
-    if (!holders.empty()) TakeOver(*pool, RegionOf(dice_.Pick(holders)));
+    if (holders.empty()) continue;
+    SimRegion& next = RegionOf(dice_.Pick(holders));
+    next.RestoreKey(pool->id);
+    TakeOver(*pool, next);
   }
 }
 

@@ -95,6 +95,22 @@ class SimRegion final : public replication::MachineHost {
   // The impostor goes, whether a process ran meanwhile or not; one that did dies.
   void EndHijack();
 
+  // ---- the key of a pool, as the Region's key service has it, whatever processes live (keys.cc) ----
+  void WithdrawKey(const PoolId& pool);
+  void RestoreKey(const PoolId& pool);
+  // nullopt: it can be used.
+  std::optional<nanoseconds> LockedSince(const PoolId& pool) const;
+  bool Opens(const PoolId& pool) const { return !LockedSince(pool); }
+  // What the process answers to the question whether it could lead the pool.
+  bool MayLead(const PoolId& pool) const;
+  // To hand it over would be this Region's to begin.
+  bool BeginsHandOver(const PoolId& pool, const Region& to);
+  // As replication::Replicator does before: then the other Region is asked whether it could lead the pool.
+  void AskToLead(const PoolId& pool, const Region& to,
+                 std::move_only_function<void(replication::ControlResult<void>)> done);
+  // Requests that were refused because the pool was locked.
+  std::uint64_t refused_locked = 0;
+
   // The event happens if this process still lives then; afterwards what follows from it is carried out.
   void Post(nanoseconds delay, std::move_only_function<void()> event);
   // Commits, and tells if the process lived to hear of it.
@@ -102,8 +118,8 @@ class SimRegion final : public replication::MachineHost {
   // The same as the APIs commit: answered when the pool's durability allows.
   void CommitDurably(storage::Commit commit, const replication::pb::RoleRecord& role,
                      std::move_only_function<void(replication::DurableCommitResult)> done);
-  // Whether it could lead a pool that it is to take over by itself; asked among its blocking work.
-  std::function<bool(const PoolId&)> may_lead;
+  // It is asked whether it could lead a pool that it is to take over by itself, among its blocking work.
+  std::function<void(const PoolId&)> on_asked_to_lead;
   // The clients of these commits are told now: of changes in an epoch with this counter.
   std::function<void(const PoolId&, std::uint64_t epoch_counter)> on_answer;
   // The process may answer for changes of the pool now; nullopt where no authority decides that.
@@ -168,6 +184,7 @@ class SimRegion final : public replication::MachineHost {
   bool restored_ = false;
   bool hijack_next_ = false;
   bool hijacked_ = false;
+  std::map<PoolId, nanoseconds> locked_since_;
   nanoseconds paused_until_{};
   Versions versions_;
   Versions next_versions_;

@@ -75,6 +75,12 @@ void SimRegion::Apply(storage::AppliedEntries entries, replication::Done<storage
     KickCommitter();
     return;
   }
+  if (plant_ == Plant::kStopAtLock && !Opens(entries.pool)) {
+    Post(nanoseconds(0), [this, done = std::move(done)]() mutable {
+      done(Err(storage::StoreError{storage::StoreErrorCode::kUnavailable, "planted"}), Now());
+    });
+    return;
+  }
   store_->Apply(std::move(entries), [this, life = life_, done = std::move(done)](auto result) mutable {
     if (life != life_) return;
     Post(dice_.Micros(0, 200),
@@ -148,6 +154,7 @@ void SimRegion::Receive(LinkId link, replication::pb::Frame frame) {
 
 void SimRegion::Take(LinkId link, replication::pb::Frame frame) {
   if (plant_ != Plant::kSpeakAnyVersion) ReceiveAs(versions_, frame);
+  if (plant_ == Plant::kForgottenUntold && frame.has_facts()) frame.mutable_facts()->clear_forgotten();
   if (plant_ == Plant::kDeafToEpochs && frame.has_pools()) {
     for (auto& state : *frame.mutable_pools()->mutable_pools()) {
       const auto status = machine_->Status(PoolId(state.pool()), Now());

@@ -24,6 +24,10 @@ void Result::Add(const Result& other) {
   forwards_refused += other.forwards_refused;
   forwards_unknown += other.forwards_unknown;
   forwards_redirected += other.forwards_redirected;
+  keys_withdrawn += other.keys_withdrawn;
+  refused_locked += other.refused_locked;
+  hand_overs_locked += other.hand_overs_locked;
+  caught_up_locked += other.caught_up_locked;
   erasures += other.erasures;
   bodies_erased += other.bodies_erased;
   leases_lost += other.leases_lost;
@@ -64,14 +68,16 @@ std::string Describe(const Result& sum) {
       "in processes that lived to the end: {} hand-overs, {} epochs begun, {} suffixes set aside, {} copies taken, {} "
       "resumed\n"
       "passed on by secondaries: {} done, {} refused, {} of unknown outcome, {} sent once more\n"
+      "keys: {} withdrawn; {} requests and {} hand-overs refused, {} times everything is where a pool is locked\n"
       "erased: {} records in every Region, {} bodies\n"
       "under an authority: {} leases lost, {} automatic promotions, {} answers withheld",
       sum.commits, sum.confirmed, sum.fell_back, sum.unconfirmed, sum.held, sum.writes_set_aside, sum.answers,
       sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.hand_overs,
       sum.hand_overs_unheard, sum.counters.hand_overs, sum.counters.take_overs, sum.counters.suffixes_set_aside,
       sum.counters.copies_taken, sum.counters.copies_resumed, sum.forwards_done, sum.forwards_refused,
-      sum.forwards_unknown, sum.forwards_redirected, sum.erasures, sum.bodies_erased, sum.leases_lost,
-      sum.automatic_promotions, sum.answers_withheld);
+      sum.forwards_unknown, sum.forwards_redirected, sum.keys_withdrawn, sum.refused_locked, sum.hand_overs_locked,
+      sum.caught_up_locked, sum.erasures, sum.bodies_erased, sum.leases_lost, sum.automatic_promotions,
+      sum.answers_withheld);
 }
 
 }  // namespace symbolon::simulation

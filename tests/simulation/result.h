@@ -38,6 +38,12 @@ struct Result {
   std::uint64_t forwards_refused = 0;
   std::uint64_t forwards_unknown = 0;
   std::uint64_t forwards_redirected = 0;
+  // Keys of pools that were withdrawn, requests and hand-overs that were refused for it, and Regions that came to have
+  // everything without the key.
+  std::uint64_t keys_withdrawn = 0;
+  std::uint64_t refused_locked = 0;
+  std::uint64_t hand_overs_locked = 0;
+  std::uint64_t caught_up_locked = 0;
   // Records that are erased in every Region, and bodies that Regions erased for them.
   std::uint64_t erasures = 0;
   std::uint64_t bodies_erased = 0;

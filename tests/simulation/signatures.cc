@@ -1,5 +1,7 @@
 #include "signatures.h"
 
+#include <chrono>
+
 #include "storage/log.h"
 
 namespace symbolon::simulation {
@@ -29,8 +31,12 @@ void ForgeEntries(replication::pb::Batch& batch) {
   batch.set_entries(batch.entries_size() - 1, entry.SerializeAsString());
 }
 
-// Facts say something else, whoever said them; of every other one the proof is gone.
+// Facts say something else, whoever said them; of every other one the proof is gone. And much more was forgotten.
 void ForgeFacts(replication::pb::Facts& facts) {
+  if (facts.has_forgotten()) {
+    facts.mutable_forgotten()->set_until_micros(facts.forgotten().until_micros() +
+                                                std::chrono::microseconds(std::chrono::years(10)).count());
+  }
   for (storage::pb::FactEntry& entry : *facts.mutable_entries()) {
     if (!entry.has_proof()) continue;
     entry.mutable_value()->set_maximum(entry.value().maximum() + 1);

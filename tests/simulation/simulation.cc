@@ -24,6 +24,7 @@ Simulation::Simulation(std::uint64_t seed, Plant plant, bool print)
   automatic_ = authority_ && hands_over_ && dice_.Chance(0.7);
   calm_ = authority_ && dice_.Chance(0.7);
   sync_only_ = authority_ && dice_.Chance(0.5);
+  withdraws_keys_ = dice_.Chance(0.4);
   registers_.ignores_leases = plant == Plant::kTakeDespiteLease;
   const auto authority = authority_ ? std::optional(SimAuthority{registers_, automatic_}) : std::nullopt;
   for (const Region& name : names_) {
@@ -60,8 +61,10 @@ Result Simulation::Run() {
     if (!missing.empty()) CallOperator();
   }
   if (!missing.empty()) Fail("no convergence: {}", missing);
+  if (result_.violation.empty()) OpenAgain();
   if (result_.violation.empty()) CheckAtEnd();
   for (auto& [name, region] : regions_) {
+    result_.refused_locked += region->refused_locked;
     if (!region->up()) continue;
     result_.Add(region->machine().Counters());
     if (const auto status = region->machine().AuthorityStatusNow(region->Now())) {

@@ -48,6 +48,8 @@ class Simulation {
                 bool safe = false);
   // A Region that takes itself for the primary and admits writes; nullptr: there is none.
   SimRegion* PrimaryOf(PoolModel& pool);
+  // One that does what clients and operators ask of it.
+  SimRegion* OpenPrimaryOf(PoolModel& pool);
   bool Admits(SimRegion& region, const PoolId& pool);
 
   // ---- writes that a secondary passes on to the primary (forwarding.cc) ----
@@ -106,6 +108,14 @@ class Simulation {
   // With the role record in its read set, as every commit of a pool has it.
   static storage::Commit CommitOn(storage::Store& store, const PoolId& pool);
 
+  // ---- keys that are withdrawn (keys.cc) ----
+  // In one Region or in all, for a while.
+  void WithdrawKey(PoolModel& pool);
+  std::vector<Region> ActiveReplicas(PoolModel& pool);
+  // What was locked until all came together is opened, and has to serve people.
+  void OpenAgain();
+  void CheckServes(PoolModel& pool, SimRegion& region);
+
   // ---- an authority (authority.cc) ----
   // True: something happened.
   bool ActUnderAuthority(PoolModel& pool);
@@ -118,8 +128,18 @@ class Simulation {
   void CallOperator();
   void HandOver(PoolModel& pool);
   void HandOverTo(PoolModel& pool, const Region& to);
-  void AskForHandOver(PoolModel& pool, SimRegion& asked, const Region& to);
-  void CheckHandOverAnswer(PoolModel& pool, SimRegion& asked, const Region& to,
+  struct HandOverAsking {
+    Region to;
+    // It was not under way, or done, when somebody asked for it.
+    bool begins = false;
+    // The pool's key was withdrawn there by then.
+    std::optional<nanoseconds> locked_since;
+  };
+  // `meanwhile`: what happens when it begins.
+  void AskForHandOver(PoolModel& pool, SimRegion& asked, const Region& to, std::function<void()> meanwhile = {});
+  void TroubleHandOver(SimRegion& primary, SimRegion& to);
+  void HandOverFrom(PoolModel& pool, SimRegion& asked, const HandOverAsking& asking);
+  void CheckHandOverAnswer(PoolModel& pool, SimRegion& asked, const HandOverAsking& asking,
                            const replication::ControlResult<replication::Promoted>& result, bool refused_at_once);
   void CheckPending(const PoolModel& pool);
   void TakeOver(PoolModel& pool, SimRegion& region);
@@ -205,6 +225,7 @@ class Simulation {
   bool sync_only_ = false;
   // Processes live longer than leases.
   bool calm_ = false;
+  bool withdraws_keys_ = false;
   bool faults_ = true;
   std::uint64_t serial_ = 0;
   Result result_;

@@ -50,6 +50,10 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.forwards_refused, kSeedsPerShard / 4);
   EXPECT_GT(sum.forwards_unknown, kSeedsPerShard / 20);
   EXPECT_GT(sum.forwards_redirected, 0);
+  EXPECT_GT(sum.keys_withdrawn, kSeedsPerShard / 2);
+  EXPECT_GT(sum.refused_locked, kSeedsPerShard / 2);
+  EXPECT_GT(sum.hand_overs_locked, kSeedsPerShard / 20);
+  EXPECT_GT(sum.caught_up_locked, kSeedsPerShard / 20);
   EXPECT_GT(sum.erasures, kSeedsPerShard / 2);
   EXPECT_GT(sum.bodies_erased, kSeedsPerShard / 8);
   EXPECT_GT(sum.leases_lost, kSeedsPerShard / 10);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/horizon.h"
+
 namespace symbolon::simulation {
 namespace {
 
@@ -107,10 +109,11 @@ std::shared_ptr<std::optional<bool>> Stage::AskToWriteDurably(std::string_view n
   return done;
 }
 
-bool Stage::SayFact(std::string_view name, const Bytes& element) {
+bool Stage::SayFact(std::string_view name, const Bytes& element, Timestamp expires) {
   storage::Commit commit = CommitAt(At(name));
   commit.facts.push_back({{storage::Space::kFact, pool_, kFactType, "subject"}, {}});
   commit.facts.back().value.add_elements(element);
+  commit.facts.back().value.set_expires_at_micros(ToMicros(expires));
   return Await(At(name), std::move(commit));
 }
 
@@ -152,6 +155,32 @@ std::optional<replication::ControlResult<replication::Promoted>> Stage::AskForHa
   return *answer;
 }
 
+std::optional<replication::ControlResult<replication::Promoted>> Stage::Promote(std::string_view asked,
+                                                                                std::string_view to) {
+  const auto answer = std::make_shared<std::optional<replication::ControlResult<replication::Promoted>>>();
+  SimRegion& region = At(asked);
+  region.Post(nanoseconds(0), [this, &region, answer, to = Region(std::string(to))] {
+    region.AskToLead(pool_, to, [this, &region, answer, to](replication::ControlResult<void> may) {
+      if (!may) return void(answer->emplace(Err(std::move(may).error())));
+      region.machine().HandOver(
+          region.name(), pool_, to, [answer](auto result) { answer->emplace(std::move(result)); }, region.Now());
+    });
+  });
+  Until([&] { return answer->has_value(); });
+  return *answer;
+}
+
+bool Stage::Serves(std::string_view name) {
+  std::optional<bool> served;
+  SimRegion& region = At(name);
+  region.Post(nanoseconds(0), [&] {
+    region.plans().Run(
+        pool_, [](const auth::Context&) { return false; },
+        [&](const std::optional<Served>& answer) { served = answer.has_value(); });
+  });
+  return Until([&] { return served.has_value(); }) && *served;
+}
+
 bool Stage::Holds(std::string_view name) {
   return At(name).up() && At(name).store().MakeSnapshot()->Head(pool_).value().has_value();
 }
@@ -166,6 +195,10 @@ bool Stage::HasFact(std::string_view name, const Bytes& element) {
   storage::pb::FactValue value;
   return stored && value.ParseFromString(*stored) &&
          std::ranges::find(value.elements(), element) != value.elements().end();
+}
+
+Timestamp Stage::Horizon(std::string_view name) {
+  return *storage::ForgottenBefore(*At(name).store().MakeSnapshot(), pool_);
 }
 
 bool Stage::Admits(std::string_view name) {

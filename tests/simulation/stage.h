@@ -44,7 +44,8 @@ class Stage {
   // The same, of a process that may stand still at present: asked as soon as it goes on, before all that it is told
   // later. What is answered is the value, once it is known.
   std::shared_ptr<std::optional<bool>> AskToWriteDurably(std::string_view region, const Bytes& id);
-  bool SayFact(std::string_view region, const Bytes& element);
+  // `expires`: never, unless it is said.
+  bool SayFact(std::string_view region, const Bytes& element, Timestamp expires = {});
   bool ChangeRole(
       std::string_view region,
       const std::function<replication::RoleResult<replication::pb::RoleRecord>(replication::pb::RoleRecord)>& change);
@@ -54,9 +55,16 @@ class Stage {
   std::optional<replication::ControlResult<replication::Promoted>> AskForHandOver(std::string_view asked,
                                                                                   std::string_view to);
 
+  // The same, once the other Region says that it could lead it, as Replicator asks.
+  std::optional<replication::ControlResult<replication::Promoted>> Promote(std::string_view asked, std::string_view to);
+  // People's requests are not refused.
+  bool Serves(std::string_view region);
+
   bool Holds(std::string_view region);
   bool Has(std::string_view region, const Bytes& id);
   bool HasFact(std::string_view region, const Bytes& element);
+  // How far it has forgotten facts.
+  Timestamp Horizon(std::string_view region);
   bool Admits(std::string_view region);
   std::optional<replication::pb::RoleRecord> RoleAt(std::string_view region);
   void CutOff(std::string_view region);

@@ -15,6 +15,7 @@ using replication::pb::RoleRecord;
 constexpr std::string_view kEurope = "eu-central-1";
 constexpr std::string_view kAmerica = "us-east-1";
 constexpr std::string_view kAsia = "ap-south-1";
+constexpr std::string_view kBrazil = "sa-east-1";
 
 class StageTest : public testing::Test {
  protected:
@@ -54,6 +55,46 @@ TEST_F(StageTest, ARegionPromisesAndDropsThePool_ItTakesNothingOfALowerEpochWhen
   // A person repeats it.
   ASSERT_TRUE(stage.TakeOver(kEurope));
   EXPECT_TRUE(stage.Until([&] { return stage.Holds(kAsia) && stage.Admits(kEurope); }));
+}
+
+// us-east-1 has promised itself epoch 2, which is higher than ap-south-1's epoch 2, and comes back while that fetches
+// the longest log.
+TEST_F(StageTest, ARegionHearsOfAHigherEpochBeforeItsOwnBegins_ItDoesNotLeadUntilAPersonRepeatsIt) {
+  Stage stage({kEurope, kAmerica, kAsia, kBrazil});
+  stage.MakePool(kEurope, {kAmerica, kAsia, kBrazil});
+  stage.CutOff(kAsia);
+  for (int entry = 0; entry < 60; ++entry) {
+    ASSERT_TRUE(stage.Write(kEurope, std::to_string(entry), Bytes(1'000, 'x')));
+  }
+  ASSERT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "59") && stage.Has(kBrazil, "59"); }));
+  stage.CutOff(kAmerica);
+  const auto take_over = [&](std::string_view region, std::optional<bool>& done) {
+    SimRegion& at = stage.At(region);
+    at.Post(nanoseconds(0), [&] {
+      at.machine().TakeOver(
+          stage.pool(), /*accept_loss=*/true, [&](const auto& result) { done = result.has_value(); }, at.Now());
+    });
+  };
+  std::optional<bool> of_america;
+  take_over(kAmerica, of_america);
+  SimRegion& america = stage.At(kAmerica);
+  ASSERT_TRUE(stage.Until([&] { return america.store().MakeSnapshot()->Promised(stage.pool())->has_value(); }));
+  america.Crash();
+  stage.At(kEurope).Crash();
+  stage.network().HealAll();
+  stage.For(std::chrono::seconds(3));
+  std::optional<bool> of_asia;
+  take_over(kAsia, of_asia);
+  ASSERT_TRUE(stage.Until([&] { return stage.At(kAsia).store().FindStaging(stage.pool())->has_value(); }));
+  america.Start();
+  ASSERT_TRUE(stage.Until([&] { return of_asia.has_value(); }));
+  EXPECT_TRUE(*of_asia);
+  stage.For(std::chrono::seconds(5));
+  EXPECT_FALSE(stage.Admits(kAsia));
+
+  ASSERT_TRUE(stage.TakeOver(kAsia));
+  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAsia) && stage.RoleAt(kAmerica)->primary() == kAsia; }));
+  EXPECT_TRUE(stage.Has(kAsia, "59"));
 }
 
 TEST_F(StageTest, AMemberIsRemovedWhileItIsAwayWithAFact_ThePrimaryThatItLearnsOfLaterGetsTheFact) {
@@ -128,6 +169,23 @@ TEST_F(StageTest, AFormerMemberIsMadeAgainWhenItHasSaidAFactAlone_ItsCopyIsCompl
   EXPECT_TRUE(stage.Until(
       [&] { return replication::RoleOf(*stage.RoleAt(kEurope), america).state == replication::pb::INACTIVE; }));
   EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "said in us-east-1"); }));
+}
+
+TEST_F(StageTest, AMemberIsRemovedAndMadeAgain_ItsCopyIsCompleteWhenItHasTheFactsAgain) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(stage.SayFact(i % 2 == 0 ? kEurope : kAmerica, std::to_string(i)));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kAmerica, "18") && stage.HasFact(kEurope, "19"); }));
+  stage.For(std::chrono::seconds(1));
+  const Region america{std::string(kAmerica)};
+  BeginRemoval(stage, kEurope, kAmerica);
+  ASSERT_TRUE(stage.Until([&] { return !stage.Holds(kAmerica) && !IsMember(stage, kEurope, kAmerica); }));
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), america, stage.At(kEurope).Now().wall);
+  }));
+  ASSERT_TRUE(stage.Until(
+      [&] { return replication::RoleOf(*stage.RoleAt(kEurope), america).state == replication::pb::INACTIVE; }));
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(stage.HasFact(kAmerica, std::to_string(i))) << i;
 }
 
 TEST_F(StageTest, APrimaryIsRestoredFromBeforeAMemberWasAdded_ItFollowsTheMemberThatTakesOver) {
@@ -614,6 +672,118 @@ TEST_F(StageTest, BoundedLagAndTheClockIsSetBack_WritesStopAtTheBoundAllTheSame)
   stage.At(kAmerica).Start();
   EXPECT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "within the bound"); }));
   EXPECT_TRUE(stage.WriteDurably(kEurope, "after"));
+}
+
+// ---- facts that are forgotten by a clock that was ahead ----
+
+TEST_F(StageTest, AFactIsForgottenByAClockThatWasAhead_WhoeverIsAddedThenKnowsThatItMayLackIt) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica});
+  SimRegion& europe = stage.At(kEurope);
+  const Timestamp end = europe.Now().wall + std::chrono::hours(1);
+  ASSERT_TRUE(stage.SayFact(kEurope, "revoked", end));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kAmerica, "revoked"); }));
+  europe.SetClockOffset(std::chrono::hours(2));
+  ASSERT_EQ(*europe.store().ForgetExpiredFacts(europe.Now().wall, 100), 1u);
+  europe.SetClockOffset({});
+
+  // From eu-central-1 alone.
+  const auto add = [&](std::string_view primary, std::string_view member) {
+    const Region name{std::string(member)};
+    ASSERT_TRUE(stage.ChangeRole(primary, [&](RoleRecord role) {
+      return replication::AddMember(std::move(role), name, stage.At(primary).Now().wall);
+    }));
+    ASSERT_TRUE(stage.Until(
+        [&] { return replication::RoleOf(*stage.RoleAt(primary), name).state == replication::pb::INACTIVE; }));
+  };
+  stage.network().Cut(Region(std::string(kAmerica)), Region(std::string(kAsia)));
+  stage.network().Cut(Region(std::string(kAsia)), Region(std::string(kAmerica)));
+  add(kEurope, kAsia);
+  EXPECT_FALSE(stage.HasFact(kAsia, "revoked"));
+  EXPECT_GT(stage.Horizon(kAsia), end);
+  EXPECT_EQ(stage.Horizon(kAmerica), Timestamp()) << "it lacks nothing";
+
+  // Added anew while us-east-1 leads, both have it.
+  stage.network().HealAll();
+  stage.For(std::chrono::seconds(5));
+  ASSERT_TRUE(stage.HandOver(kEurope, kAmerica));
+  for (const std::string_view region : {kAsia, kEurope}) {
+    BeginRemoval(stage, kAmerica, region);
+    ASSERT_TRUE(stage.Until([&] { return !stage.Holds(region) && !IsMember(stage, kAmerica, region); }));
+  }
+  for (const std::string_view region : {kEurope, kAsia}) {
+    add(kAmerica, region);
+    EXPECT_TRUE(stage.HasFact(region, "revoked")) << region;
+    EXPECT_EQ(stage.Horizon(region), Timestamp()) << region;
+  }
+}
+
+// ---- keys that are withdrawn ----
+
+TEST_F(StageTest, TheKeyOfAReplicaIsWithdrawn_ItFollowsAndServesNobodyAndIsNotPromotedUntilItIsBack) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  ASSERT_TRUE(stage.Serves(kAmerica));
+  stage.At(kAmerica).WithdrawKey(stage.pool());
+  EXPECT_FALSE(stage.Serves(kAmerica));
+  EXPECT_TRUE(stage.Serves(kEurope));
+  ASSERT_TRUE(stage.WriteDurably(kEurope, "while it is locked"));
+  ASSERT_TRUE(stage.SayFact(kEurope, "said meanwhile"));
+  EXPECT_TRUE(stage.Until(
+      [&] { return stage.Has(kAmerica, "while it is locked") && stage.HasFact(kAmerica, "said meanwhile"); }));
+  EXPECT_TRUE(stage.Until([&] { return StatusAt(stage, kEurope)->members.front().lag_entries == 0; }));
+
+  const auto refused = stage.Promote(kEurope, kAmerica);
+  ASSERT_TRUE(refused && !*refused);
+  EXPECT_EQ(refused->error().code, ControlErrorCode::kRefused);
+  EXPECT_TRUE(refused->error().detail.contains("cannot open")) << refused->error().detail;
+  EXPECT_TRUE(stage.Admits(kEurope));
+  EXPECT_FALSE(IsHandedOver(stage, kEurope));
+  ASSERT_TRUE(stage.WriteDurably(kEurope, "afterwards"));
+
+  stage.At(kAmerica).RestoreKey(stage.pool());
+  EXPECT_TRUE(stage.Serves(kAmerica));
+  const auto done = stage.Promote(kEurope, kAmerica);
+  ASSERT_TRUE(done && *done) << done->error().detail;
+  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
+  EXPECT_TRUE(stage.Has(kAmerica, "afterwards"));
+}
+
+TEST_F(StageTest, TheKeyOfThePrimaryIsWithdrawn_ItHandsOverWhatWasAcknowledged) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  ASSERT_TRUE(stage.WriteDurably(kEurope, "acknowledged"));
+  stage.At(kEurope).WithdrawKey(stage.pool());
+  const auto done = stage.Promote(kEurope, kAmerica);
+  ASSERT_TRUE(done && *done) << done->error().detail;
+  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
+  EXPECT_TRUE(stage.Has(kAmerica, "acknowledged"));
+  ASSERT_TRUE(stage.WriteDurably(kAmerica, "after"));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "after"); })) << "as a locked replica";
+  const auto back = stage.Promote(kAmerica, kEurope);
+  ASSERT_TRUE(back && !*back);
+  EXPECT_TRUE(stage.Admits(kAmerica));
+}
+
+// By the planted bug it does take over, and serves nobody.
+TEST_F(StageTest, ThePrimaryIsLostWithAutomaticPromotionAndTheKeyOfTheReplicaIsWithdrawn_ItTakesOverWhenItIsBack) {
+  for (const Plant plant : {Plant::kNone, Plant::kLeadLocked}) {
+    SCOPED_TRACE(static_cast<int>(plant));
+    Stage stage({kEurope, kAmerica}, /*automatic=*/true, plant);
+    stage.MakePool(kEurope, {kAmerica});
+    ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+    ASSERT_TRUE(stage.WriteDurably(kEurope, "before"));
+    ASSERT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "before"); }));
+    stage.At(kAmerica).WithdrawKey(stage.pool());
+    stage.At(kEurope).Crash();
+    stage.For(std::chrono::seconds(20));
+    EXPECT_EQ(stage.Admits(kAmerica), plant == Plant::kLeadLocked);
+    EXPECT_FALSE(stage.Serves(kAmerica));
+    stage.At(kAmerica).RestoreKey(stage.pool());
+    EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
+    EXPECT_TRUE(stage.Serves(kAmerica));
+    EXPECT_TRUE(stage.Has(kAmerica, "before"));
+  }
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ void Simulation::Act() {
   if (hands_over_ && dice_.Chance(0.05)) return HandOver(pool);
   if (takes_over_ && dice_.Chance(0.012)) return TakeOver(pool, region);
   if (ActUnderAuthority(pool)) return;
+  if (withdraws_keys_ && dice_.Chance(0.008)) return WithdrawKey(pool);
   if (dice_.Chance(0.25)) return people_[pool.id]->Act(region);
   const std::uint64_t what = dice_.Below(1'000);
   if (what < 350) return WriteDirectory(pool);
@@ -109,6 +110,11 @@ SimRegion* Simulation::PrimaryOf(PoolModel& pool) {
     if (role && !role->deleted() && role->primary() == name.value()) primaries.push_back(region.get());
   }
   return primaries.empty() ? nullptr : dice_.Pick(primaries);
+}
+
+SimRegion* Simulation::OpenPrimaryOf(PoolModel& pool) {
+  SimRegion* primary = PrimaryOf(pool);
+  return primary != nullptr && primary->Opens(pool.id) ? primary : nullptr;
 }
 
 void Simulation::OnAnswer(PoolModel& pool, SimRegion& region, const storage::StoreResult<storage::Committed>& result,
@@ -139,7 +145,7 @@ void Simulation::OnDurableAnswer(PoolModel& pool, SimRegion& region, replication
 }
 
 void Simulation::WriteDirectory(PoolModel& pool) {
-  SimRegion* primary = PrimaryOf(pool);
+  SimRegion* primary = OpenPrimaryOf(pool);
   if (primary == nullptr) return;
   SimRegion& region = *primary;
   storage::Commit commit = CommitOn(region.store(), pool.id);
@@ -163,7 +169,7 @@ void Simulation::WriteDirectory(PoolModel& pool) {
 }
 
 void Simulation::WriteFact(PoolModel& pool, SimRegion& region) {
-  if (!region.up()) return;
+  if (!region.up() || !region.Opens(pool.id)) return;
   const auto role = RoleAt(region, pool.id);
   if (!role || role->deleted()) return;
   const replication::Role of_region = replication::RoleOf(*role, region.name());
@@ -197,7 +203,7 @@ void Simulation::OnFactAnswer(PoolModel& pool, SimRegion& region, const storage:
 }
 
 void Simulation::ChangeRole(PoolModel& pool, const RoleChange& change) {
-  SimRegion* primary = PrimaryOf(pool);
+  SimRegion* primary = OpenPrimaryOf(pool);
   if (primary == nullptr) return;
   SimRegion& region = *primary;
   storage::Commit commit = CommitOn(region.store(), pool.id);
@@ -237,6 +243,7 @@ void Simulation::ProposeState(PoolModel& pool) {
   if (found == nullptr) return;
   SimRegion& primary = *found;
   const Region from = dice_.Pick(names_);
+  if (!RegionOf(from).Opens(pool.id)) return;
   const MemberState state = dice_.Chance(0.7) ? MemberState::ACTIVE : MemberState::INACTIVE;
   trace_.Say("{} proposes {} for {}", from.value(), static_cast<int>(state), pool.id.value());
   primary.Post(nanoseconds(0), [this, &primary, &pool, from, state] {

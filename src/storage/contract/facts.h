@@ -19,6 +19,12 @@ inline std::vector<Bytes> ElementsNow(Store& store, const Bytes& id) {
   return {value.elements().begin(), value.elements().end()};
 }
 
+inline Timestamp HorizonOf(Store& store) {
+  const StoreResult<Timestamp> horizon = ForgottenBefore(*store.MakeSnapshot(), kTestPool);
+  EXPECT_TRUE(horizon);
+  return horizon ? *horizon : Timestamp();
+}
+
 // The number up to which `at` knows the facts of the store `of`.
 inline std::uint64_t KnownFacts(Store& at, const Store& of) {
   const StoreResult<pb::FactVector> vector = at.MakeSnapshot()->Facts(kTestPool);
@@ -129,6 +135,29 @@ TEST_P(StoreContract, FactSaidAgainAndAgainKeepsOneEntryInEveryRegion) {
   EXPECT_EQ(ElementsNow(store(), "attempts"), (std::vector<Bytes>{"y"}));
   const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 200, 1 << 20);
   EXPECT_EQ(entries.back().value().elements_size(), 1);
+}
+
+// The other store has it for a longer time, because of what it has said itself.
+TEST_P(StoreContract, AFactIsForgottenWhereItWasSaidAndSaidAgain_WhatWasSaidBeforeIsNotDroppedElsewhere) {
+  const auto say = [&](const Bytes& element, std::int64_t expires_at_micros) {
+    const std::uint64_t known = KnownFacts(store(), store());
+    MustCommit(FactCommit("family", Elements({element}, expires_at_micros)));
+    auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), known + 1, 1 << 20);
+    ASSERT_EQ(entries.size(), 1u);
+    entries[0].mutable_proof()->set_signature("signature");
+    ASSERT_TRUE(MergeAndWait(other(), kTestPool, entries));
+  };
+  say("revoked", 100);
+  MustCommitAt(other(), FactCommit("family", Elements({"longer"}, 900)));
+  ASSERT_EQ(*store().ForgetExpiredFacts(FromMicros(150), 100), 1u);
+  say("again", 500);
+  say("and again", 600);
+  ASSERT_EQ(*other().CompactFacts(kTestPool, Held(store(), 3), 100), 1u);
+  EXPECT_EQ(NumbersKept(other(), store()), (std::vector<std::uint64_t>{1, 3}));
+  const auto third = GetParam().make();
+  third->Open(Region("ap-south-1"));
+  ExchangeFacts(other(), third->store(), store());
+  EXPECT_EQ(ElementsNow(third->store(), "family"), (std::vector<Bytes>{"again", "and again", "revoked"}));
 }
 
 TEST_P(StoreContract, EntryThatOutlivesItsTimeGoesWithItsFact) {
@@ -274,6 +303,44 @@ TEST_P(StoreContract, ExpiredFactsGoWithTheirLogEntriesAndDoNotComeBack) {
   const auto kept = *store().ReadFacts(kTestPool, kRegion, "another store", 1, 1 << 20);
   ASSERT_EQ(kept.size(), 3u);
   EXPECT_EQ(kept.back().number(), 4u);
+}
+
+// By a clock that was ahead: what is gone may be needed again.
+TEST_P(StoreContract, WhoeverGetsFactsFromWhereSomeWereForgotten_HasForgottenThemToo) {
+  MustCommit(FactCommit("revoked", Elements({"x"}, 1'000)));
+  MustCommit(FactCommit("ever", Elements({"x"})));
+  ASSERT_EQ(*store().ForgetExpiredFacts(FromMicros(2'000), 100), 1u);
+  ExchangeFacts(store(), other(), store());
+  EXPECT_EQ(KnownFacts(other(), store()), 2u);
+  EXPECT_EQ(HorizonOf(other()), FromMicros(1'001));
+  EXPECT_EQ(CodeOf(SubmitAndWait(other(), FactCommit("revoked", Elements({"y"}, 900)))), StoreErrorCode::kExpired);
+  EXPECT_TRUE(SubmitAndWait(other(), FactCommit("later", Elements({"y"}, 1'001))));
+
+  // And whoever gets them from there.
+  const auto third = GetParam().make();
+  third->Open(Region("ap-south-1"));
+  ExchangeFacts(other(), third->store(), store());
+  EXPECT_EQ(HorizonOf(third->store()), FromMicros(1'001));
+  third->Close();
+  third->Open(Region("ap-south-1"));
+  EXPECT_EQ(HorizonOf(third->store()), FromMicros(1'001));
+}
+
+TEST_P(StoreContract, WhoeverHadAllFactsBeforeSomeWereForgottenElsewhere_HasForgottenNothing) {
+  MustCommit(FactCommit("revoked", Elements({"x"}, 1'000)));
+  ExchangeFacts(store(), other(), store());
+  ASSERT_EQ(*store().ForgetExpiredFacts(FromMicros(2'000), 100), 1u);
+  MustCommit(FactCommit("later", Elements({"x"}, 3'000)));
+  // From the beginning, as after a connection is lost.
+  const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  ASSERT_EQ(entries.back().forgotten_before(), 1u);
+  ASSERT_TRUE(MergeAndWait(other(), kTestPool, entries));
+  EXPECT_EQ(KnownFacts(other(), store()), 2u);
+  EXPECT_EQ(HorizonOf(other()), Timestamp());
+  EXPECT_TRUE(ReadNow(other(), FactKey("revoked")));
+  for (const pb::FactEntry& kept : *other().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20)) {
+    EXPECT_EQ(kept.forgotten_until_micros(), 0);
+  }
 }
 
 TEST_P(StoreContract, AForgottenFactIsAConflictForWhoeverReadIt) {
