@@ -1,39 +1,13 @@
 // Situations that the simulator once found by chance, each brought about by itself.
-#include "stage.h"
-
-#include <gtest/gtest.h>
-
 #include <utility>
 
-#include "base/log.h"
+#include "story.h"
 
 namespace symbolon::simulation {
 namespace {
 
+using replication::ControlErrorCode;
 using replication::pb::RoleRecord;
-
-constexpr std::string_view kEurope = "eu-central-1";
-constexpr std::string_view kAmerica = "us-east-1";
-constexpr std::string_view kAsia = "ap-south-1";
-constexpr std::string_view kBrazil = "sa-east-1";
-
-class StageTest : public testing::Test {
- protected:
-  StageTest() { log::SetLevel(log::Level::kOff); }
-
-  // From the primary, until the member has dropped the pool and is gone from the record.
-  void BeginRemoval(Stage& stage, std::string_view primary, std::string_view member) {
-    const Region name{std::string(member)};
-    ASSERT_TRUE(stage.ChangeRole(primary, [&](RoleRecord role) {
-      return replication::SetMemberState(std::move(role), name, replication::pb::INACTIVE);
-    }));
-    ASSERT_TRUE(
-        stage.ChangeRole(primary, [&](RoleRecord role) { return replication::BeginRemoval(std::move(role), name); }));
-  }
-  static bool IsMember(Stage& stage, std::string_view at, std::string_view member) {
-    return replication::RoleOf(*stage.RoleAt(at), Region(std::string(member))).kind != replication::Role::Kind::kNone;
-  }
-};
 
 // eu-central-1 and us-east-1 both take epoch 2; the latter's is the higher one.
 TEST_F(StageTest, ARegionPromisesAndDropsThePool_ItTakesNothingOfALowerEpochWhenItIsMadeAReplicaAgain) {
@@ -209,10 +183,6 @@ TEST_F(StageTest, APrimaryIsRestoredFromBeforeAMemberWasAdded_ItFollowsTheMember
   EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "acknowledged"); }));
   EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAmerica, "said after the restore"); }));
   EXPECT_FALSE(stage.Admits(kEurope));
-}
-
-std::optional<replication::ReplicationStatus> StatusAt(Stage& stage, std::string_view region) {
-  return stage.At(region).machine().Status(stage.pool(), stage.At(region).Now());
 }
 
 // All that the member has is signed by the primary.
@@ -393,138 +363,6 @@ TEST_F(StageTest, AMemberLosesItsDiskAndItsKeyAndIsAway_WhatItSaidBeforeAndAfter
   for (const std::string_view region : {kEurope, kAmerica, kAsia}) {
     EXPECT_EQ(stage.At(region).machine().Counters().signatures_refused, 0u) << region;
   }
-}
-
-// ---- a hand-over of which nobody hears ----
-
-using replication::ControlErrorCode;
-
-bool IsHandedOver(Stage& stage, std::string_view at) {
-  const auto role = stage.RoleAt(at);
-  return role && role->has_next();
-}
-
-// us-east-1 dies when the pool is handed over to it, and has not heard of that. What whoever asked is told.
-replication::ControlError HandOverToTheDead(Stage& stage) {
-  SimRegion& america = stage.At(kAmerica);
-  stage.At(kEurope).on_notice = [&](const storage::Notice&) {
-    if (IsHandedOver(stage, kEurope) && america.up()) america.Crash();
-  };
-  const auto answer = stage.AskForHandOver(kEurope, kAmerica);
-  stage.At(kEurope).on_notice = nullptr;
-  SYMBOLON_CHECK(answer && !*answer && !america.up());
-  return answer->error();
-}
-
-TEST_F(StageTest, TheNextPrimaryDiesAsItIsHandedThePool_WhoeverAsksIsToldSoAndItLeadsWhenItReturns) {
-  Stage stage({kEurope, kAmerica});
-  stage.MakePool(kEurope, {kAmerica});
-  ASSERT_TRUE(stage.Write(kEurope, "before"));
-  const replication::ControlError told = HandOverToTheDead(stage);
-  EXPECT_EQ(told.code, ControlErrorCode::kHandedOver);
-  EXPECT_TRUE(told.detail.contains("handed over to Region us-east-1, which leads it from epoch 2 on")) << told.detail;
-  EXPECT_FALSE(stage.Admits(kEurope));
-  EXPECT_EQ(StatusAt(stage, kEurope)->handed_over_to, Region(std::string(kAmerica)));
-  EXPECT_TRUE(StatusAt(stage, kEurope)->problem.starts_with("handed over to us-east-1"))
-      << StatusAt(stage, kEurope)->problem;
-  // Asking again waits again, for as long as before.
-  const auto again = stage.AskForHandOver(kEurope, kAmerica);
-  ASSERT_TRUE(again && !*again);
-  EXPECT_EQ(again->error().code, ControlErrorCode::kHandedOver) << again->error().detail;
-
-  stage.At(kAmerica).Start();
-  const auto in_the_end = stage.AskForHandOver(kEurope, kAmerica);
-  ASSERT_TRUE(in_the_end && *in_the_end) << in_the_end->error().detail;
-  EXPECT_EQ((*in_the_end)->epoch_counter, 2u);
-  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
-  EXPECT_TRUE(stage.Has(kAmerica, "before"));
-  stage.For(std::chrono::seconds(2));
-  EXPECT_EQ(StatusAt(stage, kEurope)->handed_over_to, std::nullopt);
-  EXPECT_EQ(StatusAt(stage, kEurope)->problem, "");
-}
-
-TEST_F(StageTest, TheNextPrimaryIsCutOffOnceItLeads_NobodySaysThatItDoesNot) {
-  Stage stage({kEurope, kAmerica});
-  stage.MakePool(kEurope, {kAmerica});
-  stage.At(kAmerica).on_notice = [&](const storage::Notice&) {
-    const auto role = stage.RoleAt(kAmerica);
-    if (role && role->primary() == kAmerica) stage.CutOff(kAmerica);
-  };
-  const auto answer = stage.AskForHandOver(kEurope, kAmerica);
-  stage.At(kAmerica).on_notice = nullptr;
-  ASSERT_TRUE(answer && !*answer);
-  EXPECT_EQ(answer->error().code, ControlErrorCode::kHandedOver);
-  EXPECT_TRUE(answer->error().detail.contains("has not heard that it has begun")) << answer->error().detail;
-  EXPECT_TRUE(answer->error().detail.contains("set aside")) << "what a promotion by force costs";
-  ASSERT_TRUE(stage.Write(kAmerica, "acknowledged"));
-  stage.network().HealAll();
-  const auto again = stage.AskForHandOver(kEurope, kAmerica);
-  ASSERT_TRUE(again && *again) << again->error().detail;
-  EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "acknowledged"); }));
-}
-
-TEST_F(StageTest, TheNextPrimaryIsGivenUp_ThePoolGoesOnByForceAndWhoeverWaitsIsToldSo) {
-  Stage stage({kEurope, kAmerica});
-  stage.MakePool(kEurope, {kAmerica});
-  ASSERT_TRUE(stage.Write(kEurope, "before"));
-  ASSERT_EQ(HandOverToTheDead(stage).code, ControlErrorCode::kHandedOver);
-  std::optional<replication::ControlResult<replication::Promoted>> waiting;
-  SimRegion& europe = stage.At(kEurope);
-  europe.Post(nanoseconds(0), [&] {
-    europe.machine().HandOver(
-        europe.name(), stage.pool(), Region(std::string(kAmerica)),
-        [&](auto result) { waiting.emplace(std::move(result)); }, europe.Now());
-  });
-  ASSERT_TRUE(stage.TakeOver(kEurope));
-  ASSERT_TRUE(stage.Until([&] { return waiting.has_value() && stage.Admits(kEurope); }));
-  ASSERT_FALSE(*waiting);
-  EXPECT_EQ(waiting->error().code, ControlErrorCode::kOvertaken);
-  EXPECT_TRUE(waiting->error().detail.contains("Region eu-central-1 takes the user pool in epoch 3"))
-      << waiting->error().detail;
-  EXPECT_TRUE(stage.Has(kEurope, "before"));
-  ASSERT_TRUE(stage.Write(kEurope, "after"));
-  stage.At(kAmerica).Start();
-  EXPECT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "after"); }));
-  EXPECT_TRUE(stage.Admits(kEurope));
-  EXPECT_FALSE(stage.Admits(kAmerica));
-}
-
-TEST_F(StageTest, TheNextPrimaryReturnsOutOfABackup_WhoeverAsksIsToldThatItNeedsForce) {
-  Stage stage({kEurope, kAmerica});
-  stage.MakePool(kEurope, {kAmerica});
-  ASSERT_EQ(HandOverToTheDead(stage).code, ControlErrorCode::kHandedOver);
-  stage.At(kAmerica).MarkRestored();
-  stage.At(kAmerica).Start();
-  ASSERT_TRUE(stage.Until([&] { return IsHandedOver(stage, kAmerica); }));
-  const auto answer = stage.AskForHandOver(kEurope, kAmerica);
-  ASSERT_TRUE(answer);
-  ASSERT_FALSE(*answer) << (*answer)->epoch_counter << " from " << (*answer)->first_sequence;
-  EXPECT_EQ(answer->error().code, ControlErrorCode::kHandedOver);
-  EXPECT_TRUE(answer->error().detail.contains("does not begin by itself")) << answer->error().detail;
-  // And so says it itself.
-  const auto there = stage.AskForHandOver(kAmerica, kAmerica);
-  ASSERT_TRUE(there && !*there);
-  EXPECT_TRUE(there->error().detail.contains("out of a backup")) << there->error().detail;
-  EXPECT_TRUE(StatusAt(stage, kAmerica)->problem.contains("out of a backup")) << StatusAt(stage, kAmerica)->problem;
-  EXPECT_FALSE(stage.Admits(kAmerica));
-  ASSERT_TRUE(stage.TakeOver(kAmerica));
-  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
-}
-
-TEST_F(StageTest, TheNextPrimaryDiesAsItIsHandedThePoolWithAutomaticPromotion_WhoeverHandedOverTakesItBack) {
-  Stage stage({kEurope, kAmerica}, /*automatic=*/true);
-  stage.MakePool(kEurope, {kAmerica});
-  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
-  ASSERT_TRUE(stage.Write(kEurope, "before"));
-  // It is not waited for as long as whoever asked waits.
-  EXPECT_EQ(HandOverToTheDead(stage).code, ControlErrorCode::kOvertaken);
-  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
-  EXPECT_GT(stage.RoleAt(kEurope)->epoch_counter(), 2u);
-  ASSERT_TRUE(stage.Write(kEurope, "after"));
-  stage.At(kAmerica).Start();
-  EXPECT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "before") && stage.Has(kAmerica, "after"); }));
-  EXPECT_TRUE(stage.Admits(kEurope));
-  EXPECT_FALSE(stage.Admits(kAmerica));
 }
 
 // The answer to a renewal is read long after it was sent. By the planted bug the lease is counted from then, and both
@@ -715,74 +553,6 @@ TEST_F(StageTest, AFactIsForgottenByAClockThatWasAhead_WhoeverIsAddedThenKnowsTh
     add(kAmerica, region);
     EXPECT_TRUE(stage.HasFact(region, "revoked")) << region;
     EXPECT_EQ(stage.Horizon(region), Timestamp()) << region;
-  }
-}
-
-// ---- keys that are withdrawn ----
-
-TEST_F(StageTest, TheKeyOfAReplicaIsWithdrawn_ItFollowsAndServesNobodyAndIsNotPromotedUntilItIsBack) {
-  Stage stage({kEurope, kAmerica});
-  stage.MakePool(kEurope, {kAmerica});
-  ASSERT_TRUE(stage.Serves(kAmerica));
-  stage.At(kAmerica).WithdrawKey(stage.pool());
-  EXPECT_FALSE(stage.Serves(kAmerica));
-  EXPECT_TRUE(stage.Serves(kEurope));
-  ASSERT_TRUE(stage.WriteDurably(kEurope, "while it is locked"));
-  ASSERT_TRUE(stage.SayFact(kEurope, "said meanwhile"));
-  EXPECT_TRUE(stage.Until(
-      [&] { return stage.Has(kAmerica, "while it is locked") && stage.HasFact(kAmerica, "said meanwhile"); }));
-  EXPECT_TRUE(stage.Until([&] { return StatusAt(stage, kEurope)->members.front().lag_entries == 0; }));
-
-  const auto refused = stage.Promote(kEurope, kAmerica);
-  ASSERT_TRUE(refused && !*refused);
-  EXPECT_EQ(refused->error().code, ControlErrorCode::kRefused);
-  EXPECT_TRUE(refused->error().detail.contains("cannot open")) << refused->error().detail;
-  EXPECT_TRUE(stage.Admits(kEurope));
-  EXPECT_FALSE(IsHandedOver(stage, kEurope));
-  ASSERT_TRUE(stage.WriteDurably(kEurope, "afterwards"));
-
-  stage.At(kAmerica).RestoreKey(stage.pool());
-  EXPECT_TRUE(stage.Serves(kAmerica));
-  const auto done = stage.Promote(kEurope, kAmerica);
-  ASSERT_TRUE(done && *done) << done->error().detail;
-  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
-  EXPECT_TRUE(stage.Has(kAmerica, "afterwards"));
-}
-
-TEST_F(StageTest, TheKeyOfThePrimaryIsWithdrawn_ItHandsOverWhatWasAcknowledged) {
-  Stage stage({kEurope, kAmerica});
-  stage.MakePool(kEurope, {kAmerica});
-  ASSERT_TRUE(stage.WriteDurably(kEurope, "acknowledged"));
-  stage.At(kEurope).WithdrawKey(stage.pool());
-  const auto done = stage.Promote(kEurope, kAmerica);
-  ASSERT_TRUE(done && *done) << done->error().detail;
-  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
-  EXPECT_TRUE(stage.Has(kAmerica, "acknowledged"));
-  ASSERT_TRUE(stage.WriteDurably(kAmerica, "after"));
-  EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "after"); })) << "as a locked replica";
-  const auto back = stage.Promote(kAmerica, kEurope);
-  ASSERT_TRUE(back && !*back);
-  EXPECT_TRUE(stage.Admits(kAmerica));
-}
-
-// By the planted bug it does take over, and serves nobody.
-TEST_F(StageTest, ThePrimaryIsLostWithAutomaticPromotionAndTheKeyOfTheReplicaIsWithdrawn_ItTakesOverWhenItIsBack) {
-  for (const Plant plant : {Plant::kNone, Plant::kLeadLocked}) {
-    SCOPED_TRACE(static_cast<int>(plant));
-    Stage stage({kEurope, kAmerica}, /*automatic=*/true, plant);
-    stage.MakePool(kEurope, {kAmerica});
-    ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
-    ASSERT_TRUE(stage.WriteDurably(kEurope, "before"));
-    ASSERT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "before"); }));
-    stage.At(kAmerica).WithdrawKey(stage.pool());
-    stage.At(kEurope).Crash();
-    stage.For(std::chrono::seconds(20));
-    EXPECT_EQ(stage.Admits(kAmerica), plant == Plant::kLeadLocked);
-    EXPECT_FALSE(stage.Serves(kAmerica));
-    stage.At(kAmerica).RestoreKey(stage.pool());
-    EXPECT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
-    EXPECT_TRUE(stage.Serves(kAmerica));
-    EXPECT_TRUE(stage.Has(kAmerica, "before"));
   }
 }
 
