@@ -144,10 +144,19 @@ bool PoolModel::Contains(const Bytes& digest, const Bytes& ancestor) const {
   return state == wanted;
 }
 
+bool PoolModel::AnyContains(const std::map<Region, std::vector<Bytes>>& heads, const Region& region,
+                            const Bytes& digest) const {
+  const auto of_region = heads.find(region);
+  return of_region != heads.end() &&
+         std::ranges::any_of(of_region->second, [&](const Bytes& head) { return Contains(head, digest); });
+}
+
 bool PoolModel::LostWithDisk(const Region& region, const Bytes& digest) const {
-  const auto lost = lost_heads.find(region);
-  return lost != lost_heads.end() &&
-         std::ranges::any_of(lost->second, [&](const Bytes& head) { return Contains(head, digest); });
+  return AnyContains(lost_heads, region, digest);
+}
+
+bool PoolModel::Left(const Region& region, const Bytes& digest) const {
+  return AnyContains(left_heads, region, digest);
 }
 
 std::vector<Bytes> PoolModel::Ends() const {

@@ -37,8 +37,14 @@ class PoolModel {
   FactsModel facts;
   // What Regions held whose disks were lost: digests of heads.
   std::map<Region, std::vector<Bytes>> lost_heads;
+  // Of what a Region had, and set aside when it went over to another history.
+  std::map<Region, std::vector<Bytes>> left_heads;
+  // Where a person asked in vain, since the last time that all had been asked.
+  std::set<Region> refused;
   // The Region held the entry, and lost it with a disk.
   bool LostWithDisk(const Region& region, const Bytes& digest) const;
+  // The Region held the entry, and set it aside.
+  bool Left(const Region& region, const Bytes& digest) const;
   // Somebody tried to delete it; whether it happened is in the logs.
   bool deletion_tried = false;
   // A Region took over by force: what it did not have may be set aside.
@@ -87,6 +93,8 @@ class PoolModel {
   std::optional<HandOver> TakeHandOver() { return std::exchange(hand_over_, std::nullopt); }
 
  private:
+  bool AnyContains(const std::map<Region, std::vector<Bytes>>& heads, const Region& region, const Bytes& digest) const;
+
   using Directory = std::map<Bytes, Bytes>;
   struct State {
     std::uint64_t sequence = 0;

@@ -57,12 +57,16 @@ void Simulation::OnHead(SimRegion& region, PoolModel& pool, const storage::pb::H
              head.epoch().counter());
   const std::string wrong = pool.Learn(region.store());
   if (!wrong.empty()) Fail("{}: pool {}: {}", region.name().value(), pool.id.value(), wrong);
-  durable_[{region.name(), pool.id}] = head;
+  storage::pb::Head& durable = durable_[{region.name(), pool.id}];
+  if (durable.sequence() > 0 && !pool.Contains(head.digest(), durable.digest())) {
+    pool.left_heads[region.name()].push_back(durable.digest());
+  }
+  durable = head;
   if (const auto hand_over = pool.TakeHandOver()) {
     ++result_.hand_overs;
     const auto there = durable_.find({hand_over->to, pool.id});
     if ((there == durable_.end() || !pool.Contains(there->second.digest(), hand_over->before)) &&
-        !pool.LostWithDisk(hand_over->to, hand_over->before)) {
+        !pool.LostWithDisk(hand_over->to, hand_over->before) && !pool.Left(hand_over->to, hand_over->before)) {
       Fail("{}: pool {} is handed over to {}, which has not everything", region.name().value(), pool.id.value(),
            hand_over->to.value());
     }

@@ -179,7 +179,8 @@ void Simulation::TakeOver(PoolModel& pool, SimRegion& region) {
     pool.forced_by_person = true;
     region.machine().TakeOver(
         pool.id, /*accept_loss=*/true,
-        [this, &region](const replication::ControlResult<replication::Promoted>& result) {
+        [this, &region, &pool](const replication::ControlResult<replication::Promoted>& result) {
+          if (!faults_ && !result) pool.refused.insert(region.name());
           trace_.Say("the take-over by {}: {}", region.name().value(), result ? "done" : result.error().detail);
         },
         region.Now());
@@ -203,7 +204,15 @@ void Simulation::CallOperator() {
       return RegionOf(name).up() && HeadOf(RegionOf(name).store(), pool->id) && MayTakeOver(*pool, name);
     });
     if (holders.empty()) continue;
-    SimRegion& next = RegionOf(dice_.Pick(holders));
+    Region picked = dice_.Pick(holders);
+    // Refused, a person tries another one.
+    const auto other = std::ranges::find_if(holders, [&](const Region& name) { return !pool->refused.contains(name); });
+    if (other == holders.end()) {
+      pool->refused.clear();
+    } else if (pool->refused.contains(picked)) {
+      picked = *other;
+    }
+    SimRegion& next = RegionOf(picked);
     next.RestoreKey(pool->id);
     TakeOver(*pool, next);
   }
