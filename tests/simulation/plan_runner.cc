@@ -96,6 +96,9 @@ void PlanRunner::Attempt(const std::shared_ptr<Request>& request) {
   SYMBOLON_CHECK(role);
   const bool commits = request->plan({.tx = tx, .env = *request->env, .pool = pool_record_, .signer = signer_});
   SYMBOLON_CHECK(!tx.failure());
+  // As cognito/pipeline.cc does: the pool may have been handed over since the request was admitted, or planned first.
+  const bool leads = replication::RoleOf(*role, region_.name()).kind == replication::Role::Kind::kPrimary;
+  if (commits && tx.changes_directory() && !leads) return request->done(std::nullopt);
   if (!commits || !tx.has_changes()) {
     // Nobody waits for what is only noted.
     if (commits && tx.has_notes()) region_.Commit(tx.TakeCommit(), [](const auto&) {});
