@@ -135,6 +135,7 @@ StoreResult<std::vector<Bytes>> LocalStore::ReadEntries(const View& view, const 
     entries.emplace_back(stored->value());
   }
   SYMBOLON_TRY_VOID(stored->status());
+  if (entries.empty()) return missing();
   return entries;
 }
 

@@ -299,6 +299,25 @@ TEST_F(SteppedStore, ADamagedRecordFailsItsRequestAlone) {
   EXPECT_EQ(ReadVerifiedLog(*store_, damaged).size(), 2u);
 }
 
+// However many are asked for.
+TEST_F(SteppedStore, LogEntriesThatAreMissing_AreDamageAndNotTheEndOfTheLog) {
+  Open();
+  ASSERT_EQ(StepAndCode(FirstCommit({{DirectoryKey("a"), "1"}})), std::nullopt);
+  for (int i = 2; i <= 10; ++i) {
+    ASSERT_EQ(StepAndCode(DirectoryCommit({{DirectoryKey("a"), std::to_string(i)}})), std::nullopt);
+  }
+  store_.reset();
+  EngineBatch damage;
+  for (std::uint64_t sequence = 3; sequence <= 10; ++sequence) {
+    damage.Delete(keys::LogEntry(kTestPool, keys::kFirstGeneration, sequence));
+  }
+  ASSERT_TRUE(MakeMemoryEngine(disk_)->Write(damage));
+  Open();
+  EXPECT_EQ(store_->ReadLogAsStored(kTestPool, 1, 1 << 20)->size(), 2u);
+  EXPECT_EQ(CodeOf(store_->ReadLogAsStored(kTestPool, 3, 1 << 20)), StoreErrorCode::kCorrupt);
+  EXPECT_EQ(CodeOf(store_->ReadLogAsStored(kTestPool, 9, 1 << 20)), StoreErrorCode::kCorrupt);
+}
+
 // ---- opening ----
 
 TEST_F(SteppedStore, WhatIsNoStoreOfThisRegionAndFormatIsNotOpened) {
