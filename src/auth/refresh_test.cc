@@ -54,6 +54,17 @@ class RefreshTest : public testing::Test {
     return region.See([&](const Context& context) { return CheckSignedIn(context.tx, context.pool, *claims); })
         .has_value();
   }
+  // By a clock that is ahead for a while: tokens whose revocation is forgotten, and tokens of that while.
+  std::pair<Tokens, Tokens> ForgetARevocation() {
+    Tokens revoked = SignIn();
+    EXPECT_TRUE(Revoke(*revoked.refresh_token));
+    const auto ahead = days(32);
+    clock_.Advance(ahead);
+    region_.ForgetExpiredFacts();
+    Tokens later = SignIn();
+    clock_.Advance(-ahead);
+    return {std::move(revoked), std::move(later)};
+  }
   void Rotate(std::uint32_t grace_seconds = 0) {
     ChangeClient(region_, [&](ClientRecord& client) {
       client.set_refresh_token_rotation(true);
@@ -100,13 +111,7 @@ TEST_F(RefreshTest, ExpiresToTheMicrosecond) {
 }
 
 TEST_F(RefreshTest, ClockThatWasAheadUntilARevocationWasForgottenRevivesNothing) {
-  const Tokens revoked = SignIn();
-  ASSERT_TRUE(Revoke(*revoked.refresh_token));
-  const auto ahead = days(32);
-  clock_.Advance(ahead);
-  region_.ForgetExpiredFacts();
-  const Tokens later = SignIn();
-  clock_.Advance(-ahead);
+  const auto [revoked, later] = ForgetARevocation();
   EXPECT_EQ(Refresh(*revoked.refresh_token).error().message, "Refresh Token has expired");
   EXPECT_FALSE(IsLive(region_, revoked.access_token));
   // What ends beyond it was never forgotten.
@@ -115,13 +120,7 @@ TEST_F(RefreshTest, ClockThatWasAheadUntilARevocationWasForgottenRevivesNothing)
 }
 
 TEST_F(RefreshTest, ClockThatWasAheadUntilARevocationWasForgotten_NothingIsRevivedInARegionThatIsAddedLater) {
-  const Tokens revoked = SignIn();
-  ASSERT_TRUE(Revoke(*revoked.refresh_token));
-  const auto ahead = days(32);
-  clock_.Advance(ahead);
-  region_.ForgetExpiredFacts();
-  const Tokens later = SignIn();
-  clock_.Advance(-ahead);
+  const auto [revoked, later] = ForgetARevocation();
   TestRegion added("us-east-1", pool_, clock_);
   added.CopyDirectoryOf(region_);
   added.MergeFactsOf(region_);
