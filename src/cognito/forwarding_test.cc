@@ -44,8 +44,7 @@ class ForwardingTest : public testing::Test {
       EXPECT_EQ(primary, Region(kPrimary));
       done(Deliver(pool, request));
     };
-    pool_ = here_.CreatePool(
-        {{"KeyConfiguration", {{"KeyType", "CUSTOMER_MANAGED_KEY"}, {"KmsKeyArn", here_.CreateSharedKey(there_)}}}});
+    pool_ = here_.CreatePool({{"KeyConfiguration", {{"KeyType", "CUSTOMER_MANAGED_KEY"}, {"KmsKeyArn", key_}}}});
     EXPECT_EQ(here_.Call("CreateUserPoolReplica", {{"UserPoolId", pool_.value()}, {"RegionName", kSecondary}}).error(),
               "");
     client_ = here_.CreateClient(pool_, {{"ExplicitAuthFlows", {"ALLOW_USER_PASSWORD_AUTH"}}});
@@ -99,6 +98,8 @@ class ForwardingTest : public testing::Test {
 
   ManualClock clock_;
   ApiRegion here_{kPrimary, clock_}, there_{kSecondary, clock_, /*forward_writes=*/true};
+  // As the primary names the pool's key.
+  const std::string key_ = here_.CreateSharedKey(there_);
   PoolId pool_;
   std::string client_;
   int sent_ = 0;
@@ -204,6 +205,24 @@ TEST_F(ForwardingTest, RequestThatIsRefusedAnyway_IsNotPassedOn) {
   EXPECT_THAT(SignUp(there_, "bob").error(), StartsWith("OperationNotEnabledException: "));
   EXPECT_EQ(sent_, 0);
   EXPECT_EQ(CreateUser(there_, "ann").error(), "");
+}
+
+// The answer of the primary would come through it in clear.
+TEST_F(ForwardingTest, RegionWhoseKeyIsWithdrawn_PassesNothingOn) {
+  const std::string key = "arn:aws:kms:us-east-1" + key_.substr(key_.find(":000000000000:key/"));
+  ASSERT_TRUE(there_.key_service().DisableKey(key));
+  const std::string locked = "OperationNotEnabledException: The KMS key of the user pool is disabled.";
+  EXPECT_EQ(CreateUser(there_, "ann").error(), locked);
+  EXPECT_EQ(SignUp(there_, "bob").error(), locked);
+  EXPECT_EQ(there_
+                .Call("UpdateUserPoolReplica",
+                      {{"UserPoolId", pool_.value()}, {"RegionName", kSecondary}, {"Status", "INACTIVE"}})
+                .error(),
+            locked);
+  EXPECT_EQ(sent_, 0);
+  ASSERT_TRUE(there_.key_service().EnableKey(key));
+  EXPECT_EQ(CreateUser(there_, "ann").error(), "");
+  EXPECT_EQ(sent_, 1);
 }
 
 TEST_F(ForwardingTest, SettingOff_IsRefusedExceptTheStateOfAReplica) {

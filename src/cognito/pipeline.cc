@@ -227,7 +227,6 @@ ApiResult<void> Pipeline::FindPool(Exchange& exchange) {
 }
 
 ApiResult<void> Pipeline::CheckPlace(Exchange& exchange, const replication::pb::RoleRecord& role) const {
-  if (!Exists(role)) return Err(Missing(exchange));
   switch (PlacementOf(*exchange.operation, replication::RoleOf(role, services_.region.region))) {
     case Placement::kHere:
       return {};
@@ -268,14 +267,15 @@ ApiResult<void> Pipeline::Open(Exchange& exchange, Attempt& attempt) {
     return {};
   }
   if (!attempt.role) return Err(Missing(exchange));
-  SYMBOLON_TRY_VOID(CheckPlace(exchange, *attempt.role));
+  if (!Exists(*attempt.role)) return Err(Missing(exchange));
 
+  // Before the place: a locked Region passes nothing on, since the answer would come through it in clear.
   auto keys = services_.keys.KeysOf(*attempt.snapshot, exchange.pool);
-  if (keys) {
-    attempt.tx->SetKeys(*std::move(keys));
-  } else if (!NeedsNoKeys(*exchange.operation)) {
-    return Err(Translate(keys.error()));
-  }
+  const bool may_open = keys || NeedsNoKeys(*exchange.operation);
+  if (!may_open && keys.error().code != keys::KeyServiceErrorCode::kNoKeys) return Err(Translate(keys.error()));
+  SYMBOLON_TRY_VOID(CheckPlace(exchange, *attempt.role));
+  if (!may_open) return Err(Translate(keys.error()));
+  if (keys) attempt.tx->SetKeys(*std::move(keys));
   return {};
 }
 

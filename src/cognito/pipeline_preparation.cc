@@ -61,7 +61,7 @@ asio::awaitable<ApiResult<void>> Pipeline::Prepare(Exchange& exchange) {
 asio::awaitable<ApiResult<void>> Pipeline::Promote(Exchange& exchange) {
   const auto& request = exchange.request->As<model::own::PromoteUserPoolReplicaRequest>();
   {
-    // Roles are those of a pool that exists; its keys need not open here.
+    // Of a pool that exists, and is not locked here.
     Attempt attempt;
     SYMBOLON_CO_TRY_VOID(Open(exchange, attempt));
   }
