@@ -117,7 +117,8 @@ void ReplicationView::Read(Metrics::Readings& readings) const {
     }
     if (status.signed_sequence) readings.signed_positions.push_back({status.pool, *status.signed_sequence});
     if (status.copy) add_copy(status.pool, config_.region, *status.copy);
-    const bool waits = status.durability.mode != replication::pb::ASYNC && !status.members.empty();
+    const bool is_primary = status.role.kind == replication::Role::Kind::kPrimary;
+    const bool waits = is_primary && status.durability.mode != replication::pb::ASYNC;
     if (waits) readings.reaches.push_back({.pool = status.pool, .out_of_reach = status.out_of_reach});
     for (const replication::MemberStatus& member : status.members) {
       if (member.copy) add_copy(status.pool, member.region, *member.copy);

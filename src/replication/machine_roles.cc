@@ -15,6 +15,8 @@ ControlError ControlErrorOf(const RoleError& error) {
     case RoleErrorCode::kWrongState:
     case RoleErrorCode::kTooManyMembers:
       return {ControlErrorCode::kWrongState, std::string(MemberStateName(error.state))};
+    case RoleErrorCode::kNeeded:
+      return {ControlErrorCode::kWrongState, "the pool's durability needs it"};
   }
   return {ControlErrorCode::kWrongState, ""};
 }

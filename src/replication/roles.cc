@@ -29,6 +29,13 @@ void DemotePrimary(pb::RoleRecord& record, Timestamp now) {
   InsertMember(record, former, pb::ACTIVE, now);
 }
 
+// Whether somebody's acknowledgements are what the record's durability asks for.
+bool CanConfirm(const pb::RoleRecord& record) {
+  return record.durability() == pb::ASYNC || std::ranges::any_of(record.members(), [&](const pb::Member& member) {
+           return CountsFor(record.durability(), member);
+         });
+}
+
 // `from` are the states that allow the change.
 RoleResult<pb::RoleRecord> Move(pb::RoleRecord record, const Region& region,
                                 std::initializer_list<pb::MemberState> from, pb::MemberState to) {
@@ -38,7 +45,9 @@ RoleResult<pb::RoleRecord> Move(pb::RoleRecord record, const Region& region,
   if (std::ranges::find(from, member->state()) == from.end()) {
     return Err(RoleError{RoleErrorCode::kWrongState, member->state()});
   }
+  const bool could_confirm = CanConfirm(record);
   member->set_state(to);
+  if (could_confirm && !CanConfirm(record)) return Err(RoleError{RoleErrorCode::kNeeded});
   return record;
 }
 
@@ -115,13 +124,10 @@ RoleResult<pb::RoleRecord> SetDurability(pb::RoleRecord record, const Durability
   if (record.deleted()) return Err(RoleError{RoleErrorCode::kPoolDeleted});
   SYMBOLON_CHECK((setting.mode == pb::BOUNDED) == (setting.lag_bound_seconds > 0) &&
                  setting.lag_bound_seconds <= kLagBoundSecondsMax && (setting.mode == pb::SYNC || !setting.falls_back));
-  const bool reachable = setting.mode == pb::ASYNC || std::ranges::any_of(record.members(), [&](const auto& member) {
-                           return CountsFor(setting.mode, member);
-                         });
-  if (!reachable) return Err(RoleError{RoleErrorCode::kNotMember});
   record.set_durability(setting.mode);
   record.set_lag_bound_seconds(setting.lag_bound_seconds);
   record.set_sync_falls_back(setting.falls_back);
+  if (!CanConfirm(record)) return Err(RoleError{RoleErrorCode::kNotMember});
   return record;
 }
 

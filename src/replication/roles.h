@@ -31,6 +31,8 @@ enum class RoleErrorCode {
   // The member's state does not allow the change.
   kWrongState,
   kTooManyMembers,
+  // The pool's durability asks for what no other member can acknowledge.
+  kNeeded,
   kPoolDeleted,
 };
 
@@ -67,12 +69,13 @@ const pb::Member* FindMember(const pb::RoleRecord& record, const Region& region)
 
 // A new secondary, in CREATING.
 RoleResult<pb::RoleRecord> AddMember(pb::RoleRecord record, const Region& region, Timestamp now);
-// UpdateUserPoolReplica: to ACTIVE or INACTIVE from either of them; to the state that it is in: no change.
+// UpdateUserPoolReplica: to ACTIVE or INACTIVE from either of them; to the state that it is in: no change. kNeeded:
+// every write would be refused then.
 RoleResult<pb::RoleRecord> SetMemberState(pb::RoleRecord record, const Region& region, pb::MemberState state);
 // The first copy is complete: CREATING becomes INACTIVE; any other state stays.
 RoleResult<pb::RoleRecord> MarkCopied(pb::RoleRecord record, const Region& region);
 // DeleteUserPoolReplica: to DELETING, from INACTIVE, or from CREATING (a copy that cannot end must be possible to give
-// up).
+// up). kNeeded, as SetMemberState.
 RoleResult<pb::RoleRecord> BeginRemoval(pb::RoleRecord record, const Region& region);
 // The member has dropped the pool: it leaves the record. Only from DELETING.
 RoleResult<pb::RoleRecord> RemoveMember(pb::RoleRecord record, const Region& region);

@@ -150,6 +150,24 @@ TEST(RolesTest, DurabilityNeedsSomebodyWhoCanAcknowledge) {
   EXPECT_EQ(SetDurability(MarkDeleted(held), {}).error().code, RoleErrorCode::kPoolDeleted);
 }
 
+TEST(RolesTest, TheLastWhoCanAcknowledgeStays) {
+  const DurabilitySetting bounded{.mode = pb::BOUNDED, .lag_bound_seconds = 5};
+  const pb::RoleRecord one = *SetDurability(WithMember(pb::ACTIVE), bounded);
+  EXPECT_EQ(SetMemberState(one, kAway, pb::INACTIVE).error().code, RoleErrorCode::kNeeded);
+  EXPECT_TRUE(SetMemberState(one, kAway, pb::ACTIVE));
+
+  const pb::RoleRecord sync = *SetDurability(WithMember(pb::INACTIVE), {.mode = pb::SYNC});
+  EXPECT_TRUE(SetMemberState(*SetDurability(one, {.mode = pb::SYNC}), kAway, pb::INACTIVE));
+  EXPECT_EQ(BeginRemoval(sync, kAway).error().code, RoleErrorCode::kNeeded);
+  EXPECT_TRUE(BeginRemoval(*SetDurability(sync, {}), kAway)) << "the way out";
+
+  const Region further("ap-south-1");
+  const pb::RoleRecord copying = *AddMember(sync, further, FromSeconds(3));
+  EXPECT_EQ(BeginRemoval(copying, kAway).error().code, RoleErrorCode::kNeeded);
+  EXPECT_TRUE(BeginRemoval(copying, further)) << "it could not acknowledge";
+  EXPECT_TRUE(BeginRemoval(*MarkCopied(copying, further), kAway));
+}
+
 TEST(RolesTest, AHandOverLeavesNobodyPrimaryUntilTheNamedSecondaryTakesOver) {
   pb::RoleRecord record = *AddMember(NewRoleRecord(Region("eu-central-1")), Region("us-east-1"), FromSeconds(1));
   EXPECT_EQ(HandOver(record, Region("us-east-1"), FromSeconds(2)).error().code, RoleErrorCode::kWrongState);

@@ -133,6 +133,13 @@ test('bounded: writes go on within the bound, are refused past it with the lag, 
   }
 });
 
+test('bounded: the only replica that can confirm is not taken out of service', async () => {
+  const idle = { UserPoolId: pool.Id, RegionName: secondary.name, Status: 'INACTIVE' };
+  const answer = await call(primary.api, 'UpdateUserPoolReplica', idle);
+  assert.equal(answer.error, 'InvalidParameterException', answer.message);
+  assert.match(answer.message, /^Only the replica in Region [^ ]+ can confirm writes/);
+});
+
 test('the way out does not wait: an operator turns to async while nobody is in reach', async () => {
   await setDurability('sync');
   await whileKilled(async () => {

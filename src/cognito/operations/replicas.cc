@@ -58,6 +58,11 @@ tl::unexpected<model::ApiError> Refuse(const replication::RoleError& error, cons
     case Code::kTooManyMembers:
       return Fail(ErrorCode::kLimitExceededException,
                   fmt::format("A user pool has at most {} replicas.", replication::kMembersMax));
+    case Code::kNeeded:
+      return Fail(ErrorCode::kInvalidParameterException,
+                  fmt::format("Only the replica in Region {} can confirm writes as the user pool's durability asks: "
+                              "without it, none would be answered. Set another durability first, or add a replica.",
+                              region));
     case Code::kPoolDeleted:
       return Fail(ErrorCode::kResourceNotFoundException, "The user pool is being deleted.");
   }
