@@ -119,6 +119,7 @@ void Machine::ProceedWithHandover(const PoolId& id, Pool& pool, Instant now) {
   if (supplier != pool.suppliers.end() && supplier->second->following()) {
     view.following = true;
     view.acknowledged = supplier->second->acknowledged()->sequence();
+    view.lag_time = supplier->second->LagTime(**head, pool.head_times, now);
   }
   Handover::Step step = handover.Next(view, now);
   if (step == Handover::Step::kShutGate) {

@@ -69,10 +69,11 @@ struct Options {
   // another Region was promoted. Not shorter: a promotion by force waits for whoever was heard from within three
   // heartbeats (machine_takeover.cc), so for two at least after a process has stopped.
   std::chrono::nanoseconds pause_limit = std::chrono::milliseconds(1'500);
-  // A hand-over waits so long, with writes going on, until the secondary lacks at most so many entries; and then so
-  // long, with writes waiting, until it lacks none.
+  // A hand-over waits so long, with writes going on, until the secondary lacks at most so many entries, or none that is
+  // so old (on a long way many are always under way); and then so long, with writes waiting, until it lacks none.
   std::chrono::nanoseconds catch_up_limit = std::chrono::seconds(20);
   std::uint64_t drain_entries_max = 200;
+  std::chrono::nanoseconds drain_lag_max = std::chrono::milliseconds(500);
   std::chrono::nanoseconds drain_limit = std::chrono::seconds(3);
   // A take-over waits so long for promises of members that are connected, and at least so long for those that are not.
   std::chrono::nanoseconds promise_limit = std::chrono::seconds(3);

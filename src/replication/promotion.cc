@@ -32,7 +32,9 @@ Handover::Step Handover::Next(const View& view, Instant now) {
   if (lost_ || now.since_boot >= deadline_) return Step::kAbort;
   const std::uint64_t lag = view.head - std::min(view.head, view.acknowledged.value_or(0));
   if (phase_ == Phase::kCatchingUp) {
-    if (lag > options_.drain_entries_max) return Step::kWait;
+    const bool is_near =
+        lag <= options_.drain_entries_max || (view.lag_time && *view.lag_time <= options_.drain_lag_max);
+    if (!is_near) return Step::kWait;
     phase_ = Phase::kDraining;
     deadline_ = now.since_boot + options_.drain_limit;
     return Step::kShutGate;

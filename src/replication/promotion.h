@@ -41,11 +41,12 @@ class Handover {
   enum class Phase { kCatchingUp, kDraining, kCommitting, kCommitted };
   enum class Step { kWait, kShutGate, kCommit, kAbort };
 
-  // What is known now. `acknowledged`: what B has durably.
+  // What is known now. `acknowledged`: what B has durably; `lag_time`: how old the first entry is that it has not.
   struct View {
     bool following = false;
     std::uint64_t head = 0;
     std::optional<std::uint64_t> acknowledged;
+    std::optional<std::chrono::microseconds> lag_time;
   };
 
   Handover(Region to, const Options& options, Instant now);

@@ -61,6 +61,20 @@ TEST(HandoverTest, WritesWaitOnlyForTheLastEntries) {
   EXPECT_EQ(handover.Next({}, At(100)), Handover::Step::kWait);
 }
 
+// 2,000 a second over a round trip of 250 ms.
+TEST(HandoverTest, EntriesThatAreAlwaysUnderWayDoNotHoldItUp) {
+  using std::chrono::milliseconds;
+  const Options options;
+  Handover handover(kAway, options, At(0));
+  EXPECT_EQ(
+      handover.Next({.following = true, .head = 5'000, .acknowledged = 3'000, .lag_time = milliseconds(900)}, At(1)),
+      Handover::Step::kWait);
+  EXPECT_EQ(
+      handover.Next({.following = true, .head = 9'000, .acknowledged = 8'400, .lag_time = milliseconds(300)}, At(2)),
+      Handover::Step::kShutGate);
+  EXPECT_EQ(handover.Next({.following = true, .head = 9'010, .acknowledged = 9'010}, At(2)), Handover::Step::kCommit);
+}
+
 TEST(HandoverTest, AnythingThatFailsBeforeTheCommitAborts) {
   const Options options;
   Handover lost(kAway, options, At(0));

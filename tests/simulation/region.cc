@@ -41,6 +41,7 @@ replication::Options SmallOptions() {
   options.pause_limit = std::chrono::milliseconds(600);
   options.catch_up_limit = std::chrono::seconds(3);
   options.drain_entries_max = 3;
+  options.drain_lag_max = std::chrono::milliseconds(100);
   options.drain_limit = std::chrono::milliseconds(800);
   options.promise_limit = std::chrono::milliseconds(900);
   options.fetch_limit = std::chrono::milliseconds(2'500);
