@@ -10,8 +10,8 @@ namespace symbolon::cli {
 // Pure; not thread-safe.
 class LiveView {
  public:
-  // What to write to a terminal of so many rows and columns so that `text` stands where the former one stood. What does
-  // not fit is cut off, and the last line says so.
+  // What to write to a terminal of so many rows and columns so that `text` stands where the former one stood. Lines that
+  // are too long are broken between words; what does not fit below is cut off, and the last line says so.
   std::string Draw(std::string_view text, std::size_t rows, std::size_t columns);
 
  private:

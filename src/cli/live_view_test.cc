@@ -16,7 +16,14 @@ TEST(LiveViewTest, SecondTextTakesThePlaceOfTheFirst) {
 TEST(LiveViewTest, WhatDoesNotFitIsCut) {
   LiveView view;
   EXPECT_EQ(view.Draw("1\n2\n3\n4\n5\n", 4, 80), "\r\x1b[J1\n2\n... and 3 more lines\n");
-  EXPECT_EQ(view.Draw("12345\n67\n", 4, 3), "\x1b[3A\r\x1b[J123\n67\n");
+}
+
+TEST(LiveViewTest, LongLinesAreBroken_AndCountedSo) {
+  LiveView view;
+  EXPECT_EQ(view.Draw("12345\n67\n", 24, 3), "\r\x1b[J123\n45\n67\n");
+  EXPECT_EQ(view.Draw("  one two  three", 24, 13), "\x1b[3A\r\x1b[J  one two \n      three\n");
+  EXPECT_EQ(view.Draw("  onetwothreefour five", 24, 13), "\x1b[2A\r\x1b[J  onetwothree\n      four\n      five\n");
+  EXPECT_EQ(view.Draw("0123456789 12", 24, 13), "\x1b[3A\r\x1b[J0123456789 12\n");
 }
 
 }  // namespace

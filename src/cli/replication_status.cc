@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <chrono>
 #include <map>
 #include <optional>
+#include <variant>
 
 #include "cli/settings.h"
 
@@ -235,6 +237,47 @@ std::string Verified(const Shares& shares, Timestamp now) {
   return fmt::format("compared {:.0f} s ago: {}", age_s, last->verified);
 }
 
+std::string PoolLine(const std::string& pool, const Shares& shares) {
+  const auto primary = std::ranges::find(shares, "PRIMARY", [](const auto& share) { return share.second.role; });
+  if (primary == shares.end()) return pool;
+  const auto& [region, share] = *primary;
+  return fmt::format("{}{}{}{}{}", pool, share.durability.empty() ? "" : "  ", share.durability,
+                     share.lease.empty() ? "" : "  ", share.lease);
+}
+
+// Rows whose columns are as wide as they need to be, so that they fit a terminal of 80, with lines between them.
+class Table {
+ public:
+  static constexpr std::size_t kColumns = 7;
+  using Cells = std::array<std::string, kColumns>;
+
+  explicit Table(Cells heading) { AddRow(std::move(heading)); }
+  void AddRow(Cells cells) {
+    for (std::size_t i = 0; i < kColumns; ++i) widths_[i] = std::max(widths_[i], cells[i].size());
+    lines_.emplace_back(std::move(cells));
+  }
+  void AddLine(std::size_t indent, const std::string& text) { lines_.emplace_back(std::string(indent, ' ') + text); }
+
+  std::string Text() const {
+    std::string text;
+    for (const auto& line : lines_) {
+      if (const auto* cells = std::get_if<Cells>(&line)) {
+        std::string row;
+        for (std::size_t i = 0; i < kColumns; ++i) row += fmt::format("  {:<{}}", (*cells)[i], widths_[i]);
+        text += row.substr(0, row.find_last_not_of(' ') + 1);
+      } else {
+        text += std::get<std::string>(line);
+      }
+      text += '\n';
+    }
+    return text;
+  }
+
+ private:
+  std::array<std::size_t, kColumns> widths_{};
+  std::vector<std::variant<Cells, std::string>> lines_;
+};
+
 }  // namespace
 
 CliResult<std::vector<HttpServer>> OperationsOfLab(const std::filesystem::path& dir) {
@@ -256,30 +299,22 @@ bool IsPrimary(const ReplicationReport& report, const std::string& pool) {
 }
 
 std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Timestamp now) {
-  constexpr std::string_view kRow = "{:<26} {:<16} {:<10} {:<9} {:>6} {:>10}  {:<24} {}";
-  const auto add_line = [](std::string& table, std::string line) {
-    line.erase(line.find_last_not_of(' ') + 1);
-    table += line + "\n";
-  };
   const auto [pools, silent] = Read(reports);
   if (pools.empty()) return silent + "no pools\n";
-  std::string table;
-  add_line(table,
-           fmt::format(fmt::runtime(kRow), "POOL", "REGION", "ROLE", "STATUS", "EPOCH", "SEQUENCE", "LAG", "CONTACT"));
+  Table table({"REGION", "ROLE", "STATUS", "EPOCH", "SEQUENCE", "LAG", "CONTACT"});
   for (const auto& [pool, shares] : pools) {
+    table.AddLine(0, PoolLine(pool, shares));
     for (const auto& [region, share] : Rows(shares)) {
       const bool primary = share.role == "PRIMARY";
-      add_line(table,
-               fmt::format(fmt::runtime(kRow), pool, region, share.role, share.status.empty() ? "-" : share.status,
-                           OrDash(share.epoch), OrDash(share.sequence), primary ? share.durability : Lag(share),
-                           primary ? share.lease : Contact(share, now)));
-      if (share.forwards_writes) add_line(table, "  passes changes on to the primary");
-      if (share.copy) add_line(table, "  " + Progress(*share.copy));
-      if (!share.problem.empty()) add_line(table, "  " + share.problem);
+      table.AddRow({region, share.role, share.status.empty() ? "-" : share.status, OrDash(share.epoch),
+                    OrDash(share.sequence), primary ? "" : Lag(share), primary ? "" : Contact(share, now)});
+      if (share.forwards_writes) table.AddLine(4, "passes changes on to the primary");
+      if (share.copy) table.AddLine(4, Progress(*share.copy));
+      if (!share.problem.empty()) table.AddLine(4, share.problem);
     }
-    if (const std::string verified = Verified(shares, now); !verified.empty()) add_line(table, "  " + verified);
+    if (const std::string verified = Verified(shares, now); !verified.empty()) table.AddLine(2, verified);
   }
-  return table + silent;
+  return "POOL\n" + table.Text() + silent;
 }
 
 std::string ReplicationLines(const std::vector<ReplicationReport>& reports, Timestamp now) {

@@ -6,10 +6,23 @@
 
 #include <cstdio>
 #include <thread>
+#include <utility>
 
 #include "cli/live_view.h"
 
 namespace symbolon::cli {
+namespace {
+
+// Serial lines and some containers' terminals do not know theirs, and tell 0.
+std::pair<std::size_t, std::size_t> SizeOfTerminal() {
+  constexpr std::size_t kRows = 24;
+  constexpr std::size_t kColumns = 80;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) size = {};
+  return {size.ws_row == 0 ? kRows : size.ws_row, size.ws_col == 0 ? kColumns : size.ws_col};
+}
+
+}  // namespace
 
 CliResult<void> WatchReplication(const WatchOptions& options, Clock& clock) {
   const bool on_terminal = isatty(STDOUT_FILENO) == 1;
@@ -18,9 +31,8 @@ CliResult<void> WatchReplication(const WatchOptions& options, Clock& clock) {
     if (shown > 0) std::this_thread::sleep_for(options.interval);
     const std::vector<ReplicationReport> reports = AskNodes(options.nodes);
     if (on_terminal) {
-      winsize size{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
-      ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-      fmt::print("{}", view.Draw(ReplicationTable(reports, clock.Now()), size.ws_row, size.ws_col));
+      const auto [rows, columns] = SizeOfTerminal();
+      fmt::print("{}", view.Draw(ReplicationTable(reports, clock.Now()), rows, columns));
     } else {
       fmt::print("{}", ReplicationLines(reports, clock.Now()));
     }

@@ -228,6 +228,23 @@ test('roles, positions and lag are told by the operation and by the tool', async
   assert.equal(watched.match(new RegExp(`${pool.Id} ${RegionName} ACTIVE sequence \\d+, lag `, 'g')).length, 3);
 });
 
+test('the live view shows lag and contact on a terminal of 80 columns, and itself on one that does not know its size', async () => {
+  const draw = async (size) => {
+    const watch = ['replication', 'status', '--watch', '--every', '0.1', '--times', '2', '--dir', lab.dir];
+    const drawn = (await lab.symbolonOnTerminal(size, ...watch)).split('\r\n');
+    return drawn.map((line) => line.replace(/\x1b\[[0-9]*[A-Z]|\r/g, ''));
+  };
+  // Other pools of the lab are shown too.
+  const tall = await draw({ rows: 5_000, columns: 80 });
+  const own = tall.flatMap((line, at) => (line === pool.Id ? [tall.slice(at, at + 4)] : []));
+  assert.equal(own.length, 2, tall.join('\n'));
+  const row = new RegExp(`^ *${RegionName} +SECONDARY +ACTIVE +\\d+ +\\d+ +\\d+ entr(y|ies), \\d+\\.\\d+ s +\\d+\\.\\d s ago$`);
+  for (const lines of own) assert.ok(lines.some((line) => row.test(line)), lines.join('\n'));
+  assert.ok(tall.every((line) => line.length <= 80), tall.join('\n'));
+  const unknown = await draw({ rows: 0, columns: 0 });
+  assert.equal(unknown.filter((line) => /^ +REGION +ROLE +STATUS +EPOCH +SEQUENCE +LAG +CONTACT$/.test(line)).length, 2, unknown.join('\n'));
+});
+
 test('under a replica, the key may not go back to an AWS-owned one', async () => {
   await fails(
     here.send(new UpdateUserPoolCommand({ UserPoolId: pool.Id, KeyConfiguration: { KeyType: 'AWS_OWNED_KEY' } })),

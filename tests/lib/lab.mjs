@@ -152,6 +152,13 @@ export class Lab {
     return (await run(symbolon, args)).stdout;
   }
 
+  // On a terminal of this size (0: that does not know it): what is written to it. Arguments have no quotes.
+  async symbolonOnTerminal({ rows, columns }, ...args) {
+    const command = [symbolon, ...args].map((word) => `'${word}'`).join(' ');
+    const shell = `stty rows ${rows} columns ${columns} && exec ${command}`;
+    return (await run('script', ['--quiet', '--return', '--command', shell, '/dev/null'])).stdout;
+  }
+
   // With --endpoint, as outside of a lab.
   async symbolonByApi(environment, ...args) {
     const { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY } = credentials;
