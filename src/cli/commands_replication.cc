@@ -52,10 +52,11 @@ CliResult<void> ShowReplication(const StatusFlags& flags) {
 void AddStatus(CLI::App* replication, Run& run) {
   CLI::App* command = replication->add_subcommand("status", "Roles, positions and lag of every pool");
   const auto flags = std::make_shared<StatusFlags>();
-  command->add_option("--dir", flags->dir, "Ask the nodes of this lab")->type_name("DIR")->capture_default_str();
+  CLI::Option* lab = AddLabFolder(command, flags->dir);
   command->add_option("--operations", flags->operations, "Ask these nodes instead")
       ->type_name("URL|HOST:PORT,...")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->excludes(lab);
   CLI::Option* watched = command->add_flag("--watch", flags->watch, "Show it until Ctrl-C, in place on a terminal");
   command->add_option("--every", flags->interval_s, "Seconds between two looks of --watch (1)")
       ->needs(watched)
@@ -98,8 +99,7 @@ void AddDurability(CLI::App* replication, Run& run) {
   CLI::Option* fallback =
       command->add_flag("--fallback", flags->request.falls_back, "sync with no replica in reach: go on, and say so");
   command->add_flag("--refuse", flags->refuse, "sync with no replica in reach: refuse (default)")->excludes(fallback);
-  AddLabFolder(command, flags->dir);
-  AddEndpoint(command, flags->endpoint);
+  AddApi(command, flags->dir, flags->endpoint);
   command->callback([flags, &run] { run = [flags] { return ChangeDurability(*flags); }; });
 }
 
@@ -108,14 +108,14 @@ void AddVerify(CLI::App* replication, Run& run) {
       "verify", "Compare a pool's copies in all its Regions at one position, and name the records that differ");
   const auto flags = std::make_shared<VerifyFlags>();
   command->add_option("POOL", flags->pool, "The pool's id")->required();
-  command->add_option("--region", flags->region, "The Region that compares (the pool's primary, if it runs)");
+  CLI::Option* region = command->add_option("--region", flags->region,
+                                            "The Region of the lab that compares (the pool's primary, if it runs)");
   command
       ->add_option("--records-per-second", flags->records_per_second,
                    "How fast each Region reads; 0: as fast as it goes (200000)")
       ->check(CLI::NonNegativeNumber);
   command->add_flag("--json", flags->json, "Print the result as JSON");
-  AddLabFolder(command, flags->dir);
-  AddEndpoint(command, flags->endpoint);
+  AddApi(command, flags->dir, flags->endpoint)->excludes(region);
   command->footer("Exit status: 0 equal, 1 differing, 2 not all Regions could be compared.");
   command->callback([flags, &run] { run = [flags] { return VerifyReplicas(*flags, SystemClock()); }; });
 }
@@ -130,8 +130,7 @@ void AddPromote(CLI::App* replication, Run& run) {
                                          "Without the primary, which is lost: its last writes may be set aside");
   command->add_flag("--accept-loss", flags->accept_loss, "Also where writes may be lost that two Regions had")
       ->needs(force);
-  AddLabFolder(command, flags->dir);
-  AddEndpoint(command, flags->endpoint);
+  AddApi(command, flags->dir, flags->endpoint);
   command->callback([flags, &run] {
     run = [flags]() -> CliResult<void> {
       if (flags->pool.empty() == flags->all_of.empty()) return Fail("name a POOL, or a Region with --all-of");
@@ -145,11 +144,11 @@ void AddSuffix(CLI::App* replication, Run& run) {
       "suffix", "What a Region keeps of a pool that the surviving history does not have (a JSON object per line)");
   const auto flags = std::make_shared<SuffixFlags>();
   command->add_option("POOL", flags->pool, "The pool's id")->required();
-  command->add_option("NAME", flags->name, "One of the suffixes: its changes are listed");
-  command->add_option("--region", flags->region, "The Region that keeps it (every Region of the lab is asked)");
-  command->add_flag("--values", flags->values, "With the opened records, as Base64");
-  AddLabFolder(command, flags->dir);
-  AddEndpoint(command, flags->endpoint);
+  CLI::Option* name = command->add_option("NAME", flags->name, "One of the suffixes: its changes are listed");
+  CLI::Option* region =
+      command->add_option("--region", flags->region, "The Region of the lab that keeps it (every one is asked)");
+  command->add_flag("--values", flags->values, "With the opened records, as Base64")->needs(name);
+  AddApi(command, flags->dir, flags->endpoint)->excludes(region);
   command->callback([flags, &run] { run = [flags] { return ShowSuffixes(*flags); }; });
 }
 
@@ -166,8 +165,7 @@ void AddDrill(CLI::App* replication, Run& run) {
   command->add_option("--settle", flags->settle_s, "Seconds before, between and after the two promotions")
       ->check(CLI::Range(0.0, 60.0))
       ->capture_default_str();
-  AddLabFolder(command, flags->dir);
-  AddEndpoints(command, flags->endpoints);
+  AddApis(command, flags->dir, flags->endpoints);
   command->footer(
       "Exit status: 0 passed, 1 failed, 2 the pool is not fit and nothing was done. An app client, a user and groups\n"
       "named symbolon-drill-... are made and removed again, also after Ctrl-C.");

@@ -29,33 +29,16 @@ constexpr std::chrono::milliseconds kPause(500);
 constexpr int kNotPromoted = 1;
 constexpr int kOpen = 2;
 
-// Pools by id, and whether the Region to which they are to go has a replica of each.
-using Pools = std::map<std::string, bool>;
-
 // The pools that `region` leads, as the Regions of a lab that answer say.
-CliResult<Pools> PoolsLedBy(const LabSettings& settings, const std::string& region, const std::string& to) {
-  Pools pools;
-  bool answered = false;
+CliResult<LedPools> AskWhatIsLed(const LabSettings& settings, const std::string& region, const std::string& to) {
+  std::vector<std::string> reports;
   for (const LabRegion& asked : settings.regions) {
-    const auto report = HttpGet({asked.address, asked.operations_port}, "/replication", kReportTimeout);
-    boost::system::error_code error;
-    const json::value parsed = report ? json::parse(report->body, error) : json::value();
-    if (error || !parsed.is_object() || !parsed.as_object().contains("Pools")) continue;
-    answered = true;
-    for (const json::value& pool : parsed.at("Pools").as_array()) {
-      const std::string here(std::string_view(pool.at("Region").as_string()));
-      bool leads = here == region && pool.at("Role").as_string() == "PRIMARY";
-      bool has_replica = here == to;
-      for (const json::value& member : pool.at("Members").as_array()) {
-        leads = leads || (member.at("Region").as_string() == region && member.at("Role").as_string() == "PRIMARY");
-        has_replica = has_replica || member.at("Region").as_string() == to;
-      }
-      const std::string name(std::string_view(pool.at("UserPoolId").as_string()));
-      if (leads) pools[name] = pools[name] || has_replica;
-    }
+    auto report = HttpGet({asked.address, asked.operations_port}, "/replication", kReportTimeout);
+    if (report) reports.push_back(std::move(report->body));
   }
-  if (!answered) return Fail("no Region answered");
-  return pools;
+  auto pools = PoolsLedBy(reports, region, to);
+  if (!pools) return Fail("no Region answered");
+  return *std::move(pools);
 }
 
 CliResult<json::object> Call(const ApiAccess& access, std::string_view operation, const json::object& request,
@@ -69,8 +52,8 @@ CliResult<json::object> Call(const ApiAccess& access, std::string_view operation
 }
 
 // The same, as one Region says by its API.
-CliResult<Pools> PoolsLedBy(const ApiAccess& access, const std::string& region, const std::string& to) {
-  Pools pools;
+CliResult<LedPools> AskWhatIsLed(const ApiAccess& access, const std::string& region, const std::string& to) {
+  LedPools pools;
   json::object page{{"MaxResults", kPoolsInAPage}};
   while (true) {
     SYMBOLON_TRY(const json::object listed, Call(access, "ListUserPools", page, kCognitoPrefix));
@@ -92,10 +75,10 @@ CliResult<Pools> PoolsLedBy(const ApiAccess& access, const std::string& region, 
   }
 }
 
-CliResult<Pools> PoolsToMove(const PromotionFlags& flags, const std::vector<ApiAccess>& accesses) {
-  if (!flags.endpoint.empty()) return PoolsLedBy(accesses.front(), flags.all_of, flags.to);
+CliResult<LedPools> PoolsToMove(const PromotionFlags& flags, const std::vector<ApiAccess>& accesses) {
+  if (!flags.endpoint.empty()) return AskWhatIsLed(accesses.front(), flags.all_of, flags.to);
   SYMBOLON_TRY(const LabSettings settings, ReadSettings(flags.dir));
-  return PoolsLedBy(settings, flags.all_of, flags.to);
+  return AskWhatIsLed(settings, flags.all_of, flags.to);
 }
 
 // Whom to ask, one after the other as long as nobody answers. A Region takes over by force at its own word.
@@ -309,10 +292,48 @@ CliResult<void> ShowSuffixes(const SuffixFlags& flags) {
   return {};
 }
 
+std::optional<LedPools> PoolsLedBy(const std::vector<std::string>& reports, std::string_view region,
+                                   std::string_view to) {
+  struct Said {
+    std::int64_t epoch = -1;
+    bool leads = false;
+    bool has_replica = false;
+  };
+  std::map<std::string, Said> known;
+  bool answered = false;
+  for (const std::string& report : reports) {
+    boost::system::error_code error;
+    const json::value parsed = json::parse(report, error);
+    if (error || !parsed.is_object() || !parsed.as_object().contains("Pools")) continue;
+    answered = true;
+    for (const json::value& pool : parsed.at("Pools").as_array()) {
+      const std::string_view here = pool.at("Region").as_string();
+      const std::int64_t epoch = pool.at("Epoch").to_number<std::int64_t>();
+      Said& said = known[std::string(std::string_view(pool.at("UserPoolId").as_string()))];
+      // A Region that is cut off does not know of a later epoch.
+      if (epoch < said.epoch) continue;
+      if (epoch > said.epoch) said = {.epoch = epoch};
+      said.leads = said.leads || (here == region && pool.at("Role").as_string() == "PRIMARY");
+      said.has_replica = said.has_replica || here == to;
+      for (const json::value& member : pool.at("Members").as_array()) {
+        const std::string_view name = member.at("Region").as_string();
+        said.leads = said.leads || (name == region && member.at("Role").as_string() == "PRIMARY");
+        said.has_replica = said.has_replica || name == to;
+      }
+    }
+  }
+  if (!answered) return std::nullopt;
+  LedPools led;
+  for (const auto& [pool, said] : known) {
+    if (said.leads) led[pool] = said.has_replica;
+  }
+  return led;
+}
+
 CliResult<void> Promote(const PromotionFlags& flags) {
   SYMBOLON_TRY(const std::vector<ApiAccess> accesses, AccessesTo(flags));
   if (flags.all_of.empty()) return PromoteOne(accesses, flags, flags.pool);
-  SYMBOLON_TRY(const Pools pools, PoolsToMove(flags, accesses));
+  SYMBOLON_TRY(const LedPools pools, PoolsToMove(flags, accesses));
   if (pools.empty()) fmt::print("{} is primary of no pool\n", flags.all_of);
   std::size_t failed = 0;
   int exit_status = kNotPromoted;

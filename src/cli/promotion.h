@@ -2,7 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/api_call.h"
 #include "cli/failure.h"
@@ -41,6 +45,12 @@ CliResult<void> ShowSuffixes(const SuffixFlags& flags);
 
 // ---- pure ----
 
+// Pools by id, and whether the Region to which they are to go has a replica of each.
+using LedPools = std::map<std::string, bool>;
+// The pools that `region` leads, by what nodes answered to GET /replication: of each pool whoever knows the highest
+// epoch. nullopt: none of it is an answer.
+std::optional<LedPools> PoolsLedBy(const std::vector<std::string>& reports, std::string_view region,
+                                   std::string_view to);
 // What a PromoteUserPoolReplica answer says, for people.
 std::string DescribePromotion(std::string_view json);
 // What is to be said of writes after a promotion by force, of its answer and of what DescribeReplication says then:

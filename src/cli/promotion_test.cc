@@ -1,5 +1,6 @@
 #include "cli/promotion.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -43,6 +44,26 @@ TEST(PromotionTest, WritesThatNoReplicaIsLeftToConfirmAreTold) {
   EXPECT_EQ(told(R"({"Mode":"ASYNC"})", lost), "");
   EXPECT_EQ(DescribeHeldWrites("no JSON", ""), "");
   EXPECT_EQ(DescribeHeldWrites("{}", "{}"), "");
+}
+
+TEST(PromotionTest, WhatARegionLeads_IsSaidByWhoeverKnowsTheHighestEpoch) {
+  const auto report = [](const std::string& region, const std::string& role, int epoch, const std::string& primary) {
+    return fmt::format(R"({{"Pools":[{{"UserPoolId":"p","Region":"{}","Role":"{}","Epoch":{},"Members":[)"
+                       R"({{"Region":"{}","Role":"PRIMARY"}},{{"Region":"us","Role":"SECONDARY"}}]}}]}})",
+                       region, role, epoch, primary);
+  };
+  const std::string former = report("eu", "PRIMARY", 1, "eu");
+  const std::string primary = report("ap", "PRIMARY", 2, "ap");
+  const std::string follower = report("us", "SECONDARY", 2, "ap");
+  EXPECT_EQ(PoolsLedBy({former}, "eu", "us"), (LedPools{{"p", true}}));
+  for (const auto& reports :
+       {std::vector{former, primary}, std::vector{primary, former}, std::vector{former, follower}}) {
+    EXPECT_EQ(PoolsLedBy(reports, "eu", "us"), LedPools());
+    EXPECT_EQ(PoolsLedBy(reports, "ap", "us"), (LedPools{{"p", true}}));
+  }
+  EXPECT_EQ(PoolsLedBy({follower, primary}, "ap", "sa"), (LedPools{{"p", false}}));
+  EXPECT_EQ(PoolsLedBy({"", "[]", R"({"Pools":[]})"}, "eu", "us"), LedPools());
+  EXPECT_EQ(PoolsLedBy({"", "{}"}, "eu", "us"), std::nullopt);
 }
 
 TEST(PromotionTest, WhatIsLeftOpenIsNoRefusal) {
