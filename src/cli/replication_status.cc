@@ -249,6 +249,7 @@ std::string PoolLine(const std::string& pool, const Shares& shares) {
 class Table {
  public:
   static constexpr std::size_t kColumns = 7;
+  static constexpr std::array<std::string_view, kColumns> kBefore{"  ", " ", " ", " ", " ", "  ", "  "};
   using Cells = std::array<std::string, kColumns>;
 
   explicit Table(Cells heading) { AddRow(std::move(heading)); }
@@ -263,7 +264,9 @@ class Table {
     for (const auto& line : lines_) {
       if (const auto* cells = std::get_if<Cells>(&line)) {
         std::string row;
-        for (std::size_t i = 0; i < kColumns; ++i) row += fmt::format("  {:<{}}", (*cells)[i], widths_[i]);
+        for (std::size_t i = 0; i < kColumns; ++i) {
+          row += fmt::format("{}{:<{}}", kBefore[i], (*cells)[i], widths_[i]);
+        }
         text += row.substr(0, row.find_last_not_of(' ') + 1);
       } else {
         text += std::get<std::string>(line);

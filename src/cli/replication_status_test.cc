@@ -25,10 +25,10 @@ TEST(ReplicationStatusTest, EachRegionTellsItsPositionAndThePrimaryTellsTheLag) 
   const std::string table = ReplicationTable({{{"127.0.0.1", 2}, kSecondary}, {{"127.0.0.1", 1}, kPrimary}}, kNow);
   EXPECT_EQ(table,
             "POOL\n"
-            "  REGION        ROLE       STATUS  EPOCH  SEQUENCE  LAG                 CONTACT\n"
+            "  REGION       ROLE      STATUS EPOCH SEQUENCE  LAG                 CONTACT\n"
             "eu-central-1_AbC123xyz\n"
-            "  eu-central-1  PRIMARY    ACTIVE  1      42\n"
-            "  us-east-1     SECONDARY  ACTIVE  1      41        2 entries, 0.250 s  0.5 s ago\n");
+            "  eu-central-1 PRIMARY   ACTIVE 1     42\n"
+            "  us-east-1    SECONDARY ACTIVE 1     41        2 entries, 0.250 s  0.5 s ago\n");
 }
 
 TEST(ReplicationStatusTest, LostPrimaryIsShownWithWhatIsStillKnown) {
