@@ -15,6 +15,11 @@ constexpr std::size_t kLogsLeftOutMax = 64;
 // It says that facts were forgotten.
 bool LeavesGap(const storage::pb::FactEntry& entry) { return entry.key().empty() || entry.forgotten_before() > 0; }
 
+// The store has no log by another name; nor is one remembered here.
+bool IsNamed(const storage::pb::FactEntry& entry) {
+  return entry.region().size() <= storage::kNameBytesMax && entry.incarnation().size() <= storage::kNameBytesMax;
+}
+
 }  // namespace
 
 // ---- FactSupplier ----
@@ -87,9 +92,17 @@ std::optional<pb::Frame> FactSupplier::Next(const NeedsProof& needs_proof) {
   if (!window_.open()) return std::nullopt;
   const auto own = store_.MakeSnapshot()->Facts(pool_);
   if (!own) return std::nullopt;
+  const auto log_of = [](const storage::pb::FactProgress& progress) {
+    return std::pair<Bytes, Bytes>(progress.region(), progress.incarnation());
+  };
+  std::vector<const storage::pb::FactProgress*> turns;
   for (const storage::pb::FactProgress& progress : own->progress()) {
+    if (Known(progress) < Wanted(progress)) turns.push_back(&progress);
+  }
+  std::ranges::rotate(turns, std::ranges::find_if(turns, [&](const auto* log) { return log_of(*log) > last_turn_; }));
+  for (const storage::pb::FactProgress* turn : turns) {
+    const storage::pb::FactProgress& progress = *turn;
     const std::uint64_t known = Known(progress);
-    if (known >= Wanted(progress)) continue;
     auto entries = store_.ReadFacts(pool_, Region(progress.region()), progress.incarnation(), known + 1,
                                     options_.frame_limit_bytes);
     if (!entries) {
@@ -115,6 +128,7 @@ std::optional<pb::Frame> FactSupplier::Next(const NeedsProof& needs_proof) {
     Sent sent{progress.region(), progress.incarnation(), facts.entries().rbegin()->number(), facts.ByteSizeLong()};
     window_.Take(sent.size_bytes);
     sent_.push_back(std::move(sent));
+    last_turn_ = log_of(progress);
     return frame;
   }
   return std::nullopt;
@@ -177,13 +191,17 @@ bool FactConsumer::IsLeftOut(const storage::pb::FactEntry& entry) {
   return false;
 }
 
-void FactConsumer::LeaveOut(const storage::pb::FactEntry& entry, Standing why, Instant now) {
-  left_out_[{entry.region(), entry.incarnation()}].reset();
+void FactConsumer::LeaveOut(const std::pair<Bytes, Bytes>& log, Instant now) {
+  left_out_[log].reset();
   if (!ask_for_left_out_at_) ask_for_left_out_at_ = now.since_boot + options_.unsigned_limit;
   if (left_out_.size() > kLogsLeftOutMax) {
     left_out_.clear();
     ask_again_at_ = now.since_boot + options_.unsigned_limit;
   }
+}
+
+void FactConsumer::LeaveOut(const storage::pb::FactEntry& entry, Standing why, Instant now) {
+  LeaveOut({entry.region(), entry.incarnation()}, now);
   if (why != Standing::kRefused) return;
   ++counters_.signatures_refused;
   log::Error("replication: pool {}: {} sent fact {} in the name of {}, which has not signed it: refused", pool_.value(),
@@ -212,7 +230,7 @@ FactConsumer::Step FactConsumer::OnFacts(pb::Facts facts, const OriginOf& origin
   std::optional<std::pair<Bytes, FactOrigin>> known;
   for (storage::pb::FactEntry& entry : *facts.mutable_entries()) {
     if (ask_again_at_) break;
-    if (IsLeftOut(entry)) continue;
+    if (!IsNamed(entry) || IsLeftOut(entry)) continue;
     if (!known || known->first != entry.region()) known.emplace(entry.region(), origin_of(Region(entry.region())));
     if (const Standing standing = StandingOf(entry, known->second); standing != Standing::kTaken) {
       LeaveOut(entry, standing, now);
@@ -241,7 +259,10 @@ void FactConsumer::Proceed(Step& step) {
   std::size_t taken_bytes = 0;
   std::vector<storage::pb::FactEntry> entries;
   while (!queue_.empty() && (entries.empty() || taken_bytes < options_.apply_limit_bytes)) {
-    taken_bytes += queue_.front().ByteSizeLong();
+    const storage::pb::FactEntry& entry = queue_.front();
+    taken_bytes += entry.ByteSizeLong();
+    merging_logs_[{entry.region(), entry.incarnation()}].push_back(
+        {entry.number(), entry.forgotten_before(), entry.has_proof()});
     entries.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
@@ -250,11 +271,40 @@ void FactConsumer::Proceed(Step& step) {
   step.merge = std::move(entries);
 }
 
+// The store has merged what it could of the logs that it did not refuse.
+bool FactConsumer::LeaveOutRefused(const storage::StoreError& error, Instant now) {
+  log::Warning("replication: pool {}: facts from {} not merged: {}", pool_.value(), supplier_.value(), error.detail);
+  const bool of_a_log = error.code == storage::StoreErrorCode::kGap || error.code == storage::StoreErrorCode::kCorrupt;
+  const auto here = store_.MakeSnapshot()->Facts(pool_);
+  if (!of_a_log || !here) return false;
+  for (const auto& [log, entries] : merging_logs_) {
+    const std::uint64_t known = storage::ProgressOf(*here, log.first, log.second);
+    const auto refused = std::ranges::find_if(entries, [&](const Merging& entry) { return entry.number > known; });
+    if (refused == entries.end()) continue;
+    // It continues what is here, so it is refused for its name.
+    if (log.first == store_.region().value() && refused->number - refused->forgotten_before <= known + 1) {
+      own_facts_ = std::max(own_facts_, refused->proved ? OwnFacts::kProved : OwnFacts::kClaimed);
+    }
+    Forget(log);
+    LeaveOut(log, now);
+  }
+  return true;
+}
+
+void FactConsumer::Forget(const std::pair<Bytes, Bytes>& log) {
+  std::erase_if(queue_, [&](const storage::pb::FactEntry& entry) {
+    if (entry.region() != log.first || entry.incarnation() != log.second) return false;
+    queued_bytes_ -= entry.ByteSizeLong();
+    return true;
+  });
+}
+
 FactConsumer::Step FactConsumer::OnMerged(const storage::StoreResult<void>& result, Instant now) {
   Step step;
   merging_ = false;
-  if (!result) {
-    log::Warning("replication: pool {}: facts not merged: {}", pool_.value(), result.error().detail);
+  const bool taken = result || LeaveOutRefused(result.error(), now);
+  merging_logs_.clear();
+  if (!taken) {
     queue_.clear();
     queued_bytes_ = 0;
     ask_again_at_ = now.since_boot + options_.heartbeat_interval;

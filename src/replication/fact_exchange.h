@@ -68,6 +68,8 @@ class FactSupplier {
   // This Region's vector when the consumer began.
   storage::pb::FactVector at_begin_;
   storage::pb::FactVector acknowledged_;
+  // Whose turn was last, by Region and incarnation: a log of which nothing is taken does not hold up the others.
+  std::pair<Bytes, Bytes> last_turn_;
   // What was sent last, per Region and incarnation, where that is beyond `acknowledged_`.
   std::deque<Sent> sent_;
   Window window_;
@@ -102,6 +104,15 @@ class FactConsumer {
 
   using OriginOf = std::function<FactOrigin(const Region&)>;
 
+  // Facts in this store's own name that it never accepted.
+  enum class OwnFacts {
+    kNone,
+    // Nobody can prove them: the supplier, or whoever told it, says that they are forgotten.
+    kClaimed,
+    // This Region signed them.
+    kProved,
+  };
+
   // `supplier`: who is asked. All references outlive this object.
   FactConsumer(storage::Store& store, const LogSigner& signer, PoolId pool, Region supplier, const Options& options,
                ReplicationCounters& counters);
@@ -114,6 +125,8 @@ class FactConsumer {
   void OnMergedElsewhere() { told_less_ = true; }
   // Asks again after a failure.
   Step OnTick(Instant now);
+  // The worst that the supplier was found to hold.
+  OwnFacts own_facts() const { return own_facts_; }
 
  private:
   std::optional<pb::Frame> Have(bool again);
@@ -130,7 +143,11 @@ class FactConsumer {
   bool MayLeaveGaps(const pb::Facts& facts, const OriginOf& origin_of);
   // The entry belongs to a log that is left out.
   bool IsLeftOut(const storage::pb::FactEntry& entry);
+  void LeaveOut(const std::pair<Bytes, Bytes>& log, Instant now);
   void LeaveOut(const storage::pb::FactEntry& entry, Standing why, Instant now);
+  // The merge under way has ended, and not taken all. False: it failed altogether.
+  bool LeaveOutRefused(const storage::StoreError& error, Instant now);
+  void Forget(const std::pair<Bytes, Bytes>& log);
   bool AsksForLeftOut(Instant now) const { return ask_for_left_out_at_ && now.since_boot >= *ask_for_left_out_at_; }
 
   storage::Store& store_;
@@ -146,6 +163,14 @@ class FactConsumer {
   std::deque<storage::pb::FactEntry> queue_;
   std::size_t queued_bytes_ = 0;
   bool merging_ = false;
+  // What is being merged, by Region and incarnation.
+  struct Merging {
+    std::uint64_t number = 0;
+    std::uint64_t forgotten_before = 0;
+    bool proved = false;
+  };
+  std::map<std::pair<Bytes, Bytes>, std::vector<Merging>> merging_logs_;
+  OwnFacts own_facts_ = OwnFacts::kNone;
   // More is here than the supplier was told, and when it is told at the earliest.
   bool told_less_ = false;
   std::chrono::nanoseconds tell_at_{};

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+#include <set>
+
 #include "base/log.h"
 #include "base/manual_clock.h"
 #include "base/seeded_random.h"
@@ -86,6 +89,10 @@ class FactExchangeTest : public testing::Test {
       }
       step = consumer_.OnMerged(merged, now_);
     }
+  }
+  // Of kHome's facts.
+  std::uint64_t KnownOfHome() {
+    return storage::ProgressOf(*away_->MakeSnapshot()->Facts(kPool), kHome.value(), kAsiaStore);
   }
   std::uint64_t KnownOfAsia() {
     return storage::ProgressOf(*away_->MakeSnapshot()->Facts(kPool), kAsia.value(), kAsiaStore);
@@ -282,6 +289,98 @@ TEST_F(FactExchangeTest, TheSupplierHasForgottenWhatAnotherSaid_ItsOwnKeySignsHo
   Receive(facts);
   EXPECT_EQ(KnownOfAsia(), 2u);
   EXPECT_EQ(HorizonMicros(), 5'000);
+}
+
+// As a Region does that had heard them before this store was put back from a backup, and nobody said so.
+TEST_F(FactExchangeTest, TheSupplierHoldsFactsInThisStoresNameThatItNeverAccepted_WhatOthersSaidIsTaken) {
+  FactEntry own = Fact(1);
+  own.set_region(kAway.value());
+  own.set_incarnation(away_->incarnation());
+  FactEntry home = Fact(1);
+  home.set_region(kHome.value());
+  Receive({own, home});
+  EXPECT_EQ(KnownOfHome(), 1u);
+  EXPECT_EQ(storage::ProgressOf(*away_->MakeSnapshot()->Facts(kPool), kAway.value(), away_->incarnation()), 0u);
+  EXPECT_EQ(consumer_.own_facts(), FactConsumer::OwnFacts::kClaimed) << "nobody proved it";
+
+  // What comes later is not held up either, in frames of their own and behind the log that is refused.
+  own.set_number(2);
+  Receive({own});
+  home.set_number(2);
+  home.set_key("kk2");
+  Receive({home});
+  EXPECT_EQ(KnownOfHome(), 2u);
+  EXPECT_TRUE(Pass(options_.unsigned_limit)->again());
+}
+
+TEST_F(FactExchangeTest, ThisStoreSignedFactsThatItNeverAccepted_ThatIsKnownFromAnEmptyClaim) {
+  home_.log_keys = {away_signer_.public_key()};
+  std::vector<FactEntry> own{Fact(1)};
+  own[0].set_region(kAway.value());
+  own[0].set_incarnation(away_->incarnation());
+  ProveFacts(away_signer_, kPool, kAway, own);
+  Receive(own);
+  EXPECT_EQ(consumer_.own_facts(), FactConsumer::OwnFacts::kProved);
+}
+
+TEST_F(FactExchangeTest, OneLogIsMalformedOrHasAGap_TheOthersAreTaken) {
+  const auto of_home = [](std::uint64_t number) {
+    FactEntry entry = Fact(number);
+    entry.set_region(kHome.value());
+    return entry;
+  };
+  Receive({Proved(Fact(3)), of_home(1)});
+  EXPECT_EQ(KnownOfAsia(), 0u);
+  EXPECT_EQ(KnownOfHome(), 1u);
+  ASSERT_TRUE(Pass(options_.unsigned_limit));
+  FactEntry malformed = Nothing(1);
+  malformed.set_forgotten_before(1);
+  FactEntry endless = Nothing(std::numeric_limits<std::uint64_t>::max());
+  endless.set_incarnation("another store");
+  FactEntry nameless = Fact(1);
+  nameless.set_incarnation(Bytes(10'000, 'x'));
+  nameless.set_region(kHome.value());
+  Receive({malformed, endless, nameless, of_home(2)});
+  EXPECT_EQ(KnownOfHome(), 2u);
+  EXPECT_EQ(away_->MakeSnapshot()->Facts(kPool)->progress_size(), 1);
+  EXPECT_EQ(consumer_.own_facts(), FactConsumer::OwnFacts::kNone);
+  ASSERT_TRUE(Pass(options_.unsigned_limit));
+  Receive({Proved(Fact(1)), Proved(Fact(2)), Proved(Fact(3))});
+  EXPECT_EQ(KnownOfAsia(), 3u);
+}
+
+// It goes on about it for as long as its window allows.
+TEST_F(FactExchangeTest, NothingIsTakenOfOneLog_TheSupplierSendsOthersBeforeItsWindowIsFull) {
+  const auto home =
+      *storage::LocalStore::Open(storage::MakeMemoryEngine(), {.region = kHome, .clock = &clock_, .random = &random_});
+  const auto merge = [&](const Region& region, std::uint64_t count) {
+    std::vector<FactEntry> entries;
+    for (std::uint64_t number = 1; number <= count; ++number) {
+      entries.push_back(Fact(number));
+      entries.back().set_region(region.value());
+      entries.back().mutable_value()->add_elements(Bytes(1'000, 'x'));
+    }
+    home->MergeFacts(kPool, std::move(entries), [](auto result) { EXPECT_TRUE(result); });
+    while (home->Step()) {
+    }
+  };
+  // The names are in this order.
+  merge(kAsia, 100);
+  merge(kAway, 1);
+  Options options;
+  options.frame_limit_bytes = 10'000;
+  options.pool_window_bytes = 50'000;
+  Window window(1 << 20);
+  FactSupplier supplier(*home, asia_signer_, kPool, Region("sa-east-1"), options, window, counters_);
+  pb::FactsHave have;
+  have.set_again(true);
+  have.set_takes_proofs(true);
+  std::set<std::string> sent;
+  supplier.OnHave(have);
+  while (const auto frame = supplier.Next([](const FactEntry&) { return false; })) {
+    for (const FactEntry& entry : frame->facts().entries()) sent.insert(entry.region());
+  }
+  EXPECT_EQ(sent, (std::set<std::string>{kAsia.value(), kAway.value()}));
 }
 
 TEST_F(FactExchangeTest, ASupplierThatForgesAllItSaysIsNotListenedTo) {

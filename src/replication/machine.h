@@ -195,6 +195,9 @@ class Machine {
       std::unique_ptr<FactConsumer> consumer;
     };
     std::map<Region, FactPull> fact_pulls;
+    // Who holds facts in this store's own name that it never accepted, as found since this process started.
+    Region own_facts_at;
+    FactConsumer::OwnFacts own_facts = FactConsumer::OwnFacts::kNone;
     int merges_under_way = 0;
     // To be dropped as this member as soon as the primary has all facts that are here and no merge is under way.
     std::optional<std::uint64_t> drop_as_member;
@@ -354,6 +357,7 @@ class Machine {
   std::optional<storage::pb::FactVector> FactsAtPrimary(const PoolId& id, const Pool& pool) const;
   void CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instant now);
   void CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::Step step);
+  void NoteOwnFacts(const PoolId& id, Pool& pool, const Region& holder, FactConsumer::OwnFacts found);
   void OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now);
 
   // ---- as supplier (machine_supplier.cc) ----
@@ -496,6 +500,8 @@ class Machine {
   // ---- status (machine_status.cc) ----
   ReplicationStatus StatusOf(const PoolId& id, Pool& pool, Instant now);
   MemberStatus StatusOf(const PoolId& id, Pool& pool, const pb::Member& member, Instant now);
+  // Empty: no facts in this store's own name were found that it never accepted.
+  static std::string OwnFactsProblem(const Pool& pool);
   // Without another problem, that the clocks of the pool's Regions are too far apart is one.
   ReplicationStatus WithClocks(const Pool& pool, ReplicationStatus status) const;
 

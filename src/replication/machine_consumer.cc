@@ -211,6 +211,13 @@ void Machine::UpdateFactPulls(const PoolId& id, Pool& pool) {
   }
 }
 
+void Machine::NoteOwnFacts(const PoolId& id, Pool& pool, const Region& holder, FactConsumer::OwnFacts found) {
+  if (found <= pool.own_facts) return;
+  pool.own_facts = found;
+  pool.own_facts_at = holder;
+  log::Error("replication: pool {}: {}", id.value(), OwnFactsProblem(pool));
+}
+
 void Machine::CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::Step step) {
   if (step.frame) peer.dialled->Push(*std::move(step.frame));
   if (!step.merge) return;
@@ -231,6 +238,7 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::S
                      const auto pull = merged->fact_pulls.find(region);
                      if (pull != merged->fact_pulls.end() && pull->second.link == link) {
                        CarryOut(id, *merged, peers_.at(region), pull->second.consumer->OnMerged(result, now));
+                       NoteOwnFacts(id, *merged, region, pull->second.consumer->own_facts());
                      }
                      if (merged->merges_under_way > 0) return;
                      if (merged->drop_as_member) return ProceedWithDrop(id, *merged, now);

@@ -75,6 +75,23 @@ MemberStatus Machine::StatusOf(const PoolId&, Pool& pool, const pb::Member& memb
   return status;
 }
 
+std::string Machine::OwnFactsProblem(const Pool& pool) {
+  switch (pool.own_facts) {
+    case FactConsumer::OwnFacts::kNone:
+      return "";
+    case FactConsumer::OwnFacts::kClaimed:
+      return pool.own_facts_at.value() +
+             " says that facts are forgotten which this store never accepted: it was put back from a backup without "
+             "--restored, or that Region is not to be trusted. What is revoked here may not reach others until this "
+             "store is marked with --restored";
+    case FactConsumer::OwnFacts::kProved:
+      return pool.own_facts_at.value() +
+             " holds facts that this store signed and does not have: it was put back from a backup without --restored. "
+             "What is revoked here may not reach others until it is marked so";
+  }
+  return "";
+}
+
 ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   ReplicationStatus status;
   status.pool = id;
@@ -106,6 +123,7 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   } else if (pool.role && !IsKnownByKey(*pool.role, own_, store_.incarnation(), signer_.public_key())) {
     status.problem = "this store does not sign with the log key that the other Regions know it by";
   }
+  if (status.problem.empty()) status.problem = OwnFactsProblem(pool);
   if (status.problem.empty()) status.problem = AuthorityConflict();
   if (status.problem.empty() && status.authority && !status.authority->live) {
     status.problem = "no lease of the authority: " + status.authority->problem;

@@ -1,6 +1,7 @@
 #include "storage/committer.h"
 
 #include <algorithm>
+#include <set>
 
 #include "storage/directory_log.h"
 #include "storage/facts.h"
@@ -199,7 +200,8 @@ void Committer::Answer(Request& request) {
   } else if (auto* apply = std::get_if<ApplyRequest>(&request.what)) {
     answer(apply->done, std::move(apply->head));
   } else {
-    answer(std::get<MergeRequest>(request.what).done, StoreResult<void>());
+    auto& merge = std::get<MergeRequest>(request.what);
+    answer(merge.done, merge.refused ? StoreResult<void>(Err(*std::move(merge.refused))) : StoreResult<void>());
   }
 }
 
@@ -298,9 +300,24 @@ StoreResult<std::optional<Notice>> Committer::Prepare(MergeRequest& request, Wri
   FactWriter facts(writes, request.pool);
   std::vector<Bytes> changed;
   bool grew = false;
+  // Region and incarnation: who sends one log that does not continue, or is none, keeps no other from coming.
+  std::set<std::pair<Bytes, Bytes>> ended;
   for (pb::FactEntry& entry : request.entries) {
-    SYMBOLON_TRY(const bool advanced, facts.Merge(core_.identity(), std::move(entry), changed));
-    grew = grew || advanced;
+    std::pair<Bytes, Bytes> log(entry.region(), entry.incarnation());
+    if (ended.contains(log)) continue;
+    const std::size_t place = writes.Place();
+    const std::size_t changed_before = changed.size();
+    StoreResult<bool> advanced = facts.Merge(core_.identity(), std::move(entry), changed);
+    if (advanced) {
+      grew = grew || *advanced;
+      continue;
+    }
+    const StoreErrorCode code = advanced.error().code;
+    if (code != StoreErrorCode::kGap && code != StoreErrorCode::kCorrupt) return Err(std::move(advanced).error());
+    writes.TakeBackTo(place);
+    changed.resize(changed_before);
+    ended.insert(std::move(log));
+    if (!request.refused) request.refused = std::move(advanced).error();
   }
   if (!grew) return std::nullopt;
   std::sort(changed.begin(), changed.end());

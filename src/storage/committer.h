@@ -55,6 +55,8 @@ class Committer {
     PoolId pool;
     std::vector<pb::FactEntry> entries;
     std::move_only_function<void(StoreResult<void>)> done;
+    // The first of the entries that ended their logs; the others are merged.
+    std::optional<StoreError> refused = std::nullopt;
   };
   struct Request {
     std::variant<CommitRequest, ApplyRequest, MergeRequest> what;

@@ -15,6 +15,10 @@ namespace {
 // More than any proof has.
 constexpr int kProofPathMax = 16;
 constexpr std::size_t kProofPartBytesMax = 128;
+// No Region says as many; so that what follows a number can be counted.
+constexpr std::uint64_t kFactNumberMax = std::uint64_t{1} << 62;
+// More than all that a Region says in one; it has to fit into a frame wherever it is passed on.
+constexpr std::size_t kFactEntryBytesMax = 8 << 20;
 
 // The same octets for the same value in every Region: protobuf leaves the order of maps open otherwise.
 Bytes Serialise(const pb::FactValue& value) {
@@ -70,7 +74,10 @@ StoreResult<void> CheckForeignEntry(const pb::FactEntry& entry) {
   if (entry.incarnation().empty() || entry.incarnation().size() > kNameBytesMax) {
     return malformed("fact entry: its incarnation");
   }
-  if (entry.number() == 0 || entry.forgotten_before() >= entry.number()) return malformed("fact entry: its number");
+  if (entry.number() == 0 || entry.number() > kFactNumberMax || entry.forgotten_before() >= entry.number()) {
+    return malformed("fact entry: its number");
+  }
+  if (entry.ByteSizeLong() > kFactEntryBytesMax) return malformed("fact entry: its size");
   if (!entry.key().empty() && (entry.key().size() < 2 || entry.key().size() > 2 + kKeyIdBytesMax)) {
     return malformed("fact entry: its key");
   }

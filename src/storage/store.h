@@ -300,8 +300,8 @@ class Store {
                                                             BytesView incarnation, std::uint64_t first_number,
                                                             std::size_t limit_bytes) = 0;
   // Joins facts of other Regions into kFact and advances the vector, in one durable commit. Known ones are skipped; a
-  // gap is kGap. What expires before the time up to which this store has forgotten facts only advances the vector. What
-  // an entry says was forgotten, and is not here, counts as forgotten here too.
+  // gap (kGap), or what is no entry (kCorrupt), ends its log only. What expires before the time up to which this store
+  // has forgotten facts only advances the vector. What an entry says was forgotten, and is not here, is so here too.
   virtual void MergeFacts(PoolId pool, std::vector<pb::FactEntry> entries,
                           std::move_only_function<void(StoreResult<void>)> done) = 0;
   // Drops entries of fact logs (at most `limit`) whose statement is part of a later entry that `held` covers; answers

@@ -16,8 +16,8 @@ void WriteSet::Set(Bytes key, std::optional<Bytes> value) {
   write->second = std::move(value);
 }
 
-void WriteSet::TakeBackToMark() {
-  for (; !undo_.empty(); undo_.pop_back()) {
+void WriteSet::TakeBackTo(std::size_t place) {
+  for (; undo_.size() > place; undo_.pop_back()) {
     Undo& undo = undo_.back();
     if (undo.before) {
       undo.write->second = *std::move(undo.before);

@@ -28,7 +28,10 @@ class WriteSet {
 
   // From here on writes can be taken back: what fails half-way leaves nothing behind.
   void Mark() { undo_.clear(); }
-  void TakeBackToMark();
+  void TakeBackToMark() { TakeBackTo(0); }
+  // A place behind the mark, until the next one: back to it, and no further.
+  std::size_t Place() const { return undo_.size(); }
+  void TakeBackTo(std::size_t place);
 
   // In the order of the keys. Empties the set.
   EngineBatch TakeBatch();

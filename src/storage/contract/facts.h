@@ -259,6 +259,31 @@ TEST_P(StoreContract, KnownFactsAreSkippedAndGapsChangeNothing) {
   EXPECT_EQ(CodeOf(MergeAndWait(other(), kTestPool, {malformed})), StoreErrorCode::kCorrupt);
 }
 
+TEST_P(StoreContract, OneFactLogHasAGapOrIsMalformed_TheOthersAreMergedAndTheErrorIsAnswered) {
+  for (int i = 1; i <= 3; ++i) MustCommit(FactCommit("f" + std::to_string(i), Elements({"x"})));
+  const auto entries = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  const auto said_elsewhere = [&](const Bytes& incarnation, const pb::FactEntry& entry) {
+    pb::FactEntry said = entry;
+    said.set_incarnation(incarnation);
+    return said;
+  };
+  pb::FactEntry endless = said_elsewhere("malformed", entries[0]);
+  endless.set_number(~std::uint64_t{0});
+  endless.set_forgotten_before(~std::uint64_t{0} - 1);
+  endless.clear_key();
+  const auto merged =
+      MergeAndWait(other(), kTestPool,
+                   {said_elsewhere("gap", entries[0]), said_elsewhere("gap", entries[2]), endless, entries[0],
+                    said_elsewhere("malformed", entries[0]), entries[1], said_elsewhere("gap", entries[1])});
+  EXPECT_EQ(CodeOf(merged), StoreErrorCode::kGap);
+  EXPECT_EQ(KnownFacts(other(), store()), 2u);
+  const auto known = *other().MakeSnapshot()->Facts(kTestPool);
+  EXPECT_EQ(ProgressOf(known, kRegion.value(), "gap"), 1u) << "nothing of a log that has ended, before the next merge";
+  EXPECT_EQ(ProgressOf(known, kRegion.value(), "malformed"), 0u);
+  EXPECT_NE(ReadNow(other(), FactKey("f2")), std::nullopt);
+  EXPECT_EQ(ReadNow(other(), FactKey("f3")), std::nullopt);
+}
+
 TEST_P(StoreContract, ExpiredFactsGoWithTheirLogEntriesAndDoNotComeBack) {
   MustCommit(FactCommit("early", Elements({"x"}, 100)));
   MustCommit(FactCommit("late", Elements({"x"}, 900)));
