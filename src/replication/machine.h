@@ -383,6 +383,11 @@ class Machine {
   std::optional<Region> LeaderOf(const PoolId& id, const Pool& pool) const;
   // The Region counts in matters of the pool: it is in the role record, or another that is names it as primary.
   bool Trusts(const PoolId& id, const Pool& pool, const Region& region) const;
+  // The highest counter that is known here, and by Regions that count but `except`, none of which is implausibly far
+  // above the others: one alone does not use the counters up.
+  std::uint64_t KnownCounter(const PoolId& id, const Pool& pool, const Region& except) const;
+  // Whether `from` can know of such epochs.
+  bool IsPlausible(const PoolId& id, const Pool& pool, const Region& from, const pb::Standing& standing) const;
   // What a peer knows; a primary that is behind steps down.
   void Hear(const PoolId& id, const Region& region, const pb::Standing& standing, Instant now);
   // Unless it is on the way already. `who` knows the epoch.

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "replication/machine.h"
 #include "storage/log.h"
+#include "storage/plausible_epochs.h"
 
 namespace symbolon::replication {
 namespace {
@@ -66,6 +67,7 @@ void Machine::FollowRegister(const PoolId& id, Pool& pool, const Authority::Know
   if (!own && LeadsByRecord(pool)) {
     const storage::pb::Epoch mine =
         IsPrimary(pool) ? pool.head->epoch() : MakeEpoch(pool.role->next().counter(), own_, store_.incarnation());
+    if (!storage::IsPlausible(registered, mine.counter())) return;
     if (storage::CompareEpochs(registered, mine) > 0) return StepDown(id, pool, registered, "the authority", now);
   }
   // A register that is behind was made by nobody yet, or while no authority was asked.

@@ -216,7 +216,8 @@ std::vector<pb::Standing> Machine::KnownOf(const PoolId& id, const Pool& pool) c
   std::vector<pb::Standing> known{StandingOf(pool)};
   for (const auto& [region, peer] : peers_) {
     const auto heard = peer.heard.find(id);
-    if (heard != peer.heard.end()) known.push_back(heard->second.standing());
+    if (heard == peer.heard.end() || !IsPlausible(id, pool, region, heard->second.standing())) continue;
+    known.push_back(heard->second.standing());
   }
   return known;
 }

@@ -6,8 +6,15 @@
 #include "base/log.h"
 #include "replication/machine.h"
 #include "storage/log.h"
+#include "storage/plausible_epochs.h"
 
 namespace symbolon::replication {
+namespace {
+
+// A Region asks again when it is connected anew.
+constexpr int kPromisesWaitingMax = 8;
+
+}  // namespace
 
 // ---- what is known ----
 
@@ -73,11 +80,39 @@ bool Machine::Trusts(const PoolId& id, const Pool& pool, const Region& region) c
   });
 }
 
+std::uint64_t Machine::KnownCounter(const PoolId& id, const Pool& pool, const Region& except) const {
+  std::vector<std::uint64_t> counters;
+  for (const auto& [region, peer] : peers_) {
+    const auto heard = peer.heard.find(id);
+    if (region == except || heard == peer.heard.end() || !Trusts(id, pool, region)) continue;
+    counters.push_back(HighestCounter(heard->second.standing()));
+  }
+  std::ranges::sort(counters);
+  std::uint64_t known = HighestCounter(StandingOf(pool));
+  for (const std::uint64_t counter : counters) {
+    if (counter > known && counter - known > storage::kEpochLeapMax) break;
+    known = std::max(known, counter);
+  }
+  return known;
+}
+
+bool Machine::IsPlausible(const PoolId& id, const Pool& pool, const Region& from, const pb::Standing& standing) const {
+  const std::uint64_t known = KnownCounter(id, pool, from);
+  return storage::IsPlausible(standing.epoch(), known) && storage::IsPlausible(standing.promised(), known) &&
+         storage::IsPlausible(MakeEpoch(standing.next().counter(), from, Bytes()), known);
+}
+
 void Machine::Hear(const PoolId& id, const Region& region, const pb::Standing& standing, Instant now) {
   Pool* pool = FindPool(id);
   if (pool == nullptr || !pool->head || !LeadsByRecord(*pool) || !Trusts(id, *pool, region)) return;
   const storage::pb::Epoch& heard = Highest(standing);
-  if (storage::CompareEpochs(heard, pool->head->epoch()) > 0) StepDown(id, *pool, heard, region.value(), now);
+  if (storage::CompareEpochs(heard, pool->head->epoch()) <= 0) return;
+  if (!storage::IsPlausible(heard, KnownCounter(id, *pool, region))) {
+    log::Error("replication: pool {}: {} names epoch {}, to which no Region can have come: ignored", id.value(),
+               region.value(), heard.counter());
+    return;
+  }
+  StepDown(id, *pool, heard, region.value(), now);
 }
 
 void Machine::StepDown(const PoolId& id, Pool& pool, const storage::pb::Epoch& epoch, std::string_view who,
@@ -88,6 +123,8 @@ void Machine::StepDown(const PoolId& id, Pool& pool, const storage::pb::Epoch& e
       })) {
     return;
   }
+  // Those are enough to write nothing any more; the highest is heard of again.
+  if (std::ranges::count(pool.promises, false, &Pool::Promise::asked) >= kPromisesWaitingMax) return;
   log::Warning("replication: pool {}: {} knows epoch {} of {}; this Region, primary in epoch {}, steps down",
                id.value(), who, epoch.counter(), epoch.region(), pool.head->epoch().counter());
   ++counters_.step_downs;
@@ -235,6 +272,15 @@ void Machine::OnPromiseRequest(Peer& peer, const pb::PromiseRequest& request, In
                peer.region.value());
     return;
   }
+  if (!storage::IsPlausible(request.epoch(), KnownCounter(id, *pool, peer.region))) {
+    log::Error("replication: pool {}: {} asks for a promise of epoch {}, to which no Region can have come: ignored",
+               id.value(), peer.region.value(), request.epoch().counter());
+    return;
+  }
+  const auto waiting = std::ranges::count_if(pool->promises, [&](const Pool::Promise& promise) {
+    return promise.asked && promise.epoch.region() == peer.region.value();
+  });
+  if (waiting >= kPromisesWaitingMax) return;
   MakePromise(
       id, request.epoch(), /*asked=*/true,
       [this, id, say, answer = std::move(answer)](bool granted, Instant) mutable {

@@ -1,6 +1,7 @@
 // Promotion by force (replication protocol §4), in the Region that takes: promises are collected, the longest log is
 // fetched, and its epoch begins.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/log.h"
@@ -80,12 +81,11 @@ bool Machine::IsSync(const PoolId& id, const Pool& pool) const {
 void Machine::BeginTakeover(const PoolId& id, Pool& pool, bool accept_loss,
                             const std::optional<Pool::Decision>& decision, int attempt, std::uint64_t above,
                             ControlDone<Promoted> done, Instant now) {
-  std::uint64_t highest = std::max({above, HighestCounter(StandingOf(pool)), pool.role->epoch_counter()});
-  for (const auto& [region, peer] : peers_) {
-    const auto heard = peer.heard.find(id);
-    if (heard != peer.heard.end()) highest = std::max(highest, HighestCounter(heard->second.standing()));
-  }
+  std::uint64_t highest = std::max({above, KnownCounter(id, pool, own_), pool.role->epoch_counter()});
   if (authority_) highest = std::max(highest, authority_->Find(id).value.epoch().counter());
+  if (highest == std::numeric_limits<std::uint64_t>::max()) {
+    return done(Err(ControlError{ControlErrorCode::kRefused, "the pool's epochs are used up"}));
+  }
   const storage::pb::Epoch epoch = MakeEpoch(highest + 1, own_, store_.incarnation());
   log::Warning("replication: pool {}: this Region takes epoch {}, without the primary's hand-over", id.value(),
                epoch.counter());

@@ -1,9 +1,11 @@
 #include "storage/directory_log.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "storage/keys.h"
 #include "storage/log.h"
+#include "storage/plausible_epochs.h"
 
 namespace symbolon::storage {
 namespace {
@@ -63,6 +65,8 @@ StoreResult<void> LogWriter::Promise(const pb::Epoch& epoch) {
   if ((before && CompareEpochs(epoch, *before) < 0) || (exists_ && CompareEpochs(epoch, head().epoch()) < 0)) {
     return Err(StoreError{StoreErrorCode::kConflict, "a higher epoch is known"});
   }
+  const std::uint64_t known = std::max(before ? before->counter() : 0, head().epoch().counter());
+  if (!IsPlausible(epoch, known, kStoredEpochLeapMax)) return Corrupt("an epoch that no Region can have come to");
   writes_->Put(keys::Promise(*pool_), epoch.SerializeAsString());
   return {};
 }
@@ -115,6 +119,9 @@ StoreResult<void> LogWriter::AppendForeign(const Core::Identity& self, pb::LogEn
   if (entry.previous_digest() != head.digest()) return Gap("the digest does not chain");
   const int order = CompareEpochs(entry.epoch(), head.epoch());
   if (entry.starts_epoch() ? order <= 0 : order != 0) return Gap("the epoch goes backwards, or changes unannounced");
+  if (!IsPlausible(entry.epoch(), head.epoch().counter(), kStoredEpochLeapMax)) {
+    return Corrupt("log entry: an epoch that no Region can have come to");
+  }
   if (entry.epoch().region() == self.region.value() && entry.epoch().incarnation() == self.incarnation) {
     return Gap("an entry in this store's own name that it never wrote");
   }

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "storage/plausible_epochs.h"
+#include "storage/store.h"
+
 namespace symbolon::storage {
 namespace {
 
@@ -94,6 +97,26 @@ TEST(CompareEpochs, OrdersByCounterThenRegionThenIncarnation) {
       EXPECT_EQ(SameEpoch(ascending[i], ascending[j]), i == j);
     }
   }
+}
+
+TEST(IsPlausible, NoEpochIsFarAboveWhatIsKnownNorHasLongerNamesThanStores) {
+  pb::Epoch epoch;
+  epoch.set_region("eu-central-1");
+  epoch.set_incarnation("i");
+  epoch.set_counter(7 + kEpochLeapMax);
+  EXPECT_TRUE(IsPlausible(epoch, 7));
+  EXPECT_FALSE(IsPlausible(epoch, 6));
+  EXPECT_TRUE(IsPlausible(epoch, ~std::uint64_t{0})) << "nor is there an overflow";
+  epoch.set_counter(~std::uint64_t{0});
+  EXPECT_FALSE(IsPlausible(epoch, 7));
+  EXPECT_TRUE(IsPlausible(epoch, ~std::uint64_t{0} - 1));
+  epoch.set_counter(1);
+  epoch.set_incarnation(Bytes(kNameBytesMax + 1, 'i'));
+  EXPECT_FALSE(IsPlausible(epoch, 1));
+  epoch.set_incarnation("i");
+  epoch.set_region(std::string(kNameBytesMax + 1, 'r'));
+  EXPECT_FALSE(IsPlausible(epoch, 1));
+  EXPECT_TRUE(IsPlausible(pb::Epoch(), 0)) << "none";
 }
 
 TEST(ComparePositions, OrdersByEpochThenSequence) {

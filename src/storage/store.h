@@ -156,7 +156,7 @@ struct Commit {
   // Set: kConflict unless the log's head has this sequence.
   std::optional<std::uint64_t> at_sequence;
   // Set: from this commit on, this store appends nothing of its own to the pool's log in an epoch below this one
-  // (kNotWriter). kConflict when a higher epoch was promised, or is in the log, already.
+  // (kNotWriter). kConflict when a higher epoch was promised, or is in the log, already; kCorrupt: not IsPlausible.
   std::optional<pb::Epoch> promise;
   // Changes in kRegional, of any pool.
   std::vector<Change> regional;

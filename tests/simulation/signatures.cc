@@ -1,6 +1,7 @@
 #include "signatures.h"
 
 #include <chrono>
+#include <limits>
 
 #include "storage/log.h"
 
@@ -44,6 +45,25 @@ void ForgeFacts(replication::pb::Facts& facts) {
   }
 }
 
+// Now and then it names the last epoch that there can be, as promised or to be promised.
+void ForgeEpochs(replication::pb::Frame& frame) {
+  if (frame.number() % 2 == 0) return;
+  constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
+  const auto raise = [](replication::pb::Standing& standing) {
+    *standing.mutable_promised() = standing.epoch();
+    standing.mutable_promised()->set_counter(kLast);
+  };
+  if (frame.has_pools()) {
+    for (auto& state : *frame.mutable_pools()->mutable_pools()) raise(*state.mutable_standing());
+  }
+  if (frame.has_outcome()) raise(*frame.mutable_outcome()->mutable_standing());
+  if (frame.has_promise_answer()) {
+    frame.mutable_promise_answer()->set_granted(false);
+    raise(*frame.mutable_promise_answer()->mutable_standing());
+  }
+  if (frame.has_promise_request()) frame.mutable_promise_request()->mutable_epoch()->set_counter(kLast);
+}
+
 }  // namespace
 
 Bytes SimSigner::Sign(BytesView statement) const { return SignatureBy(public_key_, statement); }
@@ -67,6 +87,7 @@ void Forge(replication::pb::Frame& frame) {
     frame.mutable_copy_piece()->set_signature(kImpostor.Sign("a piece"));
   }
   if (frame.has_facts()) ForgeFacts(*frame.mutable_facts());
+  ForgeEpochs(frame);
 }
 
 }  // namespace symbolon::simulation

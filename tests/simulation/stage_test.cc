@@ -222,36 +222,6 @@ TEST_F(StageTest, APrimaryIsSetBackAndNobodySaysSo_ItWritesNothingAndNothingIsTa
   EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "acknowledged") && stage.Has(kAsia, "acknowledged"); }));
 }
 
-TEST_F(StageTest, ASecondaryIsSetBackAndNobodySaysSo_WhatOthersSayReachesItAndItsStatusTells) {
-  Stage stage({kEurope, kAmerica, kAsia});
-  stage.MakePool(kAmerica, {kEurope, kAsia});
-  ASSERT_TRUE(stage.SayFact(kEurope, "before"));
-  stage.At(kEurope).TakeBackup();
-  for (int i = 0; i < 30; ++i) ASSERT_TRUE(stage.SayFact(kEurope, "since " + std::to_string(i)));
-  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kAmerica, "since 29") && stage.HasFact(kAsia, "since 29"); }));
-  stage.At(kEurope).SetBack();
-  stage.At(kEurope).Start();
-  // Whatever they have that Europe refuses they send first, by the Region's name.
-  ASSERT_TRUE(stage.SayFact(kAmerica, "revoked in America"));
-  ASSERT_TRUE(stage.SayFact(kAsia, "revoked in Asia"));
-  EXPECT_TRUE(stage.Until(
-      [&] { return stage.HasFact(kEurope, "revoked in America") && stage.HasFact(kEurope, "revoked in Asia"); }));
-  EXPECT_TRUE(StatusAt(stage, kEurope)->problem.contains("signed and does not have"))
-      << StatusAt(stage, kEurope)->problem;
-  stage.For(std::chrono::seconds(10));
-  ASSERT_TRUE(stage.SayFact(kAmerica, "revoked later"));
-  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "revoked later"); }));
-
-  // A person says so.
-  stage.At(kEurope).Crash();
-  stage.At(kEurope).MarkRestored();
-  stage.At(kEurope).Start();
-  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "since 29"); }));
-  ASSERT_TRUE(stage.SayFact(kEurope, "said anew"));
-  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAmerica, "said anew") && stage.HasFact(kAsia, "said anew"); }));
-  EXPECT_EQ(StatusAt(stage, kEurope)->problem, "");
-}
-
 TEST_F(StageTest, AMemberComesOutOfABackupOfBeforeItsRemoval_AddedAgainItBringsItsFactsAndCanBeRemoved) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {kAmerica});

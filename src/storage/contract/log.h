@@ -58,6 +58,20 @@ TEST_P(StoreContract, APromisedEpochFencesTheLogForGood) {
   EXPECT_EQ((*store().MakeSnapshot()->Promised(kTestPool))->counter(), 3u);
 }
 
+TEST_P(StoreContract, AnEpochToWhichNobodyCanHaveComeIsNotPromised) {
+  MustCommit(FirstCommit());
+  Commit commit;
+  commit.pool = kTestPool;
+  pb::Epoch& epoch = commit.promise.emplace();
+  epoch.set_counter(~std::uint64_t{0});
+  epoch.set_region(kOtherRegion.value());
+  EXPECT_EQ(CodeOf(SubmitAndWait(store(), commit)), StoreErrorCode::kCorrupt);
+  commit.promise->set_counter(2);
+  commit.promise->set_incarnation(Bytes(kNameBytesMax + 1, 'i'));
+  EXPECT_EQ(CodeOf(SubmitAndWait(store(), commit)), StoreErrorCode::kCorrupt);
+  EXPECT_EQ(*store().MakeSnapshot()->Promised(kTestPool), std::nullopt);
+}
+
 TEST_P(StoreContract, ACommitAtAPositionIsInConflictWhenTheLogHasGrown) {
   MustCommit(FirstCommit());
   Commit second = DirectoryCommit({{DirectoryKey("a"), "1"}});
