@@ -437,6 +437,9 @@ class Machine {
   Takeover::Reachable ReachableNow(Instant now) const;
   // With SYNC durability every answered write is held by two Regions.
   static constexpr std::size_t kSilentMaxOfSync = 1;
+  // The Region's store is not the one that the register, or the log, has for it, or has no log though it is to have
+  // all: what it held of what was answered is lost, as if it were silent.
+  bool LacksItsPart(const PoolId& id, const Pool& pool, const Region& region, bool has_log) const;
   // As far as the record or the register says.
   bool IsSync(const PoolId& id, const Pool& pool) const;
   void PromiseToSelf(const PoolId& id, Pool& pool, Instant now);

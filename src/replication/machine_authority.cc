@@ -337,7 +337,11 @@ void Machine::MaybeTakeOverAlone(const PoolId& id, Pool& pool, Instant now) {
   if (IsSync(id, pool)) {
     // What has to fail is not tried: a primary that comes back would find its register taken.
     std::set<Region> silent = MembersAsked(id, pool);
-    for (const Region& region : ReachableNow(now)) silent.erase(region);
+    for (const Region& region : ReachableNow(now)) {
+      const auto heard = peers_.at(region).heard.find(id);
+      const bool has_log = heard == peers_.at(region).heard.end() || heard->second.has_head();
+      if (!LacksItsPart(id, pool, region, has_log)) silent.erase(region);
+    }
     if (silent.size() > kSilentMaxOfSync) return;
   }
   pool.alone_again_at = now.since_boot + after;

@@ -74,6 +74,22 @@ Takeover::Reachable Machine::ReachableNow(Instant now) const {
   return reachable;
 }
 
+bool Machine::LacksItsPart(const PoolId& id, const Pool& pool, const Region& region, bool has_log) const {
+  const auto peer = peers_.find(region);
+  const Bytes& incarnation = peer == peers_.end() ? store_.incarnation() : peer->second.incarnation;
+  const bool leads = pool.role->primary() == region.value();
+  if (leads && pool.head->epoch().region() == region.value() && pool.head->epoch().incarnation() != incarnation) {
+    return true;
+  }
+  if (authority_) {
+    for (const pb::InSyncMember& member : authority_->Find(id).value.in_sync()) {
+      if (member.region() == region.value()) return member.incarnation() != incarnation || !has_log;
+    }
+  }
+  const pb::Member* member = FindMember(*pool.role, region);
+  return !has_log && (leads || (member != nullptr && HoldsAll(*member)));
+}
+
 bool Machine::IsSync(const PoolId& id, const Pool& pool) const {
   return pool.role->durability() == pb::SYNC || (authority_ && authority_->Find(id).value.sync());
 }
@@ -122,7 +138,13 @@ void Machine::OnPromiseAnswer(Peer& peer, const pb::PromiseAnswer& answer, Insta
   Pool* pool = FindPool(id);
   if (pool == nullptr || !pool->taking_over) return;
   Pool::TakingOver& taking = *pool->taking_over;
-  if (!pool->role || taking.takeover.OnAnswer(peer.region, answer)) return ProceedWithTakeover(id, *pool, now);
+  if (!answer.granted() && !IsPlausible(id, *pool, peer.region, answer.standing())) {
+    log::Error("replication: pool {}: {} gives no promise, for an epoch to which no Region can have come: as silent",
+               id.value(), peer.region.value());
+    return;
+  }
+  const bool lacks = pool->role && pool->head && LacksItsPart(id, *pool, peer.region, answer.has_head());
+  if (!pool->role || taking.takeover.OnAnswer(peer.region, answer, lacks)) return ProceedWithTakeover(id, *pool, now);
   if (taking.attempt == kTakeoverAttemptsMax || pool->starting_epoch) {
     return EndTakeover(
         id, *pool, Err(ControlError{ControlErrorCode::kRefused, peer.region.value() + " has promised a higher epoch"}),
@@ -156,7 +178,9 @@ void Machine::ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now) {
 
   Promoted promoted{.epoch_counter = takeover.epoch().counter()};
   for (const Region& region : takeover.silent()) promoted.silent.push_back({region, LastHeardOf(id, pool, region)});
-  if (IsSync(id, pool) && promoted.silent.size() > kSilentMaxOfSync && !pool.taking_over->accept_loss) {
+  const std::size_t without_part =
+      takeover.CountWithoutPart() + (LacksItsPart(id, pool, own_, /*has_log=*/true) ? 1 : 0);
+  if (IsSync(id, pool) && without_part > kSilentMaxOfSync && !pool.taking_over->accept_loss) {
     return EndTakeover(id, pool,
                        Err(ControlError{ControlErrorCode::kRefused,
                                         "writes that were acknowledged as durable in two Regions may be lost"}),

@@ -1,5 +1,6 @@
 #include "replication/promotion.h"
 
+#include <algorithm>
 #include <compare>
 #include <string_view>
 #include <tuple>
@@ -86,7 +87,7 @@ bool Takeover::TakeTurnToAsk(const Region& member, std::uint64_t link) {
   return first || std::exchange(asked->second, link) != link;
 }
 
-bool Takeover::OnAnswer(const Region& member, const pb::PromiseAnswer& answer) {
+bool Takeover::OnAnswer(const Region& member, const pb::PromiseAnswer& answer, bool lacks_its_part) {
   if (!members_.contains(member) || storage::CompareEpochs(answer.epoch(), epoch_) != 0) return true;
   if (!answer.granted() && answer.has_standing()) {
     refused_by_ = HighestCounter(answer.standing());
@@ -94,6 +95,7 @@ bool Takeover::OnAnswer(const Region& member, const pb::PromiseAnswer& answer) {
   }
   Answer& taken = answers_[member];
   if (answer.has_head()) taken.head = answer.head();
+  taken.lacks_its_part = lacks_its_part;
   return true;
 }
 
@@ -143,6 +145,14 @@ std::vector<Region> Takeover::silent() const {
     if (answer == answers_.end() || takes_entries_along) silent.push_back(member);
   }
   return silent;
+}
+
+std::size_t Takeover::CountWithoutPart() const {
+  const std::vector<Region> all_silent = silent();
+  const auto others = std::ranges::count_if(answers_, [&](const auto& answer) {
+    return answer.second.lacks_its_part && std::ranges::find(all_silent, answer.first) == all_silent.end();
+  });
+  return all_silent.size() + static_cast<std::size_t>(others);
 }
 
 }  // namespace symbolon::replication

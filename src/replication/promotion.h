@@ -124,8 +124,8 @@ class Takeover {
   void OnOwnPromise() { phase_ = Phase::kAsking; }
   // True once for every connection (`link`) of a member that has not answered: ask it.
   bool TakeTurnToAsk(const Region& member, std::uint64_t link);
-  // False: a higher epoch is in the way.
-  bool OnAnswer(const Region& member, const pb::PromiseAnswer& answer);
+  // False: a higher epoch is in the way. `lacks_its_part`: its store is not the one that held what was answered.
+  bool OnAnswer(const Region& member, const pb::PromiseAnswer& answer, bool lacks_its_part = false);
   // The next phase, if it is time for it. `head`: this Region's.
   void Proceed(const storage::pb::Head& head, const Reachable& reachable, Instant now);
   // The log grew before the epoch could be started.
@@ -135,10 +135,13 @@ class Takeover {
   std::uint64_t refused_by() const { return refused_by_; }
   // Who did not answer, or was lost with entries that are not had here.
   std::vector<Region> silent() const;
+  // Those, and those that answered from another store than the one that held what was answered.
+  std::size_t CountWithoutPart() const;
 
  private:
   struct Answer {
     std::optional<storage::pb::Head> head;
+    bool lacks_its_part = false;
   };
 
   void Choose(const storage::pb::Head& head, Instant now);

@@ -207,6 +207,17 @@ TEST(TakeoverTest, ASourceThatIsLostTakesNothingAlongThatAnotherHas) {
   EXPECT_TRUE(takeover.silent().empty());
 }
 
+TEST(TakeoverTest, AnAnswerFromAnotherStoreThanTheOneThatHeldItsPart_CountsAsSilence) {
+  const Options options;
+  Takeover takeover(MakeEpoch(5, kAway, "i"), {kHome, kThird}, options, At(0));
+  takeover.OnOwnPromise();
+  EXPECT_TRUE(takeover.OnAnswer(kThird, Granted(takeover, HeadAt(4, 8)), /*lacks_its_part=*/true));
+  takeover.Proceed(HeadAt(4, 10), {}, At(10));
+  ASSERT_EQ(takeover.phase(), Takeover::Phase::kStarting);
+  EXPECT_EQ(takeover.silent(), std::vector{kHome});
+  EXPECT_EQ(takeover.CountWithoutPart(), 2u);
+}
+
 TEST(TakeoverTest, AHigherEpochInTheWayIsNamed) {
   const Options options;
   Takeover takeover(MakeEpoch(5, kAway, "i"), {kHome}, options, At(0));

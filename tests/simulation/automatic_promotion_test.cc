@@ -70,6 +70,27 @@ class AutomaticPromotionTest : public testing::Test {
   }
 };
 
+// America alone holds what was answered last, and loses its disk; Asia is in the in-sync set too, and lacks it.
+TEST_F(AutomaticPromotionTest, AMemberOfTheInSyncSetComesOutOfABackup_ItsAnswerIsNoneAndNobodyTakesOver) {
+  Stage stage({kEurope, kAmerica, kAsia}, /*automatic=*/true, Plant::kNone, kAfter);
+  MakePool(stage, {kAmerica, kAsia});
+  MakeSync(stage, /*falls_back=*/false);
+  ASSERT_TRUE(stage.Until([&] { return stage.Has(kAsia, "in all"); }));
+  stage.At(kAmerica).TakeBackup();
+  stage.CutOff(kAsia);
+  ASSERT_TRUE(stage.WriteDurably(kEurope, "answered"));
+  stage.At(kEurope).Crash();
+  stage.At(kAmerica).LoseDiskAndRestore();
+  stage.At(kAmerica).Start();
+  stage.network().HealAll();
+  stage.For(std::chrono::seconds(20));
+  EXPECT_FALSE(stage.Admits(kAsia));
+  EXPECT_FALSE(stage.Admits(kAmerica));
+  EXPECT_EQ(AttemptsOf(stage, kAsia), 0u) << "what has to fail is not tried";
+  stage.At(kEurope).Start();
+  EXPECT_TRUE(stage.Until([&] { return stage.Admits(kEurope) && stage.Has(kAsia, "answered"); }));
+}
+
 // ---- tenure ----
 
 TEST_F(AutomaticPromotionTest, BothRegionsLoseTheAuthorityAgainAndAgain_ThePoolChangesHandsOnceInATenure) {

@@ -98,5 +98,42 @@ TEST_F(StageTest, ARegionHasPromisedAnEpochAsHighAsIsBelieved_AnotherTakesOverAb
   EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "written") && stage.Has(kAmerica, "written"); }));
 }
 
+// America has what was answered, and is lost; Europe, which answered it, comes back from a backup of before.
+TEST_F(StageTest, ASyncPoolsPrimaryComesOutOfABackup_ItsAnswerIsNoneToWhoeverTakesOver) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica, kAsia});
+  ASSERT_TRUE(stage.ChangeRole(
+      kEurope, [](auto role) { return replication::SetDurability(std::move(role), {.mode = replication::pb::SYNC}); }));
+  stage.For(std::chrono::seconds(2));
+  stage.At(kEurope).TakeBackup();
+  stage.CutOff(kAsia);
+  ASSERT_TRUE(stage.WriteDurably(kEurope, "answered"));
+  ASSERT_TRUE(stage.Has(kAmerica, "answered"));
+  stage.At(kAmerica).Crash();
+  stage.At(kEurope).LoseDiskAndRestore();
+  stage.At(kEurope).Start();
+  stage.network().HealAll();
+  stage.For(std::chrono::seconds(5));
+  std::optional<replication::ControlResult<replication::Promoted>> taken;
+  SimRegion& asia = stage.At(kAsia);
+  asia.Post(nanoseconds(0), [&] {
+    asia.machine().TakeOver(
+        stage.pool(), /*accept_loss=*/false, [&](auto result) { taken.emplace(std::move(result)); }, asia.Now());
+  });
+  ASSERT_TRUE(stage.Until([&] { return taken.has_value(); }));
+  EXPECT_FALSE(taken->has_value()) << "what was answered would be lost, and nobody was asked";
+  // With America nothing is.
+  stage.At(kAmerica).Start();
+  stage.For(std::chrono::seconds(5));
+  taken.reset();
+  asia.Post(nanoseconds(0), [&] {
+    asia.machine().TakeOver(
+        stage.pool(), /*accept_loss=*/false, [&](auto result) { taken.emplace(std::move(result)); }, asia.Now());
+  });
+  ASSERT_TRUE(stage.Until([&] { return taken.has_value(); }));
+  EXPECT_TRUE(taken->has_value());
+  EXPECT_TRUE(stage.Has(kAsia, "answered"));
+}
+
 }  // namespace
 }  // namespace symbolon::simulation
