@@ -40,12 +40,13 @@ const Authority::Known& Authority::Find(const PoolId& pool) const {
 }
 
 bool Authority::IsFree(const Known& known) const {
+  if (known.unreadable) return false;
   return known.revision == 0 || IsOwn(known.value) || known.value.released() ||
          !holders_.contains(OwnerOf(known.value));
 }
 
 std::optional<std::chrono::nanoseconds> Authority::GoneSince(const Known& known) const {
-  if (known.revision == 0) return std::nullopt;
+  if (known.revision == 0 || known.unreadable) return std::nullopt;
   if (known.value.released()) return known.seen_at;
   const auto gone = gone_since_.find(OwnerOf(known.value));
   if (gone == gone_since_.end()) return std::nullopt;
@@ -146,7 +147,7 @@ bool Authority::WentBack(const RegisterNews& all) const {
   return std::ranges::any_of(known_, [&](const auto& pool) {
     const Known& known = pool.second;
     // A change of this Region's own may be newer than what was read.
-    if (known.revision == 0 || known.revision > all.revision) return false;
+    if (known.revision == 0 || known.revision > all.revision || known.unreadable) return false;
     const auto found = there.find(pool.first);
     if (found == there.end() || found->second->revision < known.revision) return true;
     return found->second->revision == known.revision &&
@@ -185,19 +186,32 @@ void Authority::OnRead(RegisterResult<RegisterNews> news, const Reading& reading
   const bool behind = reading.whole && std::ranges::any_of(known_, [&](const auto& pool) {
                         return pool.second.revision > news->revision;
                       });
-  Take(*std::move(news), now);
-  if (behind) whole_ = true;
+  Take(*std::move(news), reading.whole, now);
+  // That one was removed only all of them together tell.
+  const bool damaged = std::ranges::any_of(known_, [](const auto& pool) { return pool.second.unreadable; });
+  if (behind || damaged) whole_ = true;
   if (informed_ || reading.lease_number == 0 || reading.lease_number != lease_number_) return;
   informed_ = true;
   UpdateLive(now);
 }
 
-void Authority::Take(RegisterNews news, Instant now) {
+std::set<PoolId> Authority::ForgetMended(const RegisterNews& all) {
+  std::set<PoolId> mended;
+  for (const auto& [pool, known] : known_) {
+    if (known.unreadable && known.revision <= all.revision) mended.insert(pool);
+  }
+  for (const RegisterNews::Entry& entry : all.changed) mended.erase(entry.pool);
+  for (const PoolId& pool : mended) known_.erase(pool);
+  return mended;
+}
+
+void Authority::Take(RegisterNews news, bool whole, Instant now) {
   const bool gap = !InReach(now);
   read_revision_ = news.revision;
   read_done_at_ = now.since_boot;
   if (gap) gone_since_.clear();
   std::set<PoolId> changed = std::exchange(not_swapped_, {});
+  if (whole) changed.merge(ForgetMended(news));
   for (RegisterNews::Entry& entry : news.changed) {
     PoolId pool = entry.pool;
     if (Learn(std::move(entry), now)) changed.insert(std::move(pool));
@@ -214,7 +228,12 @@ bool Authority::Learn(RegisterNews::Entry entry, Instant now) {
   known = {.revision = entry.revision,
            .value = std::move(entry.value),
            .octets = std::move(entry.octets),
-           .seen_at = same_epoch ? known.seen_at : now.since_boot};
+           .seen_at = same_epoch ? known.seen_at : now.since_boot,
+           .unreadable = entry.unreadable};
+  if (known.unreadable) {
+    log::Error("authority: what lies in the register of pool {} is none: nobody changes the pool, or takes it over",
+               entry.pool.value());
+  }
   return true;
 }
 
@@ -222,6 +241,7 @@ void Authority::NoteHolders(std::set<Holder> holders, Instant now) {
   holders_ = std::move(holders);
   for (const Holder& holder : holders_) gone_since_.erase(holder);
   for (const auto& [pool, known] : known_) {
+    if (known.unreadable) continue;
     const Holder owner = OwnerOf(known.value);
     if (!holders_.contains(owner)) gone_since_.try_emplace(owner, now.since_boot);
   }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "base/ids.h"
 #include "replication/registers.h"
@@ -34,6 +35,10 @@ struct AuthorityOptions {
   std::chrono::seconds automatic_promotion_tenure = std::chrono::minutes(10);
 };
 
+// For whoever asks about a pool of which that is so.
+inline constexpr std::string_view kUnreadableRegister =
+    "what lies in the authority's register of the pool is none: nobody changes the pool until that key is removed";
+
 class Authority {
  public:
   struct Known {
@@ -44,6 +49,8 @@ class Authority {
     Bytes octets;
     // When its epoch was seen first.
     std::chrono::nanoseconds seen_at{};
+    // RegisterNews::Entry::unreadable.
+    bool unreadable = false;
   };
   enum class Swapped {
     kDone,
@@ -129,7 +136,10 @@ class Authority {
   void OnRead(RegisterResult<RegisterNews> news, const Reading& reading, Instant now);
   // What was known is not there any more, in these registers: they were set back.
   bool WentBack(const RegisterNews& all) const;
-  void Take(RegisterNews news, Instant now);
+  // `whole`: these are all that there are.
+  void Take(RegisterNews news, bool whole, Instant now);
+  // Somebody has removed what was no register. The pools.
+  std::set<PoolId> ForgetMended(const RegisterNews& all);
   void NoteHolders(std::set<Holder> holders, Instant now);
   // False: it was known.
   bool Learn(RegisterNews::Entry entry, Instant now);

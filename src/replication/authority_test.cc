@@ -319,5 +319,34 @@ TEST_F(AuthorityTest, AfterAFailureWhatIsAsItWasIsNoSetback) {
   EXPECT_EQ(registers_.read_since, 10);
 }
 
+TEST_F(AuthorityTest, WhatLiesInOnePoolsRegisterIsNone_ThatConcernsNoOtherPool_UntilItIsRemoved) {
+  const PoolId damaged("eu-central-1_Pool00002");
+  authority_.OnTick(Now());
+  AnswerRead(News(1, {}));
+  AnswerHold(false);
+  RegisterNews news = News(3, {kHome});
+  news.changed.push_back({.pool = damaged, .revision = 2, .value = {}, .octets = "?", .unreadable = true});
+  news.changed.push_back({.pool = kPool, .revision = 3, .value = Owned(kAway, 1), .octets = {}});
+  AnswerRead(std::move(news));
+  EXPECT_TRUE(authority_.live());
+  EXPECT_TRUE(authority_.IsFree(authority_.Find(kPool))) << "its owner has no lease";
+  EXPECT_FALSE(authority_.IsFree(authority_.Find(damaged)));
+  EXPECT_EQ(authority_.GoneSince(authority_.Find(damaged)), std::nullopt);
+
+  const std::uint64_t setbacks = authority_.setbacks();
+  changed_.clear();
+  Pass(options_.read_interval);
+  EXPECT_EQ(registers_.read_since, 0u) << "a removal is in no news";
+  news = News(4, {kHome});
+  news.changed.push_back({.pool = kPool, .revision = 3, .value = Owned(kAway, 1), .octets = {}});
+  AnswerRead(std::move(news));
+  EXPECT_EQ(authority_.Find(damaged).revision, 0u);
+  EXPECT_EQ(changed_, std::vector{damaged});
+  EXPECT_EQ(authority_.setbacks(), setbacks);
+  EXPECT_TRUE(authority_.live());
+  Pass(options_.read_interval);
+  EXPECT_EQ(registers_.read_since, 4u);
+}
+
 }  // namespace
 }  // namespace symbolon::replication

@@ -137,6 +137,7 @@ bool Machine::MayBegin(const PoolId& id, Pool& pool, std::uint64_t counter) {
 std::string Machine::WhyNotBegun(const PoolId& id) const {
   if (!authority_->live()) return "this Region has no lease of the authority: " + authority_->problem();
   const Authority::Known& known = authority_->Find(id);
+  if (known.unreadable) return std::string(kUnreadableRegister);
   if (authority_->IsFree(known)) return "the authority's register of the pool changes";
   return "Region " + known.value.epoch().region() + " holds the authority's lease of the pool until at most " +
          std::to_string(authority_->options().lease.count()) + " s after it is gone";

@@ -128,6 +128,7 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   if (status.problem.empty() && status.authority && !status.authority->live) {
     status.problem = "no lease of the authority: " + status.authority->problem;
   }
+  if (status.problem.empty() && authority_ && authority_->Find(id).unreadable) status.problem = kUnreadableRegister;
   if (status.problem.empty() && status.tenure && authority_->GoneSince(authority_->Find(id))) {
     status.problem = WhyNotAlone(authority_->Find(id), now);
   }

@@ -58,6 +58,8 @@ struct RegisterNews {
     pb::Register value;
     // The same as it lies there.
     Bytes octets;
+    // What lies there is no register: nobody owns the pool, and nobody may take it, until somebody has mended that.
+    bool unreadable = false;
   };
   // As of this revision.
   Revision revision = 0;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "replication/etcd/etcd_api.grpc.pb.h"
+#include "storage/store.h"
 
 namespace symbolon::replication::etcd {
 namespace {
@@ -240,11 +241,16 @@ class EtcdRegisters::Impl {
   void TakePage(const RangeResponse& page, RangeRequest request, RegisterNews news,
                 RegisterCallback<RegisterNews> done) {
     for (const auto& pair : page.kvs()) {
-      RegisterNews::Entry entry{.pool = PoolId(pair.key().substr(PoolsPrefix().size())),
+      std::string pool = pair.key().substr(PoolsPrefix().size());
+      // No pool has such a name.
+      if (pool.empty() || pool.size() > storage::kNameBytesMax) continue;
+      RegisterNews::Entry entry{.pool = PoolId(std::move(pool)),
                                 .revision = static_cast<Revision>(pair.mod_revision()),
                                 .value = {},
                                 .octets = pair.value()};
-      if (!entry.value.ParseFromString(pair.value())) return done(Err(RegisterError{pair.key() + " is no register"}));
+      // It concerns no other pool.
+      entry.unreadable = !entry.value.ParseFromString(pair.value());
+      if (entry.unreadable) entry.value.Clear();
       news.changed.push_back(std::move(entry));
     }
     if (!page.more() || page.kvs().empty()) return done(std::move(news));

@@ -237,6 +237,22 @@ TEST_F(EtcdRegistersTest, ReadSince_HasWhatChangedAfterwards) {
   EXPECT_TRUE(ReadNow(after->revision)->changed.empty());
 }
 
+TEST_F(EtcdRegistersTest, AForeignKeyLiesAmongTheRegisters_TheOthersAreReadAllTheSame) {
+  ASSERT_TRUE(Hold(registers_, kHome, "one"));
+  ASSERT_TRUE(Swap({.pool = kPool, .expected = 0, .value = Owned(kHome, 1), .self = kHome, .session = "one"}).value());
+  // Its holder's key is PREFIX/pools/holders/...
+  EtcdRegisters foreign(etcd_->Options(Prefix() + "/pools"));
+  ASSERT_TRUE(Hold(foreign, kHome, "\xff"));
+  const auto news = ReadNow(0);
+  ASSERT_TRUE(news) << news.error().detail;
+  ASSERT_EQ(news->changed.size(), 2);
+  EXPECT_EQ(news->changed[0].pool, kPool);
+  EXPECT_FALSE(news->changed[0].unreadable);
+  EXPECT_EQ(news->changed[0].value.epoch().counter(), 1);
+  EXPECT_TRUE(news->changed[1].unreadable);
+  EXPECT_FALSE(news->changed[1].value.has_epoch());
+}
+
 TEST_F(EtcdRegistersTest, AMemberThatDoesNotAnswer_TheNextIsAsked) {
   EtcdOptions options = etcd_->Options(Prefix());
   options.endpoints.insert(options.endpoints.begin(), fmt::format("127.0.0.1:{}", FreePort()));
