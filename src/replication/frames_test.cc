@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/log.h"
 #include "base/manual_clock.h"
 #include "base/seeded_random.h"
 #include "replication/machine.h"
@@ -18,13 +19,14 @@ constexpr LinkId kLink = 2;
 
 class QuietHost final : public MachineHost {
  public:
-  void Dial(const Region&, LinkId) override {}
+  void Dial(const Region&, LinkId link) override { dialled = link; }
   void Close(LinkId link) override { closed.insert(link); }
   void Submit(storage::Commit, Done<storage::Committed>) override {}
   void Apply(storage::AppliedEntries, Done<storage::pb::Head>) override {}
   void MergeFacts(PoolId, std::vector<storage::pb::FactEntry>, Done<void>) override {}
   void RunBlocking(std::move_only_function<storage::StoreResult<void>()>, Done<void>) override {}
 
+  LinkId dialled = 0;
   std::set<LinkId> closed;
 };
 
@@ -37,20 +39,54 @@ class FramesTest : public testing::Test {
  protected:
   // The peer has dialled and said Hello.
   FramesTest() {
+    log::SetLevel(log::Level::kOff);
     machine_.Start(now_);
     machine_.OnAccepted(kLink, kAway, now_);
+    Receive(Hello());
+    while (machine_.NextFrame(kLink, now_)) {
+    }
+  }
+  static pb::Frame Hello() {
     pb::Frame hello;
     hello.mutable_hello()->set_region(kAway.value());
     hello.mutable_hello()->set_incarnation("theirs");
     hello.mutable_hello()->set_oldest_version(1);
     hello.mutable_hello()->set_newest_version(1);
-    Receive(hello);
-    while (machine_.NextFrame(kLink, now_)) {
-    }
+    return hello;
   }
   void Receive(pb::Frame frame) {
     frame.set_number(++number_);
     machine_.OnFrame(kLink, std::move(frame), now_);
+  }
+  // The connection that this Region dialled last stands.
+  void BeDialled() {
+    machine_.OnConnected(host_.dialled, now_);
+    told_ = 0;
+    Tell(Hello());
+  }
+  void Tell(pb::Frame frame) {
+    frame.set_number(++told_);
+    machine_.OnFrame(host_.dialled, std::move(frame), now_);
+  }
+  // It leads this pool, and this Region is a new member.
+  static pb::PoolState PoolOf(int serial) {
+    pb::PoolState state;
+    state.set_pool("us-east-1_Pool" + std::to_string(serial));
+    state.set_primary(kAway.value());
+    state.mutable_receiver()->set_region(kHome.value());
+    state.mutable_receiver()->set_state(pb::CREATING);
+    *state.mutable_head()->mutable_epoch() = MakeEpoch(1, kAway, "theirs");
+    *state.mutable_standing()->mutable_epoch() = MakeEpoch(1, kAway, "theirs");
+    return state;
+  }
+  void NamePools(int first, int count) {
+    pb::Frame frame;
+    for (int i = 0; i < count; ++i) *frame.mutable_pools()->add_pools() = PoolOf(first + i);
+    Tell(std::move(frame));
+  }
+  void Pass(std::chrono::nanoseconds time) {
+    now_.since_boot += time;
+    machine_.OnTick(now_);
   }
   bool closed() const { return host_.closed.contains(kLink); }
 
@@ -66,6 +102,7 @@ class FramesTest : public testing::Test {
   WriteLease lease_{clock_, WriteLease::Others::kAdmitted};
   Machine machine_{*store_, random_, signer_, {kAway}, options_, host_, archive_, lease_};
   std::uint64_t number_ = 0;
+  std::uint64_t told_ = 0;
 };
 
 TEST_F(FramesTest, FrameOfANewerVersionIsIgnoredAndTheConnectionGoesOn) {
@@ -96,6 +133,93 @@ TEST_F(FramesTest, FrameThatWasLostEndsTheConnection) {
   heartbeat.mutable_heartbeat();
   Receive(heartbeat);
   EXPECT_TRUE(closed());
+}
+
+TEST_F(FramesTest, ANameThatNoStoreHasIsNoGreeting) {
+  ASSERT_NE(host_.dialled, 0u);
+  machine_.OnConnected(host_.dialled, now_);
+  pb::Frame hello = Hello();
+  hello.mutable_hello()->set_incarnation(Bytes(1 << 20, 'x'));
+  Tell(std::move(hello));
+  EXPECT_TRUE(host_.closed.contains(host_.dialled));
+}
+
+TEST_F(FramesTest, WhatIsSaidOfAPoolIsBounded) {
+  BeDialled();
+  NamePools(1, 1);
+  EXPECT_FALSE(host_.closed.contains(host_.dialled));
+  pb::Frame frame;
+  pb::PoolState& state = *frame.mutable_pools()->add_pools();
+  state = PoolOf(2);
+  state.mutable_standing()->mutable_promised()->set_incarnation(Bytes(1 << 20, 'x'));
+  Tell(std::move(frame));
+  EXPECT_TRUE(host_.closed.contains(host_.dialled));
+}
+
+TEST_F(FramesTest, APeerNamesPoolsWithoutEnd_TheyAreBoundedAndGoneWhenItConnectsAnew) {
+  BeDialled();
+  for (int i = 0; i < 100'000; i += 1'000) NamePools(i, 1'000);
+  EXPECT_EQ(machine_.Statuses(now_).size(), 20'000u);
+  const LinkId first = host_.dialled;
+  machine_.OnClosed(first, now_);
+  Pass(options_.backoff_limit);
+  ASSERT_NE(host_.dialled, first);
+  BeDialled();
+  EXPECT_EQ(machine_.Statuses(now_).size(), 0u);
+  NamePools(200'000, 1'000);
+  EXPECT_EQ(machine_.Statuses(now_).size(), 1'000u);
+}
+
+TEST_F(FramesTest, APeerNamesMorePoolsThanAreKept_WhenItHasThemNoMoreItIsAskedAnew) {
+  BeDialled();
+  for (int i = 0; i < 30'000; i += 1'000) NamePools(i, 1'000);
+  Pass(std::chrono::milliseconds(50));
+  EXPECT_FALSE(host_.closed.contains(host_.dialled));
+  for (int i = 0; i < 15'000; ++i) {
+    pb::Frame frame;
+    frame.mutable_outcome()->set_pool(PoolOf(i).pool());
+    frame.mutable_outcome()->set_refused(pb::UNKNOWN_POOL);
+    Tell(std::move(frame));
+  }
+  EXPECT_EQ(machine_.Statuses(now_).size(), 5'000u);
+  Pass(std::chrono::milliseconds(50));
+  EXPECT_TRUE(host_.closed.contains(host_.dialled));
+}
+
+TEST_F(FramesTest, APeerAsksAndDoesNotRead_NothingMoreIsReadFromIt) {
+  ASSERT_TRUE(machine_.TakesFrames(kLink));
+  pb::Frame open;
+  open.mutable_open()->set_pool("eu-central-1_Pool00001");
+  int asked = 0;
+  for (; machine_.TakesFrames(kLink) && asked < 1'000'000; ++asked) Receive(open);
+  EXPECT_LE(asked, 2'000);
+  // It reads again.
+  ASSERT_TRUE(machine_.NextFrame(kLink, now_));
+  EXPECT_TRUE(machine_.TakesFrames(kLink));
+  // Time alone makes it no more: frames that wait are sign of life enough.
+  const int before = asked;
+  Receive(open);
+  for (int i = 0; i < 100; ++i) Pass(std::chrono::milliseconds(50));
+  int waiting = 0;
+  while (machine_.NextFrame(kLink, now_)) ++waiting;
+  EXPECT_EQ(waiting, before);
+}
+
+TEST_F(FramesTest, APeerDoesNotReadWhatItIsAsked_TheConnectionIsGivenUp) {
+  BeDialled();
+  const LinkId link = host_.dialled;
+  NamePools(1, 1);
+  for (int i = 0; i < 100'000; ++i) {
+    // It says that it has more to offer, and ends each stream.
+    pb::Frame end;
+    end.mutable_end()->set_pool(PoolOf(1).pool());
+    end.mutable_end()->set_stream(static_cast<std::uint64_t>(i) + 1);
+    end.mutable_end()->set_reason(pb::STORE);
+    Tell(std::move(end));
+    NamePools(1, 1);
+  }
+  Pass(std::chrono::milliseconds(50));
+  EXPECT_TRUE(host_.closed.contains(link));
 }
 
 }  // namespace

@@ -12,6 +12,16 @@ namespace {
 constexpr std::uint32_t kOldestVersion = 1;
 constexpr std::uint32_t kNewestVersion = 1;
 constexpr int kPoolStatesPerFrame = 200;
+// What waits for a peer that has dialled, before nothing more is read from it.
+constexpr std::size_t kAnswersWaitingMax = 1'000;
+constexpr std::size_t kAnswersWaitingBytesMax = 4 << 20;
+// What waits for one that was dialled, for each pool and in all, before the connection is given up: who does not read
+// what it asked for is of no use.
+constexpr std::size_t kQuestionsWaitingOfPoolMax = 32;
+constexpr std::size_t kQuestionsWaitingMax = 10'000;
+constexpr std::size_t kQuestionBytes = 4 << 10;
+// Names and epochs, several times over what they can have.
+constexpr std::size_t kPoolStateBytesMax = 16 << 10;
 constexpr std::size_t kSessionBytes = 16;
 
 }  // namespace
@@ -208,6 +218,7 @@ bool Machine::TakeHello(Found found, const pb::Hello& hello, Instant now) {
     return false;
   }
   if (!hello.log_key().empty() && hello.log_key().size() != kLogKeyBytes) return false;
+  if (hello.incarnation().size() > storage::kNameBytesMax) return false;
   peer.incarnation = hello.incarnation();
   peer.log_key = hello.log_key();
   peer.authority = hello.authority();
@@ -230,10 +241,12 @@ void Machine::OnGreeted(Peer& peer, bool dialled, Instant now) {
   if (dialled) {
     peer.backoff.Reset();
     peer.heard.clear();
+    peer.unheard = false;
     for (auto& [id, pool] : pools_) {
       pool.unproven.erase(peer.region);
       UpdateConsumer(id, pool, now);
     }
+    ForgetUnnamed();
     return;
   }
   pb::Frame frame;
@@ -295,7 +308,10 @@ bool Machine::TakeFromSupplier(Peer& peer, pb::Frame frame, Instant now) {
   };
   switch (frame.body_case()) {
     case pb::Frame::kPools:
-      for (pb::PoolState& state : *frame.mutable_pools()->mutable_pools()) OnPoolState(peer, std::move(state), now);
+      for (pb::PoolState& state : *frame.mutable_pools()->mutable_pools()) {
+        if (state.ByteSizeLong() > kPoolStateBytesMax) return false;
+        OnPoolState(peer, std::move(state), now);
+      }
       return true;
     case pb::Frame::kPromiseAnswer:
       OnPromiseAnswer(peer, frame.promise_answer(), now);
@@ -304,6 +320,7 @@ bool Machine::TakeFromSupplier(Peer& peer, pb::Frame frame, Instant now) {
       Hear(PoolId(frame.outcome().pool()), peer.region, frame.outcome().standing(), now);
       with_consumer(frame.outcome().pool(),
                     [&](Consumer& consumer) { return consumer.OnOutcome(frame.outcome(), now); });
+      if (frame.outcome().refused() == pb::UNKNOWN_POOL) OnUnknownPool(peer, PoolId(frame.outcome().pool()), now);
       return true;
     case pb::Frame::kBatch: {
       const std::string name = frame.batch().pool();
@@ -354,6 +371,12 @@ std::optional<pb::Frame> Machine::NextFrame(LinkId link, Instant now) {
   return frame;
 }
 
+bool Machine::TakesFrames(LinkId link) {
+  const Found found = FindLink(link);
+  return found.session == nullptr || found.dialled ||
+         !found.session->HoldsMoreThan(kAnswersWaitingMax, kAnswersWaitingBytesMax);
+}
+
 // ---- time ----
 
 void Machine::OnTick(Instant now) {
@@ -364,6 +387,8 @@ void Machine::OnTick(Instant now) {
     if (pause >= options_.pause_limit) OnPause(pause, now);
     lease_.SetDeadline(now.since_boot + options_.pause_limit);
   }
+  pools_here_ = static_cast<std::size_t>(
+      std::ranges::count_if(pools_, [](const auto& pool) { return pool.second.head.has_value(); }));
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
   durability_gate_.OnTick(now);
   position_gate_.OnTick(now);
@@ -372,6 +397,7 @@ void Machine::OnTick(Instant now) {
   ids.reserve(pools_.size());
   for (const auto& [id, pool] : pools_) ids.push_back(id);
   const bool trim = now.since_boot >= trim_at_;
+  if (trim) ForgetUnnamed();
   if (trim) trim_at_ = now.since_boot + options_.trim_interval;
   for (const PoolId& id : ids) {
     if (Pool* pool = FindPool(id)) TickPool(id, *pool, now);
@@ -408,7 +434,11 @@ void Machine::OnPause(std::chrono::nanoseconds pause, Instant now) {
 }
 
 void Machine::TickPeer(Peer& peer, Instant now) {
-  if (peer.dialled && peer.dialled->silent(now, options_)) {
+  const std::size_t questions = kQuestionsWaitingMax + kQuestionsWaitingOfPoolMax * pools_.size();
+  const bool unread = peer.dialled && peer.dialled->HoldsMoreThan(questions, questions * kQuestionBytes);
+  const bool to_hear_anew = peer.dialled && peer.unheard && peer.heard.size() + kPoolsHeardMax / 2 < PoolsHeardMax();
+  if (unread) log::Warning("replication: {} does not read what it is asked: connecting anew", peer.region.value());
+  if (peer.dialled && (unread || to_hear_anew || peer.dialled->silent(now, options_))) {
     host_.Close(peer.dialled->link());
     DropDialled(peer, now);
   }

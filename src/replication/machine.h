@@ -119,6 +119,9 @@ class Machine {
   void OnFrame(LinkId link, pb::Frame frame, Instant now);
   // The next frame to send, if there is one.
   std::optional<pb::Frame> NextFrame(LinkId link, Instant now);
+  // False: the peer asks for more than it reads. Nothing more is to be read from it until this says otherwise, which
+  // may be after any NextFrame().
+  bool TakesFrames(LinkId link);
 
   // Commits a member's new state here, if this Region is the pool's primary. `from`: who asks; must be a member or this
   // Region.
@@ -167,6 +170,8 @@ class Machine {
     std::chrono::nanoseconds dial_at{};
     // What it said of pools on `dialled`.
     std::map<PoolId, pb::PoolState> heard;
+    // It named more pools than are kept here; when there is room it is asked anew.
+    bool unheard = false;
     // What is under way on `accepted`.
     Window window;
     std::optional<Timestamp> last_contact;
@@ -348,6 +353,15 @@ class Machine {
 
   // ---- as secondary (machine_consumer.cc) ----
   void OnPoolState(Peer& peer, pb::PoolState state, Instant now);
+  // Of one peer: as many more than there are pools here.
+  static constexpr std::size_t kPoolsHeardMax = 20'000;
+  std::size_t PoolsHeardMax() const;
+  // A peer says that it has the pool, or this Region a part in it.
+  bool IsNamed(const PoolId& id) const;
+  // Of pools that are not here, those that no peer names any more.
+  void ForgetUnnamed();
+  // The peer was asked for the pool, and does not have it.
+  void OnUnknownPool(Peer& peer, const PoolId& id, Instant now);
   // The consumer that the roles ask for, connected if its supplier is.
   void UpdateConsumer(const PoolId& id, Pool& pool, Instant now);
   void UpdateFactPulls(const PoolId& id, Pool& pool);
@@ -524,6 +538,8 @@ class Machine {
 
   std::map<Region, Peer> peers_;
   std::map<PoolId, Pool> pools_;
+  // Those of them that are here, as of the last tick.
+  std::size_t pools_here_ = 0;
   std::chrono::nanoseconds started_at_{};
   std::chrono::nanoseconds ticked_at_{};
   LinkId next_link_ = 1;

@@ -1,4 +1,5 @@
 // A pool as its secondary has it: the consumer that the roles ask for, the facts that are pulled, and the end of both.
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -25,6 +26,13 @@ void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
   const pb::Standing standing = state.standing();
   const pb::SignedHead signed_head = state.signed_head();
   if (state.has_head() || member) {
+    if (!peer.heard.contains(id) && FindPool(id) == nullptr && peer.heard.size() >= PoolsHeardMax()) {
+      if (!std::exchange(peer.unheard, true)) {
+        log::Error("replication: {} names {} pools that are not here: the others wait", peer.region.value(),
+                   peer.heard.size());
+      }
+      return;
+    }
     peer.heard[id] = std::move(state);
   } else {
     peer.heard.erase(id);
@@ -46,6 +54,28 @@ void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
   if (by_primary && pool->consumer && pool->consumer_peer == peer.region && pool->consumer->connected()) {
     CarryOut(id, *pool, pool->consumer->Hurry(now), now);
   }
+}
+
+std::size_t Machine::PoolsHeardMax() const { return pools_here_ + kPoolsHeardMax; }
+
+bool Machine::IsNamed(const PoolId& id) const {
+  return std::ranges::any_of(peers_, [&](const auto& peer) { return peer.second.heard.contains(id); });
+}
+
+void Machine::ForgetUnnamed() {
+  std::vector<PoolId> ids;
+  for (const auto& [id, pool] : pools_) {
+    if (!pool.head && !IsNamed(id)) ids.push_back(id);
+  }
+  for (const PoolId& id : ids) ForgetPoolIfGone(id);
+}
+
+void Machine::OnUnknownPool(Peer& peer, const PoolId& id, Instant now) {
+  Pool* pool = FindPool(id);
+  if (pool == nullptr || pool->head) return;
+  peer.heard.erase(id);
+  UpdateConsumer(id, *pool, now);
+  ForgetPoolIfGone(id);
 }
 
 void Machine::UpdateConsumer(const PoolId& id, Pool& pool, Instant now) {

@@ -81,8 +81,11 @@ void Machine::ForgetPoolIfGone(const PoolId& id) {
   const auto found = pools_.find(id);
   if (found == pools_.end()) return;
   const Pool& pool = found->second;
-  if (pool.head || pool.consumer || pool.merges_under_way > 0 || pool.dropping_deleted || !pool.promises.empty() ||
-      pool.handing_over || pool.awaiting || pool.taking_over || pool.starting_epoch) {
+  // A copy that nobody offers any more begins again where it was.
+  const bool of_no_use = pool.consumer && pool.consumer->state() == Consumer::State::kIdle && !pool.consumer->busy() &&
+                         !pool.drop_as_member && !IsNamed(id);
+  if (pool.head || (pool.consumer && !of_no_use) || pool.merges_under_way > 0 || pool.dropping_deleted ||
+      !pool.promises.empty() || pool.handing_over || pool.awaiting || pool.taking_over || pool.starting_epoch) {
     return;
   }
   lease_.Forget(id);

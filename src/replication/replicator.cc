@@ -294,7 +294,10 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
     Do([this, link, frame = std::move(frame)]() mutable {
       if (!links_.contains(link)) return;
       machine_.OnFrame(link, std::move(frame), Now());
-      if (links_.contains(link)) transport_->Resume(link);
+      const auto found = links_.find(link);
+      if (found == links_.end()) return;
+      found->second.held = !machine_.TakesFrames(link);
+      if (!found->second.held) transport_->Resume(link);
     });
   }
   void OnSent(LinkId link) override {
@@ -424,6 +427,8 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
   struct Link {
     // Nothing is on its way out. A dialled link becomes so when it stands.
     bool writable = false;
+    // Nothing is read from it, until more of what waits has been sent.
+    bool held = false;
   };
 
   void OnNotice(const storage::Notice& notice) {
@@ -480,6 +485,10 @@ class Replicator::Driver final : public MachineHost, public Transport::Events, p
     for (auto& [id, link] : links_) {
       if (!link.writable) continue;
       auto frame = machine_.NextFrame(id, Now());
+      if (link.held && machine_.TakesFrames(id)) {
+        link.held = false;
+        transport_->Resume(id);
+      }
       if (!frame) continue;
       link.writable = false;
       transport_->Send(id, *std::move(frame));

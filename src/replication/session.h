@@ -48,16 +48,24 @@ class Session {
     return now.since_boot - last_received_ >= options.silence_limit;
   }
   bool heartbeat_due(Instant now, const Options& options) const {
-    return connected_ && now.since_boot - last_sent_ >= options.heartbeat_interval;
+    return connected_ && outbox_.empty() && now.since_boot - last_sent_ >= options.heartbeat_interval;
   }
 
   // Before everything that pools have to say.
-  void Push(pb::Frame frame) { outbox_.push_back(std::move(frame)); }
+  void Push(pb::Frame frame) {
+    outbox_bytes_ += frame.ByteSizeLong();
+    outbox_.push_back(std::move(frame));
+  }
   std::optional<pb::Frame> PopPushed() {
     if (outbox_.empty()) return std::nullopt;
     std::optional<pb::Frame> frame = std::move(outbox_.front());
     outbox_.pop_front();
+    outbox_bytes_ -= frame->ByteSizeLong();
     return frame;
+  }
+  // More than this was pushed and not taken.
+  bool HoldsMoreThan(std::size_t frames, std::size_t bytes) const {
+    return outbox_.size() > frames || outbox_bytes_ > bytes;
   }
   // Numbers a frame that is about to be sent.
   void Stamp(pb::Frame& frame, Instant now) {
@@ -84,6 +92,7 @@ class Session {
   std::chrono::nanoseconds last_received_;
   std::chrono::nanoseconds last_sent_;
   std::deque<pb::Frame> outbox_;
+  std::size_t outbox_bytes_ = 0;
   std::deque<Ready> turns_;
   std::set<Ready> queued_;
 };
