@@ -52,7 +52,7 @@ directory::User UserOf(directory::Transaction& tx, const PoolRecord& pool, const
 }  // namespace
 
 Absorbed AbsorbFirstSeen(directory::Transaction& tx, const PoolRecord& pool, const Bytes& subject, Timestamp now,
-                         const TrustedKey& trusted, const EverybodyHas& everybody_has) {
+                         const TrustedKey& trusted) {
   const auto refuse = [&](std::string_view why) {
     log::Warning("what a Region says of a first sign-in in pool {} is refused: {}", tx.pool().value(), why);
     auth::RefuseFirstSeen(tx, subject, now);
@@ -69,15 +69,12 @@ Absorbed AbsorbFirstSeen(directory::Transaction& tx, const PoolRecord& pool, con
   if (seen.username() != username || auth::FirstSeenSubject(tx, user_key, identity.deletions()) != subject)
     return refuse("it is about somebody else");
 
-  // 2. Somebody who is here, or was: what is said changes nothing. It goes when nobody needs it any more.
+  // 2. Somebody who is here, or was: what is said changes nothing.
   const auto known = directory::GetUser(tx, user_key);
   const std::uint32_t deletions = auth::DeletionsOf(tx, user_key);
   const bool is_here = known && known->record.has_external() && IsSame(known->record.external(), identity);
-  if (deletions > identity.deletions() || (is_here && known->record.external().deletions() == identity.deletions())) {
-    const auto head = tx.snapshot().Head(tx.pool());
-    if (head && *head && everybody_has((*head)->sequence())) auth::EndFirstSeen(tx, subject, now);
-    return Absorbed::kNothing;
-  }
+  if (deletions > identity.deletions() || (is_here && known->record.external().deletions() == identity.deletions()))
+    return Absorbed::kSettled;
   if (deletions < identity.deletions()) return refuse("it counts deletions that were set aside");
   if (known) return refuse("somebody else has the name");
 

@@ -16,8 +16,11 @@
 namespace symbolon::federation {
 
 enum class Absorbed {
-  // Settled before, and kept for the members that lack the record; or ended just now; or nothing that opens.
+  // Its end is set, or it is refused, or nothing opens.
   kNothing,
+  // The record, or the deletion, that settles it is here, as of the transaction's snapshot; and so in every later entry
+  // of this history. It is kept for the members that lack that.
+  kSettled,
   kRecord,
   kRefused,
   // It cannot be verified yet.
@@ -31,11 +34,9 @@ inline constexpr std::chrono::days kUnverifiableAfter{30};
 // The provider's key, if the primary has got it from the issuer itself. nullopt: not yet.
 using TrustedKey = std::function<std::optional<ProviderKey>(const directory::pb::IdentityProviderRecord& provider,
                                                             const ProviderKey& key)>;
-// Whether every member of the pool has acknowledged an entry at or past this sequence of the present history.
-using EverybodyHas = std::function<bool(std::uint64_t sequence)>;
 
 // At the primary, with the pool's keys. `subject`: of a fact of type kFirstSeen.
 Absorbed AbsorbFirstSeen(directory::Transaction& tx, const directory::pb::PoolRecord& pool, const Bytes& subject,
-                         Timestamp now, const TrustedKey& trusted, const EverybodyHas& everybody_has);
+                         Timestamp now, const TrustedKey& trusted);
 
 }  // namespace symbolon::federation

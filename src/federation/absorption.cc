@@ -4,9 +4,11 @@
 #include <future>
 
 #include "auth/fact_types.h"
+#include "auth/first_seen.h"
 #include "base/log.h"
 #include "directory/identity_providers.h"
 #include "replication/roles.h"
+#include "storage/log.h"
 
 namespace symbolon::federation {
 namespace {
@@ -17,6 +19,10 @@ using replication::Role;
 constexpr auto kFactType = static_cast<std::uint16_t>(auth::FactType::kFirstSeen);
 constexpr std::size_t kPoolsAtOnce = 100;
 constexpr std::size_t kFactsAtOnce = 100;
+// Of more than so many subjects between two looks all are looked at.
+constexpr std::size_t kSubjectsMax = 1'000;
+// Of a pool: about 1 MB.
+constexpr std::size_t kSettledMax = 10'000;
 constexpr std::size_t kProvidersMax = 300;
 constexpr int kKeysRememberedMax = 64;
 constexpr int kAttemptsMax = 8;
@@ -32,6 +38,12 @@ bool AddKeys(directory::pb::ProviderKeysRecord& record, const std::vector<Provid
   if (const int surplus = record.jwks_size() - kKeysRememberedMax; surplus > 0)
     record.mutable_jwks()->DeleteSubrange(0, surplus);
   return added;
+}
+
+// It is refused, or every member has what settles it: nothing follows from it any more, whatever is said.
+bool IsOver(const Bytes& stored) {
+  storage::pb::FactValue fact;
+  return fact.ParseFromString(stored) && fact.expires_at_micros() > 0;
 }
 
 }  // namespace
@@ -50,22 +62,27 @@ Absorption::Absorption(Services services) : services_(std::move(services)) {
 Absorption::~Absorption() = default;
 
 void Absorption::OnNotice(const storage::Notice& notice) {
-  const bool speaks_of_somebody = std::ranges::any_of(notice.keys, [](const storage::Key& key) {
-    return (key.space == storage::Space::kFact && key.type == kFactType) ||
-           (key.space == storage::Space::kDirectory &&
-            key.type == static_cast<std::uint16_t>(directory::RecordType::kIdentityProvider));
-  });
-  if (!speaks_of_somebody) return;
+  Changed found;
+  for (const storage::Key& key : notice.keys) {
+    if (key.space == storage::Space::kFact && key.type == kFactType) found.subjects.insert(key.id);
+    if (key.space == storage::Space::kDirectory &&
+        key.type == static_cast<std::uint16_t>(directory::RecordType::kIdentityProvider))
+      found.everything = true;
+  }
+  if (found.subjects.empty() && !found.everything) return;
   const std::lock_guard lock(mutex_);
-  changed_.insert(notice.pool);
+  Changed& changed = changed_[notice.pool];
+  changed.subjects.merge(found.subjects);
+  changed.everything = changed.everything || found.everything || changed.subjects.size() > kSubjectsMax;
+  if (changed.everything) changed.subjects.clear();
 }
 
 Absorption::Counters Absorption::counters() const {
-  return {.absorbed = absorbed_, .refused = refused_, .waiting = waiting_};
+  return {.absorbed = absorbed_, .refused = refused_, .waiting = waiting_, .kept = kept_};
 }
 
 void Absorption::Tick() {
-  std::set<PoolId> pools;
+  std::map<PoolId, Changed> pools;
   {
     const std::lock_guard lock(mutex_);
     pools.swap(changed_);
@@ -73,21 +90,29 @@ void Absorption::Tick() {
   const auto now = services_.clock.SinceBoot();
   if (!visited_all_ || now >= *visited_all_ + kRetryInterval) {
     visited_all_ = now;
-    waiting_ = 0;
+    // Pools that are gone have no entry afterwards.
+    for (const auto& [pool, known] : known_) pools[pool].everything = true;
     const auto snapshot = services_.store.MakeSnapshot();
     std::optional<PoolId> after;
     while (true) {
       const auto page = snapshot->Pools(after, kPoolsAtOnce);
       if (!page) log::Error("pools cannot be listed: {}", page.error().detail);
       if (!page || page->empty()) break;
-      pools.insert(page->begin(), page->end());
+      for (const PoolId& pool : *page) pools[pool].everything = true;
       after = page->back();
     }
   }
-  for (const PoolId& pool : pools) {
+  for (const auto& [pool, changed] : pools) {
     if (stopping_) return;
-    VisitPool(pool);
+    VisitPool(pool, changed);
   }
+  std::uint64_t waiting = 0, kept = 0;
+  for (const auto& [pool, known] : known_) {
+    waiting += known.waiting;
+    kept += known.settled_at.size();
+  }
+  waiting_ = waiting;
+  kept_ = kept;
 }
 
 bool Absorption::Open(const PoolId& pool, Attempt& attempt) {
@@ -107,29 +132,68 @@ bool Absorption::Open(const PoolId& pool, Attempt& attempt) {
   return attempt.pool != nullptr && !tx.failure();
 }
 
-void Absorption::VisitPool(const PoolId& pool) {
-  RememberKeys(pool);
-  std::vector<Bytes> subjects;
+std::optional<std::set<Bytes>> Absorption::SubjectsOf(const PoolId& pool, const storage::Snapshot& snapshot) {
+  std::set<Bytes> subjects;
+  const storage::KeyRange facts{.space = storage::Space::kFact, .pool = pool, .type = kFactType, .id_prefix = {}};
+  std::optional<Bytes> after;
+  do {
+    auto page = snapshot.Scan(facts, after, kFactsAtOnce);
+    if (!page) {
+      log::Error("facts of pool {} cannot be read: {}", pool.value(), page.error().detail);
+      return std::nullopt;
+    }
+    for (storage::Record& record : page->records) {
+      if (!IsOver(record.value)) subjects.insert(std::move(record.id));
+    }
+    after = std::move(page->next);
+  } while (after);
+  return subjects;
+}
+
+Absorption::Known& Absorption::KnownOf(const PoolId& pool, const storage::pb::Head& head) {
+  Known& known = known_[pool];
+  if (!storage::SameEpoch(known.epoch, head.epoch())) {
+    known = Known();
+    known.epoch = head.epoch();
+  }
+  return known;
+}
+
+bool Absorption::WaitsForMembers(const Known& known, const Bytes& subject) {
+  const auto settled = known.settled_at.find(subject);
+  return settled != known.settled_at.end() && (!known.everybody_has || *known.everybody_has < settled->second);
+}
+
+void Absorption::VisitPool(const PoolId& pool, const Changed& changed) {
+  if (changed.everything) RememberKeys(pool);
+  std::set<Bytes> subjects = changed.subjects;
   {
     Attempt attempt;
-    if (!Open(pool, attempt)) return;
-    const storage::KeyRange facts{.space = storage::Space::kFact, .pool = pool, .type = kFactType, .id_prefix = {}};
-    std::optional<Bytes> after;
-    do {
-      auto page = attempt.snapshot->Scan(facts, after, kFactsAtOnce);
-      if (!page) {
-        log::Error("facts of pool {} cannot be read: {}", pool.value(), page.error().detail);
-        return;
-      }
-      for (storage::Record& record : page->records) subjects.push_back(std::move(record.id));
-      after = std::move(page->next);
-    } while (after);
+    if (!Open(pool, attempt)) {
+      known_.erase(pool);
+      return;
+    }
+    const auto head = attempt.snapshot->Head(pool);
+    if (!head || !*head) return;
+    Known& known = KnownOf(pool, **head);
+    if (changed.everything) {
+      auto all = SubjectsOf(pool, *attempt.snapshot);
+      if (!all) return;
+      subjects = *std::move(all);
+      std::erase_if(known.settled_at, [&](const auto& settled) { return !subjects.contains(settled.first); });
+      known.waiting = 0;
+    }
+    if (subjects.empty()) return;
+    known.everybody_has = services_.everybody_has(pool, known.epoch);
+    std::erase_if(subjects, [&](const Bytes& subject) { return WaitsForMembers(known, subject); });
   }
-  std::uint64_t waiting = 0;
   for (const Bytes& subject : subjects) {
     if (stopping_) return;
     switch (Settle(pool, subject)) {
       case Absorbed::kNothing:
+        known_[pool].settled_at.erase(subject);
+        break;
+      case Absorbed::kSettled:
         break;
       case Absorbed::kRecord:
         ++absorbed_;
@@ -138,11 +202,22 @@ void Absorption::VisitPool(const PoolId& pool) {
         ++refused_;
         break;
       case Absorbed::kWaiting:
-        ++waiting;
+        ++known_[pool].waiting;
         break;
     }
   }
-  waiting_ += waiting;
+}
+
+bool Absorption::EverybodyHas(const Attempt& attempt, const Bytes& subject) {
+  const PoolId& pool = attempt.tx->pool();
+  const auto head = attempt.snapshot->Head(pool);
+  if (!head || !*head) return false;
+  Known& known = KnownOf(pool, **head);
+  if (known.settled_at.size() < kSettledMax) known.settled_at.try_emplace(subject, (*head)->sequence());
+  // One for which there is no room goes when everybody has all.
+  const auto settled = known.settled_at.find(subject);
+  const std::uint64_t since = settled == known.settled_at.end() ? (*head)->sequence() : settled->second;
+  return known.everybody_has && *known.everybody_has >= since;
 }
 
 bool Absorption::Commit(Attempt& attempt, bool& conflict) {
@@ -164,14 +239,16 @@ Absorbed Absorption::Settle(const PoolId& pool, const Bytes& subject) {
   for (int attempts = 0; attempts < kAttemptsMax; ++attempts) {
     Attempt attempt;
     if (!Open(pool, attempt)) return Absorbed::kNothing;
-    const Absorbed outcome = AbsorbFirstSeen(
-        *attempt.tx, *attempt.pool, subject, services_.clock.Now(),
-        [&](const IdentityProviderRecord& provider, const ProviderKey& key) { return Trusted(attempt, provider, key); },
-        [&](std::uint64_t sequence) { return services_.everybody_has(pool, sequence); });
+    const Absorbed outcome = AbsorbFirstSeen(*attempt.tx, *attempt.pool, subject, services_.clock.Now(),
+                                             [&](const IdentityProviderRecord& provider, const ProviderKey& key) {
+                                               return Trusted(attempt, provider, key);
+                                             });
     if (attempt.tx->failure()) {
       log::Error("what another Region saw in pool {}: {}", pool.value(), attempt.tx->failure()->detail);
       return Absorbed::kWaiting;
     }
+    if (outcome == Absorbed::kSettled && EverybodyHas(attempt, subject))
+      auth::EndFirstSeen(*attempt.tx, subject, services_.clock.Now());
     if (!attempt.tx->has_changes()) return outcome;
     bool conflict = false;
     if (Commit(attempt, conflict)) return outcome;

@@ -88,7 +88,7 @@ class TestRegion {
         .client = client_,
         .clock = clock_,
         .random = store_.random(),
-        .everybody_has = [this](const PoolId&, std::uint64_t sequence) { return sequence <= acknowledged; }});
+        .everybody_has = [this](const PoolId&, const storage::pb::Epoch& epoch) { return everybody_has(epoch); }});
   }
 
   auth::AuthResult<directory::User> SignIn(const PoolId& pool, const Assertion& assertion, bool can_write) {
@@ -130,7 +130,9 @@ class TestRegion {
   directory::TestStore& store() { return store_; }
   directory::pb::ClientRecord client_record;
   // How far every member is.
-  std::uint64_t acknowledged = 0;
+  std::function<std::optional<std::uint64_t>(const storage::pb::Epoch&)> everybody_has = [](const storage::pb::Epoch&) {
+    return std::nullopt;
+  };
 
  private:
   ManualClock& clock_;
@@ -194,7 +196,29 @@ class AbsorptionTest : public testing::Test {
     const auto found = user.record.attributes().find(name);
     return found == user.record.attributes().end() ? "" : found->second;
   }
-  void EverybodyAcknowledges() { here_.acknowledged = UINT64_MAX; }
+  void EverybodyAcknowledges(std::uint64_t sequence = UINT64_MAX) {
+    here_.everybody_has = [=](const storage::pb::Epoch&) { return sequence; };
+  }
+  std::uint64_t Head() { return (*here_.store().store().MakeSnapshot()->Head(pool_))->sequence(); }
+  // `epoch`: begun by the same entry.
+  void Write(std::optional<std::uint64_t> epoch = std::nullopt) {
+    here_.Change(pool_, [&](directory::Transaction& tx) {
+      if (epoch) tx.StartEpoch(*epoch);
+      auto pool = *tx.Get<directory::PoolKind>("");
+      pool.set_modified_micros(pool.modified_micros() + 1);
+      tx.Put<directory::PoolKind>("", pool);
+    });
+  }
+  Absorption::Counters LookAgain() {
+    clock_.Advance(Absorption::kRetryInterval);
+    return here_.Absorb();
+  }
+  // Their end was set before.
+  bool FactsAreGone() {
+    clock_.Advance(auth::kFactMargin + std::chrono::seconds(1));
+    here_.ForgetExpired();
+    return here_.FactCount(pool_) == 0;
+  }
 
   const PoolId pool_{"eu-central-1_Federated"};
   ManualClock clock_;
@@ -290,6 +314,57 @@ TEST_F(AbsorptionTest, AFactGoesWhenEveryMemberHasTheRecord) {
   EXPECT_EQ(here_.FactCount(pool_), 0u);
   EXPECT_EQ(there_.FactCount(pool_), 0u);
   EXPECT_TRUE(there_.Record(pool_, "Partner_alice"));
+}
+
+TEST_F(AbsorptionTest, WritesNeverCease_AFactGoesWhenEveryMemberHasTheRecord) {
+  // Whenever somebody looks, the newest entry is not everywhere yet.
+  here_.everybody_has = [&](const storage::pb::Epoch&) {
+    const std::uint64_t head = Head();
+    Write();
+    return head;
+  };
+  SeenThere(Assert("alice"));
+  Meet();
+  EXPECT_EQ(here_.Absorb().absorbed, 1u);
+  EXPECT_EQ(LookAgain().kept, 1u);
+  EXPECT_FALSE(FactsAreGone()) << "it is not known that every member has the record";
+  LookAgain();
+  EXPECT_EQ(LookAgain().kept, 0u);
+  EXPECT_TRUE(FactsAreGone());
+}
+
+TEST_F(AbsorptionTest, SettledInAnEarlierEpoch_AFactWaitsForWhatThisOneHas) {
+  SeenThere(Assert("alice"));
+  Meet();
+  here_.Absorb();
+  EXPECT_EQ(LookAgain().kept, 1u);
+  const std::uint64_t settled = Head();
+  Write(/*epoch=*/2);
+  EverybodyAcknowledges(settled);
+  LookAgain();
+  EXPECT_EQ(LookAgain().kept, 1u);
+  EXPECT_FALSE(FactsAreGone()) << "what the earlier epoch had there may be set aside";
+  EverybodyAcknowledges(Head());
+  LookAgain();
+  EXPECT_TRUE(FactsAreGone());
+}
+
+TEST_F(AbsorptionTest, APrimaryThatStartsAgainOrIsOneNoMore_RemembersNothingSettled) {
+  SeenThere(Assert("alice"));
+  Meet();
+  here_.Absorb();
+  LookAgain();
+  const std::uint64_t settled = Head();
+  Write();
+  EverybodyAcknowledges(settled);
+  here_.Restart();
+  EXPECT_EQ(here_.Absorb().kept, 1u);
+  EXPECT_FALSE(FactsAreGone()) << "it is settled as of now, for all that is known";
+  here_.Change(pool_, [](directory::Transaction& tx) {
+    tx.PutClear(directory::RecordType::kRole, "",
+                replication::SerializeRole(replication::NewRoleRecord(Region(kThere))));
+  });
+  EXPECT_EQ(LookAgain().kept, 0u);
 }
 
 TEST_F(AbsorptionTest, ADeletedUserDoesNotComeBackAndIsSomebodyElseNextTime) {
@@ -391,6 +466,17 @@ TEST_F(AbsorptionTest, WhileTheIssuerIsAwayANewKeyWaits) {
   provider_.is_gone = false;
   clock_.Advance(Absorption::kRetryInterval);
   EXPECT_EQ(here_.Absorb().absorbed, 1u);
+}
+
+TEST_F(AbsorptionTest, SomebodyElseIsSeenMeanwhile_WhatWaitsIsCountedOnce) {
+  provider_.is_gone = true;
+  for (const char* name : {"alice", "bob", "carol"}) {
+    SeenThere(Assert(name));
+    Meet();
+    here_.Absorb();
+  }
+  EXPECT_EQ(here_.Absorb().waiting, 3u);
+  EXPECT_EQ(LookAgain().waiting, 3u);
 }
 
 TEST_F(AbsorptionTest, ASubjectThatDiffersInCaseOnlyIsNobodyElse) {

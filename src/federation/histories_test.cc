@@ -114,9 +114,8 @@ class History {
     const auto before = Records(Primary());
     const auto tx = Primary().Begin(pool_id_);
     if (plant_ != Plant::kNone) Sabotage(*tx, subject);
-    const Absorbed absorbed = AbsorbFirstSeen(
-        *tx, pool_, subject, clock_.Now(), [](const auto&, const ProviderKey& key) { return std::optional(key); },
-        [](std::uint64_t) { return false; });
+    const Absorbed absorbed = AbsorbFirstSeen(*tx, pool_, subject, clock_.Now(),
+                                              [](const auto&, const ProviderKey& key) { return std::optional(key); });
     if (absorbed == Absorbed::kRefused && plant_ == Plant::kNone && !MayBeRefused(*tx, subject))
       return Fail("what the provider signed was refused");
     if (tx->has_changes() && !Primary().Commit(*tx)) return Fail("an absorption was not committed");

@@ -1,6 +1,6 @@
 #include "node/federation.h"
 
-#include <algorithm>
+#include <cstdint>
 
 #include "federation/curl_fetcher.h"
 #include "node/housekeeping.h"
@@ -12,11 +12,11 @@ constexpr std::size_t kProviderThreads = 8;
 constexpr std::size_t kProviderQueue = 128;
 constexpr std::chrono::milliseconds kAbsorptionInterval{200};
 
-// Whether all members have what the pool's log holds up to this entry. A member that has not been heard of has nothing.
-bool EverybodyHas(const std::optional<replication::ReplicationStatus>& status, std::uint64_t sequence) {
-  return !status || std::ranges::all_of(status->members, [&](const replication::MemberStatus& member) {
-    return member.acknowledged && member.acknowledged->sequence() >= sequence;
-  });
+std::optional<std::uint64_t> HeldByAll(const decltype(Federation::Services::status)& status_of, const PoolId& pool,
+                                       const storage::pb::Epoch& epoch) {
+  if (!status_of) return UINT64_MAX;
+  const auto status = status_of(pool);
+  return status ? replication::HeldByAll(*status, epoch) : std::nullopt;
 }
 
 }  // namespace
@@ -36,10 +36,9 @@ class Federation::Parts {
                      .client = client_,
                      .clock = services.clock,
                      .random = services.random,
-                     .everybody_has =
-                         [status = std::move(services.status)](const PoolId& pool, std::uint64_t sequence) {
-                           return !status || EverybodyHas(status(pool), sequence);
-                         }}),
+                     .everybody_has = [status = std::move(services.status)](
+                                          const PoolId& pool,
+                                          const storage::pb::Epoch& epoch) { return HeldByAll(status, pool, epoch); }}),
         housekeeping_({{.interval = kAbsorptionInterval, .run = [this] { absorption_.Tick(); }}}) {}
   ~Parts() { absorption_.Stop(); }
   Parts(const Parts&) = delete;

@@ -24,6 +24,7 @@ class Federation {
     const replication::WriteGate* gate;
     Clock& clock;
     Random& random;
+    // Empty where there are no other Regions.
     std::function<std::optional<replication::ReplicationStatus>(const PoolId& pool)> status;
   };
 

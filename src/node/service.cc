@@ -388,6 +388,8 @@ class Service::Parts {
   }
 
   void StartFederation() {
+    decltype(Federation::Services::status) status;
+    if (replicator_) status = [this](const PoolId& pool) { return replicator_->Status(pool); };
     federation_.emplace(config_.federation,
                         Federation::Services{.store = store_,
                                              .keys = keys_->keyring(),
@@ -397,9 +399,7 @@ class Service::Parts {
                                              .gate = replicator_ ? &replicator_->write_gate() : nullptr,
                                              .clock = clock_,
                                              .random = random_,
-                                             .status = [this](const PoolId& pool) {
-                                               return replicator_ ? replicator_->Status(pool) : std::nullopt;
-                                             }});
+                                             .status = std::move(status)});
   }
 
   // A Region that cannot open the pool could not serve it.

@@ -109,6 +109,10 @@ struct ReplicationStatus {
   std::optional<VerificationSummary> verification;
 };
 
+// The newest entry of this epoch that every member has acknowledged, as this Region, the pool's primary, knows: all
+// have what stands before it too. nullopt: not all are known to have any of it, or this Region is not the primary.
+std::optional<std::uint64_t> HeldByAll(const ReplicationStatus& status, const storage::pb::Epoch& epoch);
+
 // One other Region.
 struct PeerStatus {
   Region region;
