@@ -49,6 +49,8 @@ struct Share {
   std::string lease;
   std::string problem;
   bool forwards_writes = false;
+  // By Region: entries of fact logs that this one has and that one has not acknowledged.
+  std::map<std::string, std::int64_t> unacknowledged_facts;
   // When this Region compared the pool's copies last (Unix time), and what came of it.
   double verified_at_s = 0;
   std::string verified;
@@ -136,6 +138,16 @@ void AddVerification(const json::object& pool, Share& share) {
   if (outcome == "INCOMPLETE") share.verified = "not all copies could be compared";
 }
 
+void AddFacts(const json::object& pool, Share& share) {
+  const json::array* regions = Array(pool, "UnacknowledgedFacts");
+  if (regions == nullptr) return;
+  for (const json::value& value : *regions) {
+    const json::object* facts = value.if_object();
+    const std::int64_t entries = facts == nullptr ? 0 : Integer(*facts, "Entries").value_or(0);
+    if (entries > 0) share.unacknowledged_facts[Text(*facts, "Region")] = entries;
+  }
+}
+
 void AddPool(const json::object& pool, SharesOfPools& pools) {
   Shares& shares = pools[Text(pool, "UserPoolId")];
   Share& own = shares[Text(pool, "Region")];
@@ -145,6 +157,7 @@ void AddPool(const json::object& pool, SharesOfPools& pools) {
   own.problem = Text(pool, "Problem");
   own.forwards_writes = own.role == "SECONDARY" && Flag(pool, "ForwardsWrites");
   AddVerification(pool, own);
+  AddFacts(pool, own);
   const bool by_primary = own.role == "PRIMARY";
   if (by_primary) own.durability = DurabilityOf(pool);
   if (by_primary) own.status = "ACTIVE";
@@ -313,6 +326,10 @@ std::string ReplicationTable(const std::vector<ReplicationReport>& reports, Time
                     OrDash(share.sequence), primary ? "" : Lag(share), primary ? "" : Contact(share, now)});
       if (share.forwards_writes) table.AddLine(4, "passes changes on to the primary");
       if (share.copy) table.AddLine(4, Progress(*share.copy));
+      for (const auto& [other, entries] : share.unacknowledged_facts) {
+        table.AddLine(4, fmt::format("{} has not acknowledged {} {} of facts", other, entries,
+                                     entries == 1 ? "entry" : "entries"));
+      }
       if (!share.problem.empty()) table.AddLine(4, share.problem);
     }
     if (const std::string verified = Verified(shares, now); !verified.empty()) table.AddLine(2, verified);

@@ -64,6 +64,21 @@ TEST(ReplicationStatusTest, SecondaryThatPassesChangesOnSaysSo) {
   EXPECT_THAT(table("PRIMARY"), ::testing::Not(HasSubstr("passes changes on")));
 }
 
+TEST(ReplicationStatusTest, ARegionThatHasFactsWhichAnotherHasNotAcknowledged_SaysSoInLinesOfTheirOwn) {
+  const auto with_facts = [](std::string report, std::string_view facts) {
+    return report.insert(report.find("\"Epoch\""), fmt::format(R"("UnacknowledgedFacts":[{}],)", facts));
+  };
+  const std::string table = ReplicationTable(
+      {{{"h", 1}, with_facts(kPrimary, R"({"Region":"us-east-1","Entries":0})")},
+       {{"h", 2},
+        with_facts(kSecondary, R"({"Region":"ap-south-1","Entries":12},{"Region":"eu-central-1","Entries":1})")}},
+      kNow);
+  EXPECT_THAT(table, ContainsRegex("us-east-1 +SECONDARY [^\n]*\n"
+                                   "    ap-south-1 has not acknowledged 12 entries of facts\n"
+                                   "    eu-central-1 has not acknowledged 1 entry of facts\n"));
+  EXPECT_THAT(table, ::testing::Not(HasSubstr("us-east-1 has not acknowledged")));
+}
+
 TEST(ReplicationStatusTest, TheLastComparisonIsShownWhicheverRegionMadeIt) {
   const auto compared = [](std::string report, const std::string& last) {
     return report.replace(report.find("\"Epoch\""), 0, "\"LastVerification\":" + last + ",");

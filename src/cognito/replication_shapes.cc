@@ -166,6 +166,11 @@ own::DescribeReplicationResponse DescribeReplicationOf(const replication::Replic
   for (const replication::MemberStatus& member : status.members) {
     shown.Members.push_back(DescribeMember(status.pool, member));
   }
+  for (const replication::FactLag& lag : status.fact_lags) {
+    own::UnacknowledgedFactsType& facts = shown.UnacknowledgedFacts.emplace_back();
+    facts.Region = lag.region.value();
+    facts.Entries = static_cast<std::int64_t>(lag.entries);
+  }
   if (!status.problem.empty()) shown.Problem = status.problem;
   if (status.verification) shown.LastVerification = DescribeSummary(status.pool, *status.verification);
   return shown;

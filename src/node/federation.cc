@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "federation/absorption.h"
 #include "federation/curl_fetcher.h"
 #include "node/housekeeping.h"
 
@@ -58,6 +59,10 @@ Federation::~Federation() = default;
 
 federation::OidcClient& Federation::providers() { return parts_->client_; }
 http::BlockingPool& Federation::threads() { return parts_->threads_; }
-federation::Absorption::Counters Federation::counters() const { return parts_->absorption_.counters(); }
+void Federation::Read(Metrics::Readings& readings) const {
+  const federation::Absorption::Counters counters = parts_->absorption_.counters();
+  readings.first_sign_ins = {
+      .absorbed = counters.absorbed, .refused = counters.refused, .waiting = counters.waiting, .kept = counters.kept};
+}
 
 }  // namespace symbolon::node

@@ -3,11 +3,17 @@
 
 #include <memory>
 
-#include "federation/absorption.h"
+#include "directory/env.h"
+#include "directory/record_cache.h"
 #include "federation/oidc_client.h"
 #include "http/blocking.h"
+#include "keys/key_service.h"
 #include "node/config.h"
+#include "node/metrics.h"
+#include "replication/durable_commits.h"
 #include "replication/status.h"
+#include "replication/write_gate.h"
+#include "storage/store.h"
 
 namespace symbolon::node {
 
@@ -34,7 +40,7 @@ class Federation {
   federation::OidcClient& providers();
   // On which providers are asked for requests.
   http::BlockingPool& threads();
-  federation::Absorption::Counters counters() const;
+  void Read(Metrics::Readings& readings) const;
 
  private:
   class Parts;

@@ -164,6 +164,7 @@ class Metrics::Impl {
     families.push_back(kept_entries.Take());
     families.push_back(kept_bytes.Take());
     AddReplicas(readings, families);
+    AddFacts(readings, families);
     AddRoles(readings, families);
     AddSignatures(readings, families);
     AddVerifications(readings, families);
@@ -208,6 +209,30 @@ class Metrics::Impl {
     families.push_back(entries.Take());
     families.push_back(seconds.Take());
     families.push_back(sequence.Take());
+  }
+
+  static void AddFacts(const Readings& readings, std::vector<MetricFamily>& families) {
+    ReadFamily entries = Gauge("symbolon_replication_facts_unacknowledged",
+                               "Entries of the pool's fact logs here that the Region has not acknowledged");
+    for (const auto& lag : readings.fact_lags) {
+      entries.Add(static_cast<double>(lag.entries), {{"pool", lag.pool.value()}, {"region", lag.region.value()}});
+    }
+    families.push_back(entries.Take());
+    families.push_back(Counter("symbolon_replication_facts_total",
+                               "Entries of fact logs that went to other Regions and came from them")
+                           .Add(static_cast<double>(readings.replication.facts_sent), {{"event", "sent"}})
+                           .Add(static_cast<double>(readings.replication.facts_merged), {{"event", "merged"}})
+                           .Take());
+    families.push_back(Counter("symbolon_first_sign_ins_total",
+                               "First sign-ins that other Regions saw, by what this one, as primary, made of them")
+                           .Add(static_cast<double>(readings.first_sign_ins.absorbed), {{"outcome", "absorbed"}})
+                           .Add(static_cast<double>(readings.first_sign_ins.refused), {{"outcome", "refused"}})
+                           .Take());
+    families.push_back(
+        Gauge("symbolon_first_sign_ins", "Facts of first sign-ins at the primary, by what they are kept for")
+            .Add(static_cast<double>(readings.first_sign_ins.waiting), {{"kept_for", "verification"}})
+            .Add(static_cast<double>(readings.first_sign_ins.kept), {{"kept_for", "members"}})
+            .Take());
   }
 
   static void AddRoles(const Readings& readings, std::vector<MetricFamily>& families) {

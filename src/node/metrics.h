@@ -64,6 +64,12 @@ class Metrics {
       std::optional<std::chrono::nanoseconds> lag_time;
       std::optional<std::uint64_t> acknowledged_sequence;
     };
+    // Of each pool and each other Region of it.
+    struct FactLag {
+      PoolId pool;
+      Region region;
+      std::uint64_t entries = 0;
+    };
     // A copy of a pool that this Region sends or takes.
     struct Copy {
       PoolId pool;
@@ -97,6 +103,7 @@ class Metrics {
     std::vector<LogPosition> log_positions;
     // Of the pools whose primary this Region is.
     std::vector<Replica> replicas;
+    std::vector<FactLag> fact_lags;
     std::vector<Copy> copies;
     std::vector<Reach> reaches;
     DurabilityWrites durability_writes;
@@ -124,6 +131,15 @@ class Metrics {
     std::vector<Verification> verifications;
     // Since the start.
     replication::ReplicationCounters replication;
+    // That other Regions saw, and this one, as primary, makes records of.
+    struct FirstSignIns {
+      std::uint64_t absorbed = 0;
+      std::uint64_t refused = 0;
+      // Facts: those that cannot be verified yet, and those that are kept for members that may lack the record.
+      std::uint64_t waiting = 0;
+      std::uint64_t kept = 0;
+    };
+    FirstSignIns first_sign_ins;
     // nullopt: the operator alone decides who is primary.
     std::optional<replication::AuthorityStatus> authority;
     struct Audit {

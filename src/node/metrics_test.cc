@@ -31,6 +31,10 @@ void CountOneOfEach(Metrics& metrics, const http::ServerCounters& counters) {
                                  .lag_time = std::chrono::milliseconds(250),
                                  .acknowledged_sequence = 12});
     readings.replicas.push_back({.pool = PoolId("eu-central-1_A"), .region = Region("ap-south-1"), .lag_entries = 17});
+    readings.fact_lags.push_back({.pool = PoolId("eu-central-1_A"), .region = Region("us-east-1"), .entries = 21});
+    readings.replication.facts_sent = 31;
+    readings.replication.facts_merged = 32;
+    readings.first_sign_ins = {.absorbed = 8, .refused = 2, .waiting = 1, .kept = 3};
     readings.copies.push_back({.pool = PoolId("eu-central-1_A"),
                                .region = Region("ap-south-1"),
                                .records = 3,
@@ -115,6 +119,13 @@ TEST(Metrics, Values_AreAsCounted) {
            "symbolon_replication_lag_seconds{pool=\"eu-central-1_A\",region=\"us-east-1\"} 0.25\n",
            "symbolon_replication_acknowledged_sequence{pool=\"eu-central-1_A\",region=\"us-east-1\"} 12\n",
            "symbolon_replication_lag_entries{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 17\n",
+           "symbolon_replication_facts_unacknowledged{pool=\"eu-central-1_A\",region=\"us-east-1\"} 21\n",
+           "symbolon_replication_facts_total{event=\"sent\"} 31\n",
+           "symbolon_replication_facts_total{event=\"merged\"} 32\n",
+           "symbolon_first_sign_ins_total{outcome=\"absorbed\"} 8\n",
+           "symbolon_first_sign_ins_total{outcome=\"refused\"} 2\n",
+           "symbolon_first_sign_ins{kept_for=\"verification\"} 1\n",
+           "symbolon_first_sign_ins{kept_for=\"members\"} 3\n",
            "symbolon_replication_copy_records{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 3\n",
            "symbolon_replication_copy_bytes_expected{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 900\n",
            "symbolon_replication_copy_remaining_seconds{pool=\"eu-central-1_A\",region=\"ap-south-1\"} 4\n",

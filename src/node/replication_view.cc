@@ -120,6 +120,9 @@ void ReplicationView::Read(Metrics::Readings& readings) const {
     const bool is_primary = status.role.kind == replication::Role::Kind::kPrimary;
     const bool waits = is_primary && status.durability.mode != replication::pb::ASYNC;
     if (waits) readings.reaches.push_back({.pool = status.pool, .out_of_reach = status.out_of_reach});
+    for (const replication::FactLag& lag : status.fact_lags) {
+      readings.fact_lags.push_back({.pool = status.pool, .region = lag.region, .entries = lag.entries});
+    }
     for (const replication::MemberStatus& member : status.members) {
       if (member.copy) add_copy(status.pool, member.region, *member.copy);
       Metrics::Readings::Replica& replica = readings.replicas.emplace_back();

@@ -119,6 +119,7 @@ class Service::Parts {
       readings.signatures += signer_.signature_count();
       keys_->Read(readings);
       if (replication_) replication_->Read(readings);
+      if (federation_) federation_->Read(readings);
       readings.users = users_->counters();
       ReadKeys(store_, keys_->keyring(), *reencryption_, clock_.Now(), readings.keys);
     });

@@ -20,7 +20,24 @@ bool IsNamed(const storage::pb::FactEntry& entry) {
   return entry.region().size() <= storage::kNameBytesMax && entry.incarnation().size() <= storage::kNameBytesMax;
 }
 
+// How far `peer` has to have this component from here: all of it, but of its own facts only those that were here when
+// it began, which it may have lost; the later ones came from it.
+std::uint64_t Wanted(const storage::pb::FactProgress& progress, const FactsTold& told, const Region& peer) {
+  if (progress.region() != peer.value()) return progress.number();
+  return std::min(progress.number(), storage::ProgressOf(told.at_begin, progress.region(), progress.incarnation()));
+}
+
 }  // namespace
+
+std::uint64_t UnacknowledgedFacts(const storage::pb::FactVector& facts, const FactsTold& told, const Region& peer) {
+  std::uint64_t count = 0;
+  for (const storage::pb::FactProgress& progress : facts.progress()) {
+    const std::uint64_t wanted = Wanted(progress, told, peer);
+    count +=
+        wanted - std::min(wanted, storage::ProgressOf(told.acknowledged, progress.region(), progress.incarnation()));
+  }
+  return count;
+}
 
 // ---- FactSupplier ----
 
@@ -35,33 +52,25 @@ FactSupplier::FactSupplier(storage::Store& store, const LogSigner& signer, PoolI
       window_(options.pool_window_bytes, &link_window) {}
 
 void FactSupplier::OnHave(const pb::FactsHave& have) {
-  acknowledged_ = have.vector();
+  told_.acknowledged = have.vector();
   takes_proofs_ = have.takes_proofs();
   std::erase_if(sent_, [&](const Sent& sent) {
     const bool over =
-        have.again() || storage::ProgressOf(acknowledged_, sent.region, sent.incarnation) >= sent.last_number;
+        have.again() || storage::ProgressOf(told_.acknowledged, sent.region, sent.incarnation) >= sent.last_number;
     if (over) window_.Give(sent.size_bytes);
     return over;
   });
   if (!have.again()) return;
   auto own = store_.MakeSnapshot()->Facts(pool_);
-  if (own) at_begin_ = *std::move(own);
-}
-
-std::uint64_t FactSupplier::Wanted(const storage::pb::FactProgress& progress) const {
-  if (progress.region() != peer_.value()) return progress.number();
-  return storage::ProgressOf(at_begin_, progress.region(), progress.incarnation());
+  if (own) told_.at_begin = *std::move(own);
 }
 
 bool FactSupplier::PeerHas(const storage::pb::FactVector& facts) const {
-  return std::ranges::all_of(facts.progress(), [&](const storage::pb::FactProgress& progress) {
-    return storage::ProgressOf(acknowledged_, progress.region(), progress.incarnation()) >=
-           std::min(progress.number(), Wanted(progress));
-  });
+  return UnacknowledgedFacts(facts, told_, peer_) == 0;
 }
 
 std::uint64_t FactSupplier::Known(const storage::pb::FactProgress& progress) const {
-  std::uint64_t known = storage::ProgressOf(acknowledged_, progress.region(), progress.incarnation());
+  std::uint64_t known = storage::ProgressOf(told_.acknowledged, progress.region(), progress.incarnation());
   for (const Sent& sent : sent_) {
     if (sent.region == progress.region() && sent.incarnation == progress.incarnation()) {
       known = std::max(known, sent.last_number);
@@ -97,7 +106,7 @@ std::optional<pb::Frame> FactSupplier::Next(const NeedsProof& needs_proof) {
   };
   std::vector<const storage::pb::FactProgress*> turns;
   for (const storage::pb::FactProgress& progress : own->progress()) {
-    if (Known(progress) < Wanted(progress)) turns.push_back(&progress);
+    if (Known(progress) < Wanted(progress, told_, peer_)) turns.push_back(&progress);
   }
   std::ranges::rotate(turns, std::ranges::find_if(turns, [&](const auto* log) { return log_of(*log) > last_turn_; }));
   for (const storage::pb::FactProgress* turn : turns) {

@@ -26,6 +26,17 @@
 
 namespace symbolon::replication {
 
+// What a Region that asks for facts has told.
+struct FactsTold {
+  storage::pb::FactVector acknowledged;
+  // What was at the supplier when it began to ask.
+  storage::pb::FactVector at_begin;
+};
+
+// How many entries of these logs `peer` has not acknowledged; of its own, which came from it, only those count that it
+// may have lost. Entries that were forgotten meanwhile count still.
+std::uint64_t UnacknowledgedFacts(const storage::pb::FactVector& facts, const FactsTold& told, const Region& peer);
+
 // Sends what the consumer lacks. Only to a member: whoever calls Next() has checked that.
 class FactSupplier {
  public:
@@ -40,7 +51,8 @@ class FactSupplier {
   // The next frame, if the windows are open and there is something to send. Unnumbered.
   std::optional<pb::Frame> Next(const NeedsProof& needs_proof);
 
-  const storage::pb::FactVector& acknowledged() const { return acknowledged_; }
+  const storage::pb::FactVector& acknowledged() const { return told_.acknowledged; }
+  const FactsTold& told() const { return told_; }
   // The peer has all of these. What it said itself since it asked it need not acknowledge: that came from it.
   bool PeerHas(const storage::pb::FactVector& facts) const;
 
@@ -52,9 +64,6 @@ class FactSupplier {
     std::size_t size_bytes = 0;
   };
 
-  // How far the consumer has to have this component from here: all of it, but of its own facts only those that were
-  // here when it began, which it may have lost; the later ones came from it.
-  std::uint64_t Wanted(const storage::pb::FactProgress& progress) const;
   std::uint64_t Known(const storage::pb::FactProgress& progress) const;
   // Those that the consumer takes, as it takes them.
   void Prepare(std::vector<storage::pb::FactEntry>& entries, const NeedsProof& needs_proof) const;
@@ -65,12 +74,10 @@ class FactSupplier {
   const Region peer_;
   const Options& options_;
   ReplicationCounters& counters_;
-  // This Region's vector when the consumer began.
-  storage::pb::FactVector at_begin_;
-  storage::pb::FactVector acknowledged_;
+  FactsTold told_;
   // Whose turn was last, by Region and incarnation: a log of which nothing is taken does not hold up the others.
   std::pair<Bytes, Bytes> last_turn_;
-  // What was sent last, per Region and incarnation, where that is beyond `acknowledged_`.
+  // What was sent last, per Region and incarnation, where that is beyond what is acknowledged.
   std::deque<Sent> sent_;
   Window window_;
   bool takes_proofs_ = false;

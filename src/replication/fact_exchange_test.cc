@@ -113,6 +113,26 @@ class FactExchangeTest : public testing::Test {
   FactConsumer consumer_{*away_, away_signer_, kPool, kHome, options_, counters_};
 };
 
+TEST(UnacknowledgedFactsTest, EntriesOfAllLogsCount_OfThePeersOwnThoseThatItMayHaveLost) {
+  const auto vector = [](std::uint64_t home, std::uint64_t asia, std::uint64_t away) {
+    storage::pb::FactVector facts;
+    for (const auto& [region, number] : {std::pair(kHome, home), std::pair(kAsia, asia), std::pair(kAway, away)}) {
+      storage::pb::FactProgress& progress = *facts.add_progress();
+      progress.set_region(region.value());
+      progress.set_incarnation(region.value() + "'s store");
+      progress.set_number(number);
+    }
+    return facts;
+  };
+  const storage::pb::FactVector here = vector(10, 20, 30);
+  EXPECT_EQ(UnacknowledgedFacts(here, {}, kAway), 30u) << "it has told nothing, and its own came from it";
+  FactsTold told{.acknowledged = vector(9, 15, 25), .at_begin = vector(1, 1, 25)};
+  EXPECT_EQ(UnacknowledgedFacts(here, told, kAway), 1u + 5u);
+  told.acknowledged = vector(9, 21, 22);
+  EXPECT_EQ(UnacknowledgedFacts(here, told, kAway), 1u + 3u) << "it came back with less, and may have more of others";
+  EXPECT_EQ(UnacknowledgedFacts(here, {.acknowledged = here, .at_begin = {}}, kAway), 0u);
+}
+
 TEST_F(FactExchangeTest, AForgedFactIsRefused_WhatWasSaidBeforeItAndByOthersIsTaken_AndItIsAskedForAgain) {
   FactEntry home = Fact(1);
   home.set_region(kHome.value());

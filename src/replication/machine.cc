@@ -163,7 +163,10 @@ void Machine::DropDialled(Peer& peer, Instant now) {
 void Machine::DropAccepted(Peer& peer) {
   peer.accepted.reset();
   for (auto& [id, pool] : pools_) {
-    pool.fact_suppliers.erase(peer.region);
+    if (const auto facts = pool.fact_suppliers.find(peer.region); facts != pool.fact_suppliers.end()) {
+      pool.facts_told[peer.region] = facts->second->told();
+      pool.fact_suppliers.erase(facts);
+    }
     const auto supplier = pool.suppliers.find(peer.region);
     if (supplier != pool.suppliers.end()) supplier->second->OnDisconnected();
   }

@@ -195,6 +195,10 @@ class Machine {
     // On the peer's connection to this Region, and on this Region's to the peer; with the link's id, because results of
     // merges outlive links.
     std::map<Region, std::unique_ptr<FactSupplier>> fact_suppliers;
+    // What was told on connections that are gone.
+    std::map<Region, FactsTold> facts_told;
+    // How far this Region has all facts; read when it is asked for, until they grow.
+    std::optional<storage::pb::FactVector> facts_here;
     struct FactPull {
       LinkId link;
       std::unique_ptr<FactConsumer> consumer;
@@ -347,6 +351,9 @@ class Machine {
   static void NoteHead(Pool& pool, Instant now);
   void ForgetHeadTimes(Pool& pool) const;
   void Trim(const PoolId& id, Pool& pool, Instant now);
+  // The other Regions that have to have the facts that are here.
+  std::vector<Region> NeedFacts(const pb::RoleRecord& role) const;
+  std::vector<FactLag> FactLagsOf(const PoolId& id, Pool& pool) const;
   void CompactFacts(const PoolId& id, Pool& pool);
   // By number and by size.
   std::uint64_t KeptEntriesMax(const PoolId& id) const;

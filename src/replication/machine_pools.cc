@@ -48,6 +48,7 @@ void Machine::OnPoolNews(const PoolId& id, const PoolNews& news, Instant now) {
     }
     ProceedWithTakeover(id, *pool, now);
   }
+  if (news.facts_grew || news.roles) pool->facts_here.reset();
   if (news.facts_grew) {
     for (const auto& [region, supplier] : pool->fact_suppliers) MarkReady(region, id, Topic::kFacts);
   }
@@ -112,6 +113,7 @@ void Machine::OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::Role
     const bool was = before && RoleOf(*before, region).kind != Role::Kind::kNone;
     if (was || Concerns(id, pool, peer)) Announce(id, pool, peer);
     MarkReady(region, id, Topic::kFacts);
+    if (!pool.role || RoleOf(*pool.role, region).kind == Role::Kind::kNone) pool.facts_told.erase(region);
     const pb::Member* member = pool.role ? FindMember(*pool.role, region) : nullptr;
     if (member == nullptr || member->state() != pb::CREATING) {
       pool.facts_at_copy.erase(region);

@@ -29,6 +29,7 @@ void Machine::OnDropped(Peer& peer, const pb::Dropped& dropped, Instant now) {
   if (pool == nullptr) return;
   // What it acknowledged it does not have any more: made again, it tells anew.
   pool->fact_suppliers.erase(peer.region);
+  pool->facts_told.erase(peer.region);
   if (!IsPrimary(*pool)) return;
   pool->leavers[peer.region] = {.member_number = dropped.member_number(), .remove_at = now.since_boot};
   RemoveLeavers(id, *pool, now);

@@ -107,6 +107,7 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
       for (const pb::Member& member : pool.role->members()) status.members.push_back(StatusOf(id, pool, member, now));
     }
   }
+  status.fact_lags = FactLagsOf(id, pool);
   status.authority = AuthorityStatusNow(now);
   if (authority_ && authority_->Find(id).revision != 0) {
     const Authority::Known& known = authority_->Find(id);

@@ -72,16 +72,38 @@ void Machine::OnFactsHave(Peer& peer, const pb::FactsHave& have, Instant now) {
   ProceedWithDrop(id, *pool, now);
 }
 
+std::vector<Region> Machine::NeedFacts(const pb::RoleRecord& role) const {
+  std::vector<Region> others;
+  if (role.primary() != own_.value() && !role.primary().empty()) others.emplace_back(role.primary());
+  for (const pb::Member& member : role.members()) {
+    // One that leaves hands over what it has and needs nothing.
+    if (member.region() != own_.value() && member.state() != pb::DELETING) others.emplace_back(member.region());
+  }
+  return others;
+}
+
+std::vector<FactLag> Machine::FactLagsOf(const PoolId& id, Pool& pool) const {
+  std::vector<FactLag> lags;
+  if (!pool.role || !pool.head || RoleOf(*pool.role, own_).kind == Role::Kind::kNone) return lags;
+  if (!pool.facts_here) {
+    auto here = store_.MakeSnapshot()->Facts(id);
+    if (!here) return lags;
+    pool.facts_here = *std::move(here);
+  }
+  for (Region& region : NeedFacts(*pool.role)) {
+    const auto supplier = pool.fact_suppliers.find(region);
+    const FactsTold& told = supplier == pool.fact_suppliers.end() ? pool.facts_told[region] : supplier->second->told();
+    const std::uint64_t entries = UnacknowledgedFacts(*pool.facts_here, told, region);
+    lags.push_back({.region = std::move(region), .entries = entries});
+  }
+  return lags;
+}
+
 void Machine::CompactFacts(const PoolId& id, Pool& pool) {
   if (!pool.role || !pool.head) return;
   auto held = store_.MakeSnapshot()->Facts(id);
   if (!held) return;
-  std::vector<Region> others;
-  if (pool.role->primary() != own_.value() && !pool.role->primary().empty()) others.emplace_back(pool.role->primary());
-  for (const pb::Member& member : pool.role->members()) {
-    // One that leaves hands over what it has and needs nothing.
-    if (member.region() != own_.value() && member.state() != pb::DELETING) others.emplace_back(member.region());
-  }
+  const std::vector<Region> others = NeedFacts(*pool.role);
   for (storage::pb::FactProgress& progress : *held->mutable_progress()) {
     for (const Region& other : others) {
       const auto supplier = pool.fact_suppliers.find(other);

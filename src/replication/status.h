@@ -48,6 +48,14 @@ struct MemberStatus {
   std::optional<CopyProgress> copy;
 };
 
+// Entries of a pool's fact logs here that another Region of the pool has not acknowledged, though it may have them by
+// way of a third; all of them when nothing was heard from it since this process started. Those that were forgotten
+// meanwhile count still.
+struct FactLag {
+  Region region;
+  std::uint64_t entries = 0;
+};
+
 // This Region's part in an authority.
 struct AuthorityStatus {
   // It has a lease, and knows the registers.
@@ -92,6 +100,8 @@ struct ReplicationStatus {
   std::optional<storage::pb::Head> head;
   // The primary's list.
   std::vector<MemberStatus> members;
+  // Of every other Region of the pool that needs facts, whatever this one's role.
+  std::vector<FactLag> fact_lags;
   // The node is set to pass changes on to the primary while this Region is secondary. Filled in by the node.
   bool forwards_writes = false;
 

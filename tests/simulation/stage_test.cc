@@ -71,6 +71,60 @@ TEST_F(StageTest, ARegionHearsOfAHigherEpochBeforeItsOwnBegins_ItDoesNotLeadUnti
   EXPECT_TRUE(stage.Has(kAsia, "59"));
 }
 
+// How many entries of facts `of` has not acknowledged, as `at` tells; nullopt: it needs none.
+std::optional<std::uint64_t> FactLagAt(Stage& stage, std::string_view at, std::string_view of) {
+  for (const replication::FactLag& lag : StatusAt(stage, at)->fact_lags) {
+    if (lag.region.value() == of) return lag.entries;
+  }
+  return std::nullopt;
+}
+
+TEST_F(StageTest, ARegionIsCutOff_ItAndTheOthersTellWhichFactsHaveNotArrivedUntilTheyMeet) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica, kAsia});
+  const auto arrived = [&] {
+    return FactLagAt(stage, kEurope, kAmerica) == 0 && FactLagAt(stage, kEurope, kAsia) == 0 &&
+           FactLagAt(stage, kAsia, kAmerica) == 0 && FactLagAt(stage, kAsia, kEurope) == 0 &&
+           FactLagAt(stage, kAmerica, kEurope) == 0 && FactLagAt(stage, kAmerica, kAsia) == 0;
+  };
+  for (const char* fact : {"one", "two", "three"}) ASSERT_TRUE(stage.SayFact(kEurope, fact));
+  ASSERT_TRUE(stage.Until(arrived));
+  stage.CutOff(kAmerica);
+  ASSERT_TRUE(stage.SayFact(kEurope, "four"));
+  ASSERT_TRUE(stage.SayFact(kAmerica, "five"));
+  ASSERT_TRUE(stage.SayFact(kAmerica, "six"));
+  // Long after the connections are known to be gone.
+  stage.For(std::chrono::seconds(30));
+  EXPECT_EQ(FactLagAt(stage, kEurope, kAsia), 0u);
+  EXPECT_EQ(FactLagAt(stage, kEurope, kAmerica), 1u);
+  EXPECT_EQ(FactLagAt(stage, kAsia, kAmerica), 1u) << "it has heard of it, and could tell";
+  EXPECT_EQ(FactLagAt(stage, kAmerica, kEurope), 2u);
+  EXPECT_EQ(FactLagAt(stage, kAmerica, kAsia), 2u);
+  // What was heard is forgotten.
+  stage.At(kEurope).Crash();
+  stage.At(kEurope).Start();
+  EXPECT_EQ(FactLagAt(stage, kEurope, kAmerica), 4u);
+  stage.network().HealAll();
+  EXPECT_TRUE(stage.Until(arrived));
+}
+
+TEST_F(StageTest, AMemberIsRemovedWhileItIsCutOff_NobodyWaitsForItAndItTellsWhatItHasToHandOver) {
+  Stage stage({kEurope, kAsia});
+  stage.MakePool(kEurope, {kAsia});
+  stage.CutOff(kAsia);
+  ASSERT_TRUE(stage.SayFact(kEurope, "said in eu-central-1"));
+  ASSERT_TRUE(stage.SayFact(kAsia, "said in ap-south-1"));
+  EXPECT_EQ(FactLagAt(stage, kEurope, kAsia), 1u);
+  EXPECT_EQ(FactLagAt(stage, kAsia, kEurope), 1u);
+  BeginRemoval(stage, kEurope, kAsia);
+  EXPECT_EQ(FactLagAt(stage, kEurope, kAsia), std::nullopt);
+  stage.For(std::chrono::seconds(30));
+  EXPECT_EQ(FactLagAt(stage, kAsia, kEurope), 1u);
+  stage.network().HealAll();
+  EXPECT_TRUE(stage.Until([&] { return !stage.Holds(kAsia) && !IsMember(stage, kEurope, kAsia); }));
+  EXPECT_TRUE(stage.HasFact(kEurope, "said in ap-south-1"));
+}
+
 TEST_F(StageTest, AMemberIsRemovedWhileItIsAwayWithAFact_ThePrimaryThatItLearnsOfLaterGetsTheFact) {
   Stage stage({kEurope, kAmerica, kAsia});
   stage.MakePool(kEurope, {kAsia});

@@ -57,6 +57,12 @@ async function untilTold(from, to) {
   });
 }
 
+// Entries of facts that `from` has and `to` has not acknowledged.
+async function unacknowledged(from, to) {
+  const { UnacknowledgedFacts } = await describeReplication(lab, from.name, pool.Id);
+  return UnacknowledgedFacts.find(({ Region }) => Region === to.name).Entries;
+}
+
 async function promote(to, options = {}) {
   const request = { UserPoolId: pool.Id, RegionName: to.name, ...options };
   const answer = await call(lab.endpoint(to.name), 'PromoteUserPoolReplica', request, { prefix: prefixes.symbolon });
@@ -84,17 +90,21 @@ test('a user disabled while the primary is dead stays so through its return, a f
   const revoked = await enters(home, signedOut);
   const leaving = await enters(home, signedOut);
   await untilCaughtUp(lab, pool.Id);
+  await until('each has the facts of the other', async () => !(await unacknowledged(home, away)) && !(await unacknowledged(away, home)));
 
   await lab.kill(home.name);
   await disable(away, first);
   await isOut(away, first, tokens);
   await sdk[away.name].send(new RevokeTokenCommand({ Token: revoked.RefreshToken, ClientId: client.ClientId }));
+  assert.ok((await unacknowledged(away, home)) >= 2);
+  assert.match(await lab.symbolon('replication', 'status', '--dir', lab.dir), new RegExp(`\\n    ${home.name} has not acknowledged [0-9]+ entries of facts\\n`));
   // The Region that said it is lost as well, before it could tell.
   await lab.kill(away.name);
   await restart(away);
   await isOut(away, first, tokens);
   await restart(home);
   await until('the primary knows', async () => !(await isEnabled(home, first)));
+  await until('it has all that was said while it was dead', async () => (await unacknowledged(away, home)) === 0);
   await isOut(home, first, tokens);
 
   await lab.kill(home.name);
