@@ -1,13 +1,13 @@
 // A checker that cannot fail proves nothing: each bad history is found, and for its reason.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, parsePosition, summary } from '../lib/checker.mjs';
+import { check, checkOneWriter, parsePosition, summary } from '../lib/checker.mjs';
 import { outcomeOf } from '../lib/history.mjs';
 
 const [home, away] = ['eu-central-1', 'us-east-1'];
 const regions = [home, away];
 const epoch = (counter, region = home) => `${counter}.${region}.${'0'.repeat(32)}`;
-const at = (sequence, counter = 1) => `${sequence}@${epoch(counter)}/${home}_AbC123xyz`;
+const at = (sequence, counter = 1, region = home) => `${sequence}@${epoch(counter, region)}/${home}_AbC123xyz`;
 
 // Events a millisecond each, one after the other, in the first Region unless they say otherwise.
 function historyOf(...events) {
@@ -191,6 +191,24 @@ test('Regions that disagree about what was set aside are found', () => {
   const [one] = verdicts(at(3), 'setAside');
   const [, other] = verdicts(at(3), 'ok');
   finds(historyOf(...born, changed, promote, one, other, ...ending(0)), /do not agree whether 3@/);
+});
+
+test('a write that is answered after another Region answered one in a later epoch is found', () => {
+  const told = (...events) => checkOneWriter(historyOf(...born, ...events));
+  const later = { ...changed, region: away, position: at(4, 2, away) };
+  assert.deepEqual(told(changed, later, later), []);
+  const [both, ...more] = told(later, changed);
+  assert.match(both, /eu-central-1 answered a write at 3@1\.eu-central-1\..* after us-east-1 had answered one at 4@2\.us-east-1/);
+  assert.deepEqual(more, []);
+  // Sent before, answered after: it may have been answered there before.
+  assert.deepEqual(told(later, { ...changed, start: 1 }), []);
+  assert.deepEqual(told(later, { ...changed, outcome: 'undone' }, { ...changed, outcome: 'unknown' }), []);
+});
+
+test('an epoch of two Regions is found', () => {
+  const [two, ...more] = checkOneWriter(historyOf(...born, { ...changed, region: away, position: at(3, 1, away) }));
+  assert.match(two, /two epochs 1: 1\.eu-central-1\.0+ and 1\.us-east-1\.0+/);
+  assert.deepEqual(more, []);
 });
 
 test('positions are read, and outcomes are counted', () => {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { check, summary } from '../lib/checker.mjs';
+import { check, checkOneWriter, summary } from '../lib/checker.mjs';
 import { FarLab } from '../lib/far_lab.mjs';
 import { History } from '../lib/history.mjs';
+import { farAway } from '../lib/network.mjs';
 import { createClient } from '../lib/pools.mjs';
 import { Load, seededRandom } from '../lib/recorded_load.mjs';
 import { ask, createReplicatedPool, untilEqual, verifyCopies } from '../lib/replicas.mjs';
@@ -17,11 +18,14 @@ export class Stage {
   names = ['eu-central-1', 'us-east-1', 'ap-south-1'];
   seed = Number(process.env.SYMBOLON_TEST_SEED ?? Math.floor(Math.random() * 1e6));
   #loads = 0;
+  #rules = [check];
 
-  static async set() {
+  // `etcd`: as FarLab has it; then no two Regions may answer writes in one time.
+  static async set({ etcd, path = farAway } = {}) {
     const stage = new Stage();
     const { names, seed } = stage;
-    stage.lab = await FarLab.start(names, { path: { delayMs: 40, jitterMs: 10, loss: 0.01, seed } });
+    if (etcd) stage.#rules.push(checkOneWriter);
+    stage.lab = await FarLab.start(names, { path: { ...path, seed }, etcd });
     stage.pool = await createReplicatedPool(stage.lab, { AutoVerifiedAttributes: [] }, { replicas: names.slice(1) });
     stage.client = await createClient(stage.lab.cognito(), stage.pool.Id);
     stage.primary = await untilEqual(stage.lab, stage.pool.Id);
@@ -34,17 +38,17 @@ export class Stage {
 
   // One load with what happens to the Regions under it, and the check of what it was told; again for each round. `happen`
   // gets the load, the history and seeded random numbers, and leaves every Region running and every link whole. With
-  // `judged`, writes may be set aside. `alive`: the Regions that are there at the end.
-  async under(t, happen, { judged = false, alive = this.names, repeat = rounds } = {}) {
-    for (let round = 0; round < repeat; ++round) await this.#once(t, happen, judged, alive);
+  // `judged`, writes may be set aside. `alive`: the Regions that are there at the end. `workers`: of the load.
+  async under(t, happen, { judged = false, alive = this.names, workers, repeat = rounds } = {}) {
+    for (let round = 0; round < repeat; ++round) await this.#once(t, happen, { judged, alive, workers });
   }
 
-  async #once(t, happen, judged, alive) {
+  async #once(t, happen, { judged, alive, workers }) {
     const { lab, pool, client } = this;
     const history = new History();
     const name = `load-${++this.#loads}`;
     const seed = this.seed + this.#loads;
-    const load = new Load({ lab, pool, client, history, name, seed });
+    const load = new Load({ lab, pool, client, history, name, seed, workers });
     const kept = join(tmpdir(), `symbolon-faults-${process.pid}-${name}.jsonl`);
     try {
       await load.further(40);
@@ -57,7 +61,7 @@ export class Stage {
       await verifyCopies(lab, pool.Id);
       if (judged) await load.judge();
       await load.audit();
-      assert.deepEqual(check(history.events, alive), []);
+      assert.deepEqual(this.#rules.flatMap((rule) => rule(history.events, alive)), []);
       t.diagnostic(`seed ${this.seed}: ${JSON.stringify(summary(history.events))}`);
       if (process.env.SYMBOLON_TEST_KEEP) await history.save(kept);
     } catch (error) {

@@ -204,6 +204,25 @@ export function check(events, regions) {
   ];
 }
 
+// For Regions that ask an authority who is primary: an epoch is one Region's, and no write was answered that was sent after
+// another had been answered in a later epoch.
+export function checkOneWriter(events) {
+  const writes = events
+    .filter(({ kind, outcome, position }) => ['signUp', ...changes].includes(kind) && outcome === 'ok' && position)
+    .map((event) => ({ ...event, ...parsePosition(event.position) }));
+  const epochs = groupBy(writes, 'counter');
+  const told = [];
+  for (const [counter, own] of epochs) {
+    const leaders = new Set(own.map(({ epoch }) => epoch));
+    if (leaders.size > 1) told.push(`there are two epochs ${counter}: ${[...leaders].join(' and ')}`);
+    const later = writes.filter((other) => other.counter > counter).sort((a, b) => a.end - b.end)[0];
+    for (const { region, position, start } of own) {
+      if (start > later?.end) told.push(`${region} answered a write at ${position}, which was sent after ${later.region} had answered one at ${later.position}`);
+    }
+  }
+  return told;
+}
+
 // How much a history put to the proof, for people and for tests that must not pass for want of load.
 export function summary(events) {
   const count = {};

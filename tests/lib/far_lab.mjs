@@ -1,10 +1,12 @@
 // Regions in network namespaces of their own, far from each other (network.mjs), each a symbolond that the test starts,
-// stops and kills by itself, with a disk that can be filled and a clock that can be set. No router.
+// stops and kills by itself, with a disk that can be filled and a clock that can be set; with an etcd cluster if one decides
+// who is primary. No router.
 import { execFile, spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, open, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, open, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { FarEtcd, etcdMembers } from './far_etcd.mjs';
 import { Lab, symbolon } from './lab.mjs';
 import { Network } from './network.mjs';
 import { until } from './wait.mjs';
@@ -15,16 +17,20 @@ const fakeTime = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-li
 // The store keeps a headroom of 256 MiB.
 const diskMiB = 512;
 
+const mountDisk = (folder) => run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'symbolon-test', folder]);
+
 export class FarLab extends Lab {
   #processes = new Map();
   #clockOffsets = new Map();
   #full = new Set(); // disks
+  etcd; // a FarEtcd, if that is the authority
 
-  // `settings`: lines for the configurations' [replication]. `places`: further ends of the network.
-  static async start(names, { path, settings = [], places = [] } = {}) {
+  // `settings`: lines for the configurations' [replication]. `places`: further ends of the network. `etcd`: settings of
+  // [replication.etcd], if an etcd cluster decides who is primary.
+  static async start(names, { path, settings = [], places = [], etcd } = {}) {
     const lab = new FarLab(await mkdtemp(join(tmpdir(), 'symbolon-far-lab-')));
     try {
-      await lab.#start(names, path, settings, places);
+      await lab.#start(names, path, settings, places, etcd);
     } catch (error) {
       await lab.release();
       throw error;
@@ -32,19 +38,36 @@ export class FarLab extends Lab {
     return lab;
   }
 
-  async #start(names, path, settings, places) {
-    this.network = await Network.start([...names, ...places], path);
+  async #start(names, path, settings, places, etcd) {
+    this.network = await Network.start([...names, ...(etcd ? etcdMembers : []), ...places], path);
     const addresses = names.map((name) => this.network.address(name));
     await this.symbolon('lab', 'init', '--dir', this.dir, '--regions', names.join(), '--addresses', addresses.join());
     await this.readSettings();
+    if (etcd) await this.#startEtcd(etcd);
     for (const { name } of this.regions) {
       await this.configure(name, settings);
       await writeFile(this.#clockFile(name), '+0\n');
       await mkdir(this.#data(name));
-      await this.#mountDisk(name);
+      await mountDisk(this.#data(name));
     }
     await Promise.all(names.map((name) => this.startRegion(name)));
     await this.untilConnected();
+  }
+
+  async #startEtcd(settings) {
+    this.etcd = new FarEtcd(this);
+    await this.etcd.certify();
+    for (const { name } of this.regions) {
+      await this.configure(name, ['authority = "etcd"']);
+      await appendFile(this.#configuration(name), this.etcd.configuration(name, settings));
+    }
+    for (const member of etcdMembers) {
+      const data = this.etcd.data(member);
+      await mkdir(data, { recursive: true });
+      await mountDisk(data);
+    }
+    // All at once: none is ready before a majority is there.
+    await Promise.all(etcdMembers.map((member) => this.startRegion(member)));
   }
 
   // Until every Region has a connection to each of the others.
@@ -68,34 +91,41 @@ export class FarLab extends Lab {
     return join(this.#folder(region), 'clock');
   }
 
-  async startRegion(region) {
-    if (this.isUp(region)) return;
-    const log = await open(join(this.dir, 'logs', `${region}.log`), 'a');
-    // setpriv: it ends with this process, however this process ends. The clock is read anew every second; time since boot,
-    // by which leases and lags count, stays true.
-    const child = spawn(
-      'setpriv',
-      ['--pdeathsig', 'KILL', ...this.network.enter(region), symbolond, '--config', this.#configuration(region)],
-      {
-        stdio: ['ignore', log.fd, log.fd],
-        env: {
-          ...process.env,
-          LD_PRELOAD: fakeTime,
-          FAKETIME_TIMESTAMP_FILE: this.#clockFile(region),
-          FAKETIME_CACHE_DURATION: '1',
-          FAKETIME_DONT_FAKE_MONOTONIC: '1',
-        },
-      },
-    );
+  // A Region, or a member of etcd.
+  async startRegion(name) {
+    if (this.etcd && etcdMembers.includes(name)) {
+      return this.#startProgram(name, this.etcd.command(name), process.env, this.etcd.healthUrl(name));
+    }
+    // The clock is read anew every second; time since boot, by which leases and lags count, stays true.
+    const environment = {
+      ...process.env,
+      LD_PRELOAD: fakeTime,
+      FAKETIME_TIMESTAMP_FILE: this.#clockFile(name),
+      FAKETIME_CACHE_DURATION: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    };
+    const command = [symbolond, '--config', this.#configuration(name)];
+    await this.#startProgram(name, command, environment, `${this.region(name).operations}/health/ready`);
+  }
+
+  // In the place of that name, until `readyUrl` answers with 200.
+  async #startProgram(name, command, environment, readyUrl) {
+    if (this.isUp(name)) return;
+    const log = await open(join(this.dir, 'logs', `${name}.log`), 'a');
+    // setpriv: it ends with this process, however this process ends.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...this.network.enter(name), ...command], {
+      stdio: ['ignore', log.fd, log.fd],
+      env: environment,
+    });
     await log.close();
     const started = { child, exit: new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal }))) };
-    child.once('exit', () => this.#processes.delete(region));
-    this.#processes.set(region, started);
-    await until(`${region} serves`, async () => {
-      if (this.#processes.get(region) !== started) return true;
-      return (await fetch(`${this.region(region).operations}/health/ready`)).status === 200;
+    child.once('exit', () => this.#processes.delete(name));
+    this.#processes.set(name, started);
+    await until(`${name} serves`, async () => {
+      if (this.#processes.get(name) !== started) return true;
+      return (await fetch(readyUrl)).status === 200;
     }, 60_000);
-    if (!this.isUp(region)) throw new Error(`${region} ended: ${await this.log(region)}`);
+    if (!this.isUp(name)) throw new Error(`${name} ended: ${await this.log(name)}`);
   }
 
   isUp(region) {
@@ -169,7 +199,7 @@ export class FarLab extends Lab {
     const backup = join(this.#folder(region), 'keys-backup');
     if (keysBackedUp) await cp(keys, backup, { recursive: true });
     await run('umount', [this.#data(region)]);
-    await this.#mountDisk(region);
+    await mountDisk(this.#data(region));
     if (keysBackedUp) {
       await cp(backup, keys, { recursive: true });
       // The trail that it knows was lost with the disk (docs/replication.md).
@@ -177,10 +207,6 @@ export class FarLab extends Lab {
     }
     this.#full.delete(region);
   }
-  #mountDisk(region) {
-    return run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m`, 'symbolon-test', this.#data(region)]);
-  }
-
   async log(region) {
     return readFile(join(this.dir, 'logs', `${region}.log`), 'utf8');
   }
@@ -190,7 +216,11 @@ export class FarLab extends Lab {
     await Promise.all([...this.#processes.keys()].map((region) => this.kill(region)));
     await this.network?.end();
     // The disks are mounts of the test's own namespace and end with it; what is under them is removed now.
-    for (const { name } of this.regions ?? []) await run('umount', [this.#data(name)]).catch(() => {});
+    const disks = [
+      ...(this.regions ?? []).map(({ name }) => this.#data(name)),
+      ...(this.etcd ? etcdMembers : []).map((member) => this.etcd.data(member)),
+    ];
+    for (const disk of disks) await run('umount', [disk]).catch(() => {});
     if (!process.env.SYMBOLON_TEST_KEEP) await rm(this.dir, { recursive: true, force: true });
   }
 }

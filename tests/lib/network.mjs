@@ -90,8 +90,9 @@ export class Network {
   cut(from, to) {
     return this.#command(`cut ${from} ${to}`);
   }
-  heal() {
-    return this.#command('heal');
+  // Undoes one cut, or all of them.
+  heal(from, to) {
+    return this.#command(from ? `heal ${from} ${to}` : 'heal');
   }
   setPath({ delayMs, jitterMs, loss }) {
     return this.#command(`path ${delayMs} ${jitterMs} ${loss}`);

@@ -216,7 +216,7 @@ export class Load {
     // What a Region accepted whose disk is lost may be lost with it.
     await this.#forEach(this.#revocations(this.regions), async ({ session, region }) => {
       await this.#untilRevoked(session, region);
-      await this.refresh(session, region, { final: true });
+      await this.#settled(async () => ({ outcome: await this.refresh(session, region, { final: true }) }));
     });
   }
 
