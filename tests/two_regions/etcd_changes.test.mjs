@@ -2,9 +2,9 @@
 // and a topology that changes from the authority `operator` to `etcd` and back.
 import assert from 'node:assert/strict';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
-import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Etcd } from '../lib/etcd.mjs';
 import { Lab } from '../lib/lab.mjs';
 import { anyName, createClient, createUser, signIn } from '../lib/pools.mjs';
 import { call, prefixes } from '../lib/raw.mjs';
@@ -26,7 +26,7 @@ before(async () => {
   pool = await createReplicatedPool(lab);
   client = await createClient(lab.cognito(), pool.Id);
   username = await createUser(lab.cognito(), pool.Id);
-  etcd = await openEtcd();
+  etcd = await Etcd.open(lab);
 });
 
 const describe = (region) => describeReplication(lab, region.name, pool.Id);
@@ -39,23 +39,12 @@ const untilAgreed = (primary) =>
     const [a, b] = await Promise.all(lab.regions.map(describe));
     return a.PrimaryRegion === primary.name && b.PrimaryRegion === primary.name && a.Sequence === b.Sequence;
   }, 30_000);
-// What etcd has for the pool: which epoch of which Region, and whether that has given it up.
-function registerIn({ kvs }) {
-  const entry = kvs.find(({ key }) => Buffer.from(key, 'base64').toString().endsWith(`/pools/${pool.Id}`));
-  const value = Buffer.from(entry.value, 'base64');
-  // Register { Epoch { counter, region, incarnation }, released }; these counters take an octet.
-  assert.deepEqual([value[0], value[2], value[4]], [0x0a, 0x08, 0x12]);
-  return {
-    epoch: value[3],
-    region: value.subarray(6, 6 + value[5]).toString(),
-    released: value.subarray(2 + value[1]).includes(Buffer.from([0x10, 1])),
-  };
-}
 // In etcd, and as the primary shows it: that a Region shows it alone may be of before the cluster was set back.
 const untilRegistered = (primary) =>
   until(`the register names ${primary.name} and its epoch`, async () => {
     const { Authority, Epoch } = await describe(primary);
-    assert.deepEqual(registerIn(await etcd.read()), { epoch: Epoch, region: primary.name, released: false });
+    const { epoch, region, released } = await etcd.register(pool.Id);
+    assert.deepEqual({ epoch, region, released }, { epoch: Epoch, region: primary.name, released: false });
     return Authority.RegisteredRegion === primary.name && Authority.RegisteredEpoch === Epoch;
   }, 30_000);
 const promote = (to) =>
@@ -94,35 +83,6 @@ async function restoreEtcd() {
 }
 
 const file = (region) => join(lab.dir, 'regions', region.name, 'symbolond.toml');
-// etcd's own API as JSON, by the certificate of a Region.
-async function openEtcd() {
-  const certificate = (name) => readFile(join(lab.dir, 'certificates', name));
-  const agent = new Agent({
-    keepAlive: true,
-    ca: await certificate('ca.crt'),
-    cert: await certificate(`${home.name}.crt`),
-    key: await certificate(`${home.name}.key`),
-  });
-  const [, host, port] = /endpoints = \["([^:]+):(\d+)"/.exec(await readFile(file(home), 'utf8'));
-  const ask = (path, body) =>
-    new Promise((resolve, reject) => {
-      const asking = request({ agent, host, port, path, method: 'POST' }, (answer) => {
-        const parts = [];
-        answer.on('data', (part) => parts.push(part));
-        answer.on('end', () => (answer.statusCode === 200 ? resolve : reject)(JSON.parse(Buffer.concat(parts))));
-        answer.on('error', reject);
-      });
-      asking.on('error', reject);
-      asking.end(JSON.stringify(body));
-    });
-  const base64 = (text) => Buffer.from(text).toString('base64');
-  return {
-    // Every key.
-    read: () => ask('/v3/kv/range', { key: base64('\0'), range_end: base64('\0') }),
-    put: (key) => ask('/v3/kv/put', { key: base64(key), value: '' }),
-    close: () => agent.destroy(),
-  };
-}
 const revisionOf = ({ header }) => Number(header.revision);
 
 test('an etcd cluster restored from a backup of before a promotion: only the primary writes, and the registers follow', async () => {
@@ -157,7 +117,7 @@ test('one that has come past where it was before a Region asks is found to be ol
   await untilWrites(home);
   await untilRegistered(home);
   await untilAgreed(home);
-  const backedUp = registerIn(await etcd.read());
+  const backedUp = await etcd.register(pool.Id);
   assert.equal(backedUp.region, home.name);
   await backUpEtcd();
   await untilWrites(home);
@@ -172,7 +132,7 @@ test('one that has come past where it was before a Region asks is found to be ol
     await startEtcd();
     const restored = await until('etcd answers', () => etcd.read());
     assert.ok(revisionOf(restored) < revisionOf(before));
-    assert.deepEqual(registerIn(restored), backedUp);
+    assert.deepEqual(await etcd.register(pool.Id), backedUp);
     for (let revision = 0; revision <= revisionOf(before) + 10; ) revision = revisionOf(await etcd.put('/elsewhere'));
   } finally {
     for (const region of lab.regions) await lab.resume(region.name);
