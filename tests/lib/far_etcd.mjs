@@ -11,6 +11,9 @@ const ports = { client: 2379, peer: 2380, health: 2381 };
 
 export const etcdMembers = ['etcd-1', 'etcd-2', 'etcd-3'];
 
+// As the kernel tells it.
+const established = '01';
+
 export class FarEtcd {
   #lab;
 
@@ -43,6 +46,16 @@ export class FarEtcd {
   // Answers with 200 while a majority is there.
   healthUrl(member) {
     return `http://${this.#address(member)}:${ports.health}/health`;
+  }
+
+  // How many connections to members a Region's kernel has, whether anything gets through or not.
+  async connectionsFrom(region) {
+    const [program, ...words] = [...this.#lab.network.enter(region), 'cat', '/proc/net/tcp', '/proc/net/tcp6'];
+    const { stdout } = await run(program, words);
+    const port = ports.client.toString(16).toUpperCase().padStart(4, '0');
+    // sl, local address, remote address, state
+    const rows = stdout.split('\n').map((line) => line.trim().split(/\s+/));
+    return rows.filter(([, , remote, state]) => remote?.endsWith(`:${port}`) && state === established).length;
   }
 
   // Certificates of the lab's own authority for the members, by their addresses.

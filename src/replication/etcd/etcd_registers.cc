@@ -26,6 +26,9 @@ using etcdserverpb::TxnResponse;
 constexpr int kMessageLimitBytes = 64 << 20;
 constexpr int kReconnectMs = 100;
 constexpr int kReconnectMaxMs = 1'000;
+// etcd ends connections that ask more often than every 5 s whether it is there.
+constexpr int kKeepAliveMs = 10'000;
+constexpr int kSilenceMaxMs = 2'000;
 constexpr std::int64_t kPage = 5'000;
 
 // The first key after all that start with `prefix`, which ends with '/'.
@@ -90,6 +93,11 @@ class EtcdRegisters::Impl {
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMs);
     arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+    // A connection that does not get through is given up (TCP_USER_TIMEOUT is set, too) and made anew. TCP itself keeps
+    // it for a quarter of an hour, and tries it every two minutes in the end: when the network is back, the lease would
+    // not be.
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepAliveMs);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kSilenceMaxMs);
     for (const std::string& endpoint : options_.endpoints) {
       const auto channel = grpc::CreateCustomChannel(endpoint, grpc::SslCredentials(tls), arguments);
       members_.push_back({etcdserverpb::KV::NewStub(channel), etcdserverpb::Lease::NewStub(channel)});
