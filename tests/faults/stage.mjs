@@ -20,12 +20,12 @@ export class Stage {
   #loads = 0;
   #rules = [check];
 
-  // `etcd`: as FarLab has it; then no two Regions may answer writes in one time.
-  static async set({ etcd, path = farAway } = {}) {
+  // As FarLab has them. With `etcd` no two Regions may answer writes in one time.
+  static async set({ path = farAway, settings, etcd } = {}) {
     const stage = new Stage();
     const { names, seed } = stage;
     if (etcd) stage.#rules.push(checkOneWriter);
-    stage.lab = await FarLab.start(names, { path: { ...path, seed }, etcd });
+    stage.lab = await FarLab.start(names, { path: { ...path, seed }, settings, etcd });
     stage.pool = await createReplicatedPool(stage.lab, { AutoVerifiedAttributes: [] }, { replicas: names.slice(1) });
     stage.client = await createClient(stage.lab.cognito(), stage.pool.Id);
     stage.primary = await untilEqual(stage.lab, stage.pool.Id);
