@@ -463,15 +463,15 @@ Consumer::Step Consumer::OnCallDone(storage::StoreResult<std::optional<storage::
 
 Consumer::Step Consumer::OnSetAside(const storage::StoreResult<std::optional<storage::pb::Head>>& result, Instant now) {
   state_ = State::kIdle;
-  const auto head = store_.MakeSnapshot()->Head(pool_);
-  if (!result || !head || !*head) {
+  if (!result || !*result) {
     log::Error("replication: pool {}: entries cannot be set aside, so they stay: {}", pool_.value(),
-               result ? "the store cannot be read" : result.error().detail);
+               result ? "there are none" : result.error().detail);
     StopStream(Problem::kStoreFails, now);
     return {};
   }
   ++counters_.suffixes_set_aside;
-  set_aside_digest_ = (*head)->digest();
+  // Should the log have grown since, what is here is opened, and set aside, again.
+  set_aside_digest_ = (*result)->digest();
   retry_at_ = now.since_boot;
   return MaybeOpen(now);
 }

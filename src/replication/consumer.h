@@ -115,7 +115,7 @@ class Consumer {
   Step OnCopyPiece(pb::CopyPiece piece, Instant now);
   Step OnEnd(const pb::End& end, Instant now);
   Step OnTick(Instant now);
-  // The call has ended; `head` after ApplyEntries.
+  // The call has ended. With a head after ApplyEntries, and after SetAside: that of what is kept.
   Step OnCallDone(storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now);
   // The pool has to go from this Region, in which it is member `member_number`.
   Step Drop(std::uint64_t member_number, Instant now);

@@ -32,7 +32,9 @@ class QuietHost final : public MachineHost {
 
 class NoArchive final : public SuffixArchive {
  public:
-  storage::StoreResult<void> Keep(storage::Store&, const PoolId&, std::uint64_t) override { return {}; }
+  storage::StoreResult<std::optional<storage::pb::Head>> Keep(storage::Store&, const PoolId&, std::uint64_t) override {
+    return std::nullopt;
+  }
 };
 
 class FramesTest : public testing::Test {

@@ -72,24 +72,8 @@ Machine::Machine(storage::Store& store, Random& random, const LogSigner& signer,
 void Machine::Start(Instant now) {
   started_at_ = now.since_boot;
   ticked_at_ = now.since_boot;
-  const auto snapshot = store_.MakeSnapshot();
-  std::optional<PoolId> after;
-  starting_ = true;
-  for (;;) {
-    constexpr std::size_t kPage = 1'000;
-    const auto page = snapshot->Pools(after, kPage);
-    if (!page) {
-      log::Error("replication: pools cannot be listed: {}", page.error().detail);
-      break;
-    }
-    for (const PoolId& pool : *page) LoadPool(pool, now);
-    if (page->size() < kPage) break;
-    after = page->back();
-  }
-  starting_ = false;
+  if (!FindPools(now)) return;
   if (!authority_) lease_.SetDeadline(now.since_boot + options_.pause_limit);
-  gate_.Open();
-  trim_at_ = now.since_boot + options_.trim_interval;
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
 }
 
@@ -119,7 +103,8 @@ void Machine::Greet(Session& session, Instant now) {
 
 void Machine::OnAccepted(LinkId link, const Region& region, Instant now) {
   const auto found = peers_.find(region);
-  if (found == peers_.end()) {
+  // Before the pools are listed it would be told that there are none.
+  if (found == peers_.end() || !listed_) {
     host_.Close(link);
     return;
   }
@@ -254,7 +239,7 @@ void Machine::OnGreeted(Peer& peer, bool dialled, Instant now) {
   }
   pb::Frame frame;
   for (const auto& [id, pool] : pools_) {
-    if (!Concerns(id, pool, peer)) continue;
+    if (pool.unread || !Concerns(id, pool, peer)) continue;
     *frame.mutable_pools()->add_pools() = StateFor(id, pool, peer.region);
     if (frame.pools().pools_size() == kPoolStatesPerFrame) peer.accepted->Push(std::exchange(frame, {}));
   }
@@ -384,6 +369,10 @@ bool Machine::TakesFrames(LinkId link) {
 
 void Machine::OnTick(Instant now) {
   const std::chrono::nanoseconds pause = now.since_boot - std::exchange(ticked_at_, now.since_boot);
+  durability_gate_.OnTick(now);
+  position_gate_.OnTick(now);
+  gate_.OnTick(now);
+  if (!listed_ && !FindPools(now)) return;
   if (authority_) {
     authority_->OnTick(now);
   } else {
@@ -393,9 +382,6 @@ void Machine::OnTick(Instant now) {
   pools_here_ = static_cast<std::size_t>(
       std::ranges::count_if(pools_, [](const auto& pool) { return pool.second.head.has_value(); }));
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
-  durability_gate_.OnTick(now);
-  position_gate_.OnTick(now);
-  gate_.OnTick(now);
   std::vector<PoolId> ids;
   ids.reserve(pools_.size());
   for (const auto& [id, pool] : pools_) ids.push_back(id);
@@ -403,8 +389,9 @@ void Machine::OnTick(Instant now) {
   if (trim) ForgetUnnamed();
   if (trim) trim_at_ = now.since_boot + options_.trim_interval;
   for (const PoolId& id : ids) {
-    if (Pool* pool = FindPool(id)) TickPool(id, *pool, now);
-    if (Pool* pool = FindPool(id); pool != nullptr && trim) {
+    if (Pool* pool = FindPool(id); pool != nullptr && pool->unread) LoadPool(id, now);
+    if (Pool* pool = FindPool(id); pool != nullptr && !pool->unread) TickPool(id, *pool, now);
+    if (Pool* pool = FindPool(id); pool != nullptr && !pool->unread && trim) {
       Trim(id, *pool, now);
       CompactFacts(id, *pool);
     }

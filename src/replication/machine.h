@@ -100,7 +100,8 @@ class Machine {
           const Options& options, MachineHost& host, SuffixArchive& archive, WriteLease& lease,
           const std::optional<AuthoritySetup>& authority = std::nullopt);
 
-  // Finds the pools of the store. Once, before everything else; notices of later changes must not be missed.
+  // Finds the pools of the store. Once, before everything else; notices of later changes must not be missed. Where they
+  // cannot be listed that is tried again with every tick, and until then nobody is connected with and nothing admitted.
   void Start(Instant now);
   void OnNews(const News& news, Instant now);
   // Often: at least every 100 ms. A machine that was not told the time for Options::pause_limit takes it that its
@@ -185,6 +186,14 @@ class Machine {
   using PromiseDone = std::move_only_function<void(bool granted, Instant now)>;
 
   struct Pool {
+    // What the store holds of it could not be read when it was looked at last; that is tried again with every tick. So
+    // it is not known what is absent: nothing is written, promised, taken, dropped or said of it meanwhile.
+    bool unread = false;
+    // It was here when the machine started, and has not been read since.
+    bool unread_since_start = false;
+    // Who asked for a promise meanwhile.
+    std::map<Region, pb::PromiseRequest> promises_asked_for;
+
     std::optional<storage::pb::Head> head;
     HeadTimes head_times;
     std::optional<pb::RoleRecord> role;
@@ -229,8 +238,10 @@ class Machine {
 
     // The highest epoch that is promised here, durably: nothing of a lower one is written, applied or acknowledged.
     std::optional<storage::pb::Epoch> promised;
-    // The newest that each Region signed of what is here, and whether that is kept in the store.
+    // The newest that each Region signed of what is here, whether what was kept of that has been read, and whether what
+    // is to be kept is in the store.
     std::map<Region, pb::SignedHead> signed_heads;
+    bool signatures_loaded = false;
     bool signatures_changed = false;
     std::chrono::nanoseconds keep_signatures_at{};
     // Another Region holds what this store signed and does not have: it was set back, or altered.
@@ -333,10 +344,21 @@ class Machine {
   // ---- pools (machine_pools.cc) ----
   static storage::Key RoleKey(const PoolId& id) { return {storage::Space::kDirectory, id, kRoleRecordType, Bytes()}; }
   void OnPoolNews(const PoolId& id, const PoolNews& news, Instant now);
+  // What a peer may name: keys of the store are made of it.
+  static bool IsPoolName(const std::string& name);
+  // False: they cannot be listed.
+  bool FindPools(Instant now);
   Pool* FindPool(const PoolId& id);
   // With what was promised, which outlives the pool, when it was not known.
-  Pool& FindOrAddPool(const PoolId& id);
+  Pool& FindOrAddPool(const PoolId& id, Instant now);
   void LoadPool(const PoolId& id, Instant now);
+  // Takes what the store holds of the pool now, or finds it unread: false.
+  bool ReadPool(const PoolId& id, Pool& pool, Instant now);
+  void SetUnread(const PoolId& id, Pool& pool, std::string_view why, Instant now);
+  // What was not to be done, or answered, before it was read.
+  void OnReadAtLast(const PoolId& id, Instant now);
+  // Of a pool of which nothing is known here, for whoever asked.
+  ControlError WhyUnknown(const PoolId& id) const;
   void ForgetPoolIfGone(const PoolId& id);
   void OnRoles(const PoolId& id, Pool& pool, const std::optional<pb::RoleRecord>& before, Instant now);
   bool IsPrimary(const Pool& pool) const;
@@ -360,6 +382,7 @@ class Machine {
 
   // ---- as secondary (machine_consumer.cc) ----
   void OnPoolState(Peer& peer, pb::PoolState state, Instant now);
+  void ConsiderHeard(Peer& peer, const PoolId& id, const pb::PoolState& state, Instant now);
   // Of one peer: as many more than there are pools here.
   static constexpr std::size_t kPoolsHeardMax = 20'000;
   std::size_t PoolsHeardMax() const;
@@ -504,7 +527,7 @@ class Machine {
   // With which key the Region has to sign; empty: it need not.
   Bytes LogKeyAskedOf(const Pool& pool, const Region& region) const;
   static storage::Key SignaturesKey(const PoolId& id);
-  void LoadSignatures(const PoolId& id, Pool& pool);
+  storage::StoreResult<void> LoadSignatures(const PoolId& id, Pool& pool);
   void NoteSignature(Pool& pool);
   void KeepSignatures(const PoolId& id, Pool& pool, Instant now);
   // Another Region shows what this store signed.
@@ -551,6 +574,9 @@ class Machine {
   std::chrono::nanoseconds ticked_at_{};
   LinkId next_link_ = 1;
   std::chrono::nanoseconds trim_at_{};
+  // All pools of the store have been found.
+  bool listed_ = false;
+  bool listing_failed_ = false;
   // Pools that are found while it starts may have changed hands meanwhile.
   bool starting_ = false;
   ReplicationCounters counters_;

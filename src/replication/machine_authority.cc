@@ -44,7 +44,7 @@ void Machine::OnLease(Instant now) {
 void Machine::UpdateRight(const PoolId& id, Pool& pool, Instant now) {
   if (!authority_) return;
   pool.right = false;
-  if (authority_->informed() && pool.role && pool.head) {
+  if (!pool.unread && authority_->informed() && pool.role && pool.head) {
     const Authority::Known& known = authority_->Find(id);
     const bool leads = IsPrimary(pool) && Supplies(pool);
     pool.right = leads && !known.value.released() && storage::SameEpoch(known.value.epoch(), pool.head->epoch());
@@ -93,8 +93,9 @@ bool Machine::MayRelease(const PoolId& id, const Pool& pool, const storage::pb::
   const auto head = snapshot->Head(id);
   const auto stored = snapshot->Get(RoleKey(id));
   if (!head || !stored) return false;
-  const auto role = *stored ? ParseRole(**stored) : std::nullopt;
-  if (!*head || !role) return true;
+  if (!*head || !*stored) return true;
+  const auto role = ParseRole(**stored);
+  if (!role) return false;
   if (pool.promised && storage::CompareEpochs(*pool.promised, registered) > 0) return true;
   const bool leads = role->primary() == own_.value() && storage::SameEpoch((*head)->epoch(), registered);
   const bool begins = role->primary().empty() && role->next().region() == own_.value() &&

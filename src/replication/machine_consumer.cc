@@ -7,25 +7,11 @@
 #include "storage/log.h"
 
 namespace symbolon::replication {
-namespace {
-
-// What a peer may name: keys of the store are made of it.
-bool ValidPool(const std::string& name) {
-  return !name.empty() && name.size() <= storage::kNameBytesMax && name.find('\0') == std::string::npos;
-}
-
-}  // namespace
 
 void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
-  if (!ValidPool(state.pool())) return;
+  if (!IsPoolName(state.pool())) return;
   const PoolId id(state.pool());
-  const bool by_primary = state.primary() == peer.region.value();
-  const bool member = state.has_receiver();
-  const bool goes = by_primary && member && state.receiver().state() == pb::DELETING;
-  const std::uint64_t member_number = state.receiver().number();
-  const pb::Standing standing = state.standing();
-  const pb::SignedHead signed_head = state.signed_head();
-  if (state.has_head() || member) {
+  if (state.has_head() || state.has_receiver()) {
     if (!peer.heard.contains(id) && FindPool(id) == nullptr && peer.heard.size() >= PoolsHeardMax()) {
       if (!std::exchange(peer.unheard, true)) {
         log::Error("replication: {} names {} pools that are not here: the others wait", peer.region.value(),
@@ -33,20 +19,28 @@ void Machine::OnPoolState(Peer& peer, pb::PoolState state, Instant now) {
       }
       return;
     }
-    peer.heard[id] = std::move(state);
+    peer.heard[id] = state;
   } else {
     peer.heard.erase(id);
   }
+  ConsiderHeard(peer, id, state, now);
+}
+
+void Machine::ConsiderHeard(Peer& peer, const PoolId& id, const pb::PoolState& state, Instant now) {
+  const bool by_primary = state.primary() == peer.region.value();
+  const bool member = state.has_receiver();
+  const bool goes = by_primary && member && state.receiver().state() == pb::DELETING;
   Pool* pool = FindPool(id);
+  if (pool == nullptr && by_primary && member) pool = &FindOrAddPool(id, now);
+  // When it has been read this comes again.
+  if (pool == nullptr || pool->unread) return;
   // Whoever holds a directory opens it first: it may hold what the primary does not.
-  if (goes && (pool == nullptr || !pool->head)) return Drop(id, FindOrAddPool(id), member_number, peer.region, now);
-  if (pool == nullptr && by_primary && member) pool = &FindOrAddPool(id);
-  if (pool == nullptr) return;
+  if (goes && !pool->head) return Drop(id, *pool, state.receiver().number(), peer.region, now);
   // A Region that takes itself for the primary of a pool that has gone on without it would not hear of that otherwise.
   const bool known = pool->role && RoleOf(*pool->role, peer.region).kind != Role::Kind::kNone;
-  HearSignature(id, *pool, peer.region, signed_head);
+  HearSignature(id, *pool, peer.region, state.signed_head());
   if (by_primary && (pool->head || pool->promised) && !known) Announce(id, *pool, peer);
-  Hear(id, peer.region, standing, now);
+  Hear(id, peer.region, state.standing(), now);
   UpdateAdmission(id, *pool, now);
   UpdateFactPulls(id, *pool);
   UpdateConsumer(id, *pool, now);
@@ -81,7 +75,9 @@ void Machine::OnUnknownPool(Peer& peer, const PoolId& id, Instant now) {
 void Machine::UpdateConsumer(const PoolId& id, Pool& pool, Instant now) {
   std::optional<Region> wanted;
   std::optional<storage::pb::Epoch> recovers_for;
-  if (pool.taking_over) {
+  if (pool.unread) {
+    // Nobody, until it is known whom.
+  } else if (pool.taking_over) {
     const Takeover& takeover = pool.taking_over->takeover;
     if (takeover.phase() == Takeover::Phase::kFetching) {
       wanted = takeover.source();
@@ -104,6 +100,7 @@ void Machine::UpdateConsumer(const PoolId& id, Pool& pool, Instant now) {
 }
 
 void Machine::Drop(const PoolId& id, Pool& pool, std::uint64_t member_number, const Region& peer, Instant now) {
+  if (pool.unread) return;
   // Only the pool's own primary can send its replica away.
   if (pool.role && LeaderOf(id, pool) != peer) {
     log::Error("replication: {} asks to drop pool {}, which it does not lead: ignored", peer.value(), id.value());
@@ -119,7 +116,8 @@ void Machine::Drop(const PoolId& id, Pool& pool, std::uint64_t member_number, co
 }
 
 void Machine::ProceedWithDrop(const PoolId& id, Pool& pool, Instant now) {
-  if (!pool.drop_as_member || pool.merges_under_way > 0 || pool.consumer->state() == Consumer::State::kDropping) return;
+  if (pool.unread || !pool.drop_as_member || pool.merges_under_way > 0) return;
+  if (pool.consumer->state() == Consumer::State::kDropping) return;
   // A fact that was accepted here may be nowhere else yet; the store checks it again when it drops the pool.
   if (const auto at_primary = FactsAtPrimary(id, pool)) {
     const auto here = store_.MakeSnapshot()->Facts(id);
@@ -133,7 +131,7 @@ void Machine::ProceedWithDrop(const PoolId& id, Pool& pool, Instant now) {
 }
 
 std::optional<storage::pb::FactVector> Machine::FactsAtPrimary(const PoolId& id, const Pool& pool) const {
-  if (!pool.head || !pool.role) return std::nullopt;
+  if (!pool.head) return std::nullopt;
   auto here = store_.MakeSnapshot()->Facts(id);
   if (!here) return storage::pb::FactVector();
   const auto supplier = pool.fact_suppliers.find(pool.consumer_peer);
@@ -178,7 +176,19 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
       host_.RunBlocking([this, id, pieces = std::move(write->pieces)] { return store_.WritePackedStaging(id, pieces); },
                         done);
     } else if (auto* aside = std::get_if<SetAside>(&*step.call)) {
-      host_.RunBlocking([this, id, fork = aside->fork] { return archive_.Keep(store_, id, fork); }, done);
+      const auto kept = std::make_shared<std::optional<storage::pb::Head>>();
+      host_.RunBlocking(
+          [this, id, fork = aside->fork, kept]() -> storage::StoreResult<void> {
+            SYMBOLON_TRY(*kept, archive_.Keep(store_, id, fork));
+            return {};
+          },
+          [this, id, kept](storage::StoreResult<void> result, Instant at) {
+            if (result) {
+              OnConsumerCallDone(id, *kept, at);
+            } else {
+              OnConsumerCallDone(id, Err(std::move(result).error()), at);
+            }
+          });
     } else if (std::holds_alternative<FlipStaging>(*step.call)) {
       host_.RunBlocking([this, id] { return store_.FlipStaging(id); }, done);
     } else {

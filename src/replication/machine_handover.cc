@@ -27,7 +27,7 @@ void Machine::HandOver(const Region& from, const PoolId& id, const Region& to, C
     done(Err(ControlError{code, std::move(detail)}));
   };
   Pool* pool = FindPool(id);
-  if (pool == nullptr || !pool->role || !pool->head) return refuse(ControlErrorCode::kNotMember, "unknown pool");
+  if (pool == nullptr || pool->unread || !pool->role || !pool->head) return done(Err(WhyUnknown(id)));
   if (from != own_ && FindMember(*pool->role, from) == nullptr) {
     return refuse(ControlErrorCode::kNotMember, "the caller is no member");
   }
@@ -135,11 +135,14 @@ void Machine::ProceedWithHandover(const PoolId& id, Pool& pool, Instant now) {
 void Machine::CommitHandover(const PoolId& id, Pool& pool, std::uint64_t at_sequence, Instant now) {
   const auto snapshot = store_.MakeSnapshot();
   const auto stored = snapshot->Get(RoleKey(id));
-  const auto role = stored && *stored ? ParseRole(**stored) : std::nullopt;
-  const Region& to = pool.handing_over->handover.to();
-  if (!role) {
+  if (stored && !*stored) {
     return EndHandover(id, pool, Err(ControlError{ControlErrorCode::kNotMember, "the pool is gone from here"}));
   }
+  const auto role = stored ? ParseRole(**stored) : std::nullopt;
+  if (!role) {
+    return EndHandover(id, pool, Err(ControlError{ControlErrorCode::kRefused, "the role record cannot be read"}));
+  }
+  const Region& to = pool.handing_over->handover.to();
   auto changed = replication::HandOver(*role, to, now.wall);
   if (!changed) {
     return EndHandover(id, pool, Err(ControlError{ControlErrorCode::kRefused, "the replica's state has changed"}));
@@ -284,7 +287,8 @@ std::string Machine::WhyNotBegunHere(const PoolId& id, const Pool& pool, const p
 }
 
 void Machine::MaybeAcceptHandover(const PoolId& id, Pool& pool, Instant now) {
-  if (!pool.role || !pool.head || !pool.role->primary().empty() || pool.role->next().region() != own_.value()) return;
+  if (pool.unread || !pool.role || !pool.head) return;
+  if (!pool.role->primary().empty() || pool.role->next().region() != own_.value()) return;
   if (pool.starting_epoch || pool.taking_over || !pool.promises.empty()) return;
   // The authority knows better than all the others.
   if (pool.admission && !authority_) return;

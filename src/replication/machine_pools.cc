@@ -7,37 +7,65 @@
 
 namespace symbolon::replication {
 
+bool Machine::IsPoolName(const std::string& name) {
+  return !name.empty() && name.size() <= storage::kNameBytesMax && name.find('\0') == std::string::npos;
+}
+
+bool Machine::FindPools(Instant now) {
+  const auto snapshot = store_.MakeSnapshot();
+  std::vector<PoolId> found;
+  std::optional<PoolId> after;
+  for (bool more = true; more;) {
+    constexpr std::size_t kPage = 1'000;
+    auto page = snapshot->Pools(after, kPage);
+    if (!page) {
+      if (!std::exchange(listing_failed_, true)) {
+        log::Error("replication: pools cannot be listed, so nothing is admitted: {}", page.error().detail);
+      }
+      return false;
+    }
+    more = page->size() == kPage;
+    if (more) after = page->back();
+    std::ranges::move(*page, std::back_inserter(found));
+  }
+  if (listing_failed_) log::Info("replication: the pools are listed at last");
+  listed_ = true;
+  starting_ = true;
+  for (const PoolId& pool : found) LoadPool(pool, now);
+  starting_ = false;
+  gate_.Open();
+  trim_at_ = now.since_boot + options_.trim_interval;
+  return true;
+}
+
 Machine::Pool* Machine::FindPool(const PoolId& id) {
   const auto found = pools_.find(id);
   return found == pools_.end() ? nullptr : &found->second;
 }
 
-Machine::Pool& Machine::FindOrAddPool(const PoolId& id) {
+Machine::Pool& Machine::FindOrAddPool(const PoolId& id, Instant now) {
   const auto [found, added] = pools_.try_emplace(id);
-  if (!added) return found->second;
-  LoadSignatures(id, found->second);
-  auto promised = store_.MakeSnapshot()->Promised(id);
-  if (promised) {
-    found->second.promised = *std::move(promised);
-  } else {
-    log::Error("replication: what was promised of pool {} cannot be read: {}", id.value(), promised.error().detail);
-  }
+  if (added) ReadPool(id, found->second, now);
   return found->second;
 }
 
 // ---- news of the store ----
 
 void Machine::OnNews(const News& news, Instant now) {
+  // When they are listed they are read.
+  if (!listed_) return;
   for (const auto& [id, of_pool] : news) OnPoolNews(id, of_pool, now);
 }
 
 void Machine::OnPoolNews(const PoolId& id, const PoolNews& news, Instant now) {
   Pool* pool = FindPool(id);
-  if (news.roles || (pool == nullptr && news.head)) {
+  if (news.roles || (pool == nullptr && news.head) || (pool != nullptr && pool->unread)) {
     LoadPool(id, now);
     pool = FindPool(id);
   }
   if (pool == nullptr) return;
+  // A head alone does not say what else is here.
+  if (pool->unread && !pool->head) return;
   if (news.head) {
     pool->head = news.head;
     NoteHead(*pool, now);
@@ -55,27 +83,79 @@ void Machine::OnPoolNews(const PoolId& id, const PoolNews& news, Instant now) {
 }
 
 void Machine::LoadPool(const PoolId& id, Instant now) {
+  const auto [found, added] = pools_.try_emplace(id);
+  Pool& pool = found->second;
+  pool.unread_since_start = pool.unread_since_start || starting_;
+  const bool was_unread = pool.unread;
+  const std::optional<pb::RoleRecord> before = pool.role;
+  if (!ReadPool(id, pool, now)) return;
+  UpdateDurability(id, pool, now);
+  if (std::exchange(pool.unread_since_start, false)) BeginAdmission(id, pool, "starts again", now);
+  OnRoles(id, pool, before, now);
+  if (was_unread) OnReadAtLast(id, now);
+  ForgetPoolIfGone(id);
+}
+
+bool Machine::ReadPool(const PoolId& id, Pool& pool, Instant now) {
   const auto snapshot = store_.MakeSnapshot();
   const auto head = snapshot->Head(id);
   const auto stored = snapshot->Get(RoleKey(id));
   auto promised = snapshot->Promised(id);
-  if (!head || !stored || !promised) {
-    log::Error("replication: pool {} cannot be read", id.value());
-    return;
+  auto signatures = LoadSignatures(id, pool);
+  std::optional<pb::RoleRecord> role;
+  if (stored && *stored) role = ParseRole(**stored);
+  std::string why;
+  if (!head) why = head.error().detail;
+  if (!stored) why = stored.error().detail;
+  if (!promised) why = promised.error().detail;
+  if (!signatures) why = signatures.error().detail;
+  if (stored && *stored && !role) why = "its role record is not readable";
+  if (!why.empty()) {
+    SetUnread(id, pool, why, now);
+    return false;
   }
-  const auto [found, added] = pools_.try_emplace(id);
-  Pool& pool = found->second;
-  if (added) LoadSignatures(id, pool);
-  const std::optional<pb::RoleRecord> before = std::exchange(pool.role, std::nullopt);
+  if (std::exchange(pool.unread, false)) log::Info("replication: pool {} is read at last", id.value());
   pool.head = *head;
   NoteHead(pool, now);
   pool.promised = *std::move(promised);
-  if (*stored) pool.role = ParseRole(**stored);
-  if (*stored && !pool.role) log::Error("replication: the role record of pool {} is not readable", id.value());
-  UpdateDurability(id, pool, now);
-  if (starting_) BeginAdmission(id, pool, "starts again", now);
-  OnRoles(id, pool, before, now);
-  ForgetPoolIfGone(id);
+  pool.role = std::move(role);
+  return true;
+}
+
+void Machine::SetUnread(const PoolId& id, Pool& pool, std::string_view why, Instant now) {
+  if (!std::exchange(pool.unread, true)) {
+    log::Error("replication: pool {} cannot be read, so nothing of it is admitted or answered: {}", id.value(), why);
+  }
+  UpdateRight(id, pool, now);
+  UpdateGate(id, pool);
+  UpdateConsumer(id, pool, now);
+}
+
+void Machine::OnReadAtLast(const PoolId& id, Instant now) {
+  if (Pool* pool = FindPool(id); pool != nullptr && pool->head) {
+    position_gate_.OnHead(id, *pool->head);
+    for (auto& [region, supplier] : pool->suppliers) {
+      supplier->OnHead(*pool->head);
+      MarkReady(region, id, Topic::kDirectory);
+    }
+  }
+  for (auto& [region, peer] : peers_) {
+    const auto heard = peer.heard.find(id);
+    if (heard != peer.heard.end()) ConsiderHeard(peer, id, pb::PoolState(heard->second), now);
+  }
+  Pool* pool = FindPool(id);
+  if (pool == nullptr) return;
+  for (const auto& [region, request] : std::exchange(pool->promises_asked_for, {})) {
+    if (Peer& asker = peers_.at(region); asker.accepted) OnPromiseRequest(asker, request, now);
+  }
+}
+
+ControlError Machine::WhyUnknown(const PoolId& id) const {
+  const auto found = pools_.find(id);
+  if (listed_ && (found == pools_.end() || !found->second.unread)) {
+    return {ControlErrorCode::kNotMember, "unknown pool"};
+  }
+  return {ControlErrorCode::kUnavailable, "the store of Region " + own_.value() + " cannot be read"};
 }
 
 void Machine::ForgetPoolIfGone(const PoolId& id) {
@@ -85,7 +165,7 @@ void Machine::ForgetPoolIfGone(const PoolId& id) {
   // A copy that nobody offers any more begins again where it was.
   const bool of_no_use = pool.consumer && pool.consumer->state() == Consumer::State::kIdle && !pool.consumer->busy() &&
                          !pool.drop_as_member && !IsNamed(id);
-  if (pool.head || (pool.consumer && !of_no_use) || pool.merges_under_way > 0 || pool.dropping_deleted ||
+  if (pool.unread || pool.head || (pool.consumer && !of_no_use) || pool.merges_under_way > 0 || pool.dropping_deleted ||
       !pool.promises.empty() || pool.handing_over || pool.awaiting || pool.taking_over || pool.starting_epoch) {
     return;
   }
@@ -161,7 +241,7 @@ pb::PoolState Machine::StateFor(const PoolId& id, const Pool& pool, const Region
 }
 
 void Machine::Announce(const PoolId& id, const Pool& pool, Peer& peer) {
-  if (!peer.accepted || !peer.accepted->greeted()) return;
+  if (pool.unread || !peer.accepted || !peer.accepted->greeted()) return;
   pb::Frame frame;
   *frame.mutable_pools()->add_pools() = StateFor(id, pool, peer.region);
   peer.accepted->Push(std::move(frame));

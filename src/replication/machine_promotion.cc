@@ -39,7 +39,7 @@ bool Machine::Supplies(const Pool& pool) const {
 }
 
 bool Machine::Admits(const Pool& pool) const {
-  return IsPrimary(pool) && Supplies(pool) && pool.promises.empty() && !pool.admission &&
+  return !pool.unread && IsPrimary(pool) && Supplies(pool) && pool.promises.empty() && !pool.admission &&
          !(pool.handing_over && pool.handing_over->handover.shuts_gate()) &&
          (!authority_ || (pool.right && authority_->live()));
 }
@@ -137,13 +137,13 @@ void Machine::StepDown(const PoolId& id, Pool& pool, const storage::pb::Epoch& e
 void Machine::UpdateGate(const PoolId& id, const Pool& pool) {
   if (!authority_) {
     // Also for those who have passed the gate; and before those go on who wait there.
-    if (pool.admission) {
+    if (pool.admission || pool.unread) {
       lease_.Deny(id);
     } else {
       lease_.Forget(id);
     }
   }
-  gate_.Set(id, !LeadsByRecord(pool) || Admits(pool));
+  gate_.Set(id, !pool.unread && (!LeadsByRecord(pool) || Admits(pool)));
 }
 
 void Machine::BeginAdmission(const PoolId& id, Pool& pool, std::string_view why, Instant now) {
@@ -263,10 +263,22 @@ void Machine::OnPromiseRequest(Peer& peer, const pb::PromiseRequest& request, In
     *frame.mutable_promise_answer() = std::move(said);
     asker.accepted->Push(std::move(frame));
   };
+  if (!IsPoolName(request.pool())) return;
   const PoolId id(request.pool());
   Pool* pool = FindPool(id);
-  // Whoever has nothing has nothing to promise.
-  if (pool == nullptr || !pool->role || !pool->head) return say(std::move(answer));
+  if (pool == nullptr || (!pool->unread && !pool->head)) {
+    const auto head = store_.MakeSnapshot()->Head(id);
+    // Whoever has nothing has nothing to promise.
+    if (head && !*head) return say(std::move(answer));
+    if (pool == nullptr) pool = &pools_[id];
+    SetUnread(id, *pool, head ? "news of it are on their way" : head.error().detail, now);
+  }
+  // It would be taken for the answer of a Region that has nothing. Asked over another connection it is asked again.
+  if (pool->unread) {
+    pool->promises_asked_for.insert_or_assign(peer.region, request);
+    return;
+  }
+  if (!pool->role) return;
   if (request.epoch().region() != peer.region.value() || !Trusts(id, *pool, peer.region)) {
     log::Error("replication: pool {}: {} asks for a promise, and is no member: ignored", id.value(),
                peer.region.value());

@@ -107,7 +107,7 @@ void Machine::MaybeDropDeleted(const PoolId& id, Pool& pool) {
 void Machine::ProposeMemberState(const Region& from, const PoolId& id, const Region& region, pb::MemberState state,
                                  ControlDone<void> done) {
   Pool* pool = FindPool(id);
-  if (pool == nullptr || !pool->role) return done(Err(ControlError{ControlErrorCode::kNotMember, "unknown pool"}));
+  if (pool == nullptr || pool->unread || !pool->role) return done(Err(WhyUnknown(id)));
   if (!IsPrimary(*pool)) return done(Err(ControlError{ControlErrorCode::kNotPrimary, pool->role->primary()}));
   if (from != own_ && FindMember(*pool->role, from) == nullptr) {
     return done(Err(ControlError{ControlErrorCode::kNotMember, "the caller is no member"}));

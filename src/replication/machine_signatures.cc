@@ -30,17 +30,20 @@ storage::Key Machine::SignaturesKey(const PoolId& id) {
   return {storage::Space::kRegional, id, kKeptSignaturesType, Bytes()};
 }
 
-void Machine::LoadSignatures(const PoolId& id, Pool& pool) {
-  const auto stored = store_.MakeSnapshot()->Get(SignaturesKey(id));
+storage::StoreResult<void> Machine::LoadSignatures(const PoolId& id, Pool& pool) {
+  if (pool.signatures_loaded) return {};
+  SYMBOLON_TRY(const std::optional<Bytes> stored, store_.MakeSnapshot()->Get(SignaturesKey(id)));
+  pool.signatures_loaded = true;
   pb::KeptSignatures kept;
-  if (!stored || (*stored && !kept.ParseFromString(**stored))) {
-    log::Error("replication: pool {}: what other Regions signed cannot be read", id.value());
-    return;
+  if (stored && !kept.ParseFromString(*stored)) {
+    log::Error("replication: pool {}: what is kept of what other Regions signed is damaged", id.value());
+    return {};
   }
   for (pb::SignedHead& head : *kept.mutable_heads()) {
-    const Region region(head.epoch().region());
-    pool.signed_heads[region] = std::move(head);
+    pb::SignedHead& known = pool.signed_heads[Region(head.epoch().region())];
+    if (Newer(known, head)) known = std::move(head);
   }
+  return {};
 }
 
 void Machine::NoteSignature(Pool& pool) {
@@ -54,6 +57,8 @@ void Machine::NoteSignature(Pool& pool) {
 
 void Machine::KeepSignatures(const PoolId& id, Pool& pool, Instant now) {
   if (!pool.signatures_changed || now.since_boot < pool.keep_signatures_at || !pool.head) return;
+  // What has not been read is not written over.
+  if (!pool.signatures_loaded) return;
   pool.signatures_changed = false;
   pool.keep_signatures_at = now.since_boot + options_.keep_signatures_interval;
   pb::KeptSignatures kept;

@@ -117,7 +117,11 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
       status.tenure = {now.since_boot - tenure->seen_at, tenure->ends_at - now.since_boot};
     }
   }
-  if (pool.rolled_back) {
+  if (pool.unread) {
+    status.problem =
+        "what this Region's store holds of the pool cannot be read: it changes and promises nothing before that is "
+        "read";
+  } else if (pool.rolled_back) {
     status.problem =
         "other Regions hold entries that this store signed and does not have: it was set back or altered, and writes "
         "nothing";

@@ -22,12 +22,12 @@ void Machine::MarkReady(const Region& peer, const PoolId& id, Topic topic) {
 void Machine::OnOpen(Peer& peer, const pb::Open& open, Instant now) {
   const PoolId id(open.pool());
   Pool* pool = FindPool(id);
-  if (pool == nullptr || !pool->head) {
+  if (pool == nullptr || pool->unread || !pool->head) {
     pb::Frame frame;
     pb::Outcome& outcome = *frame.mutable_outcome();
     outcome.set_pool(open.pool());
     outcome.set_stream(open.stream());
-    outcome.set_refused(pb::UNKNOWN_POOL);
+    outcome.set_refused(pool != nullptr && pool->unread ? pb::BUSY : pb::UNKNOWN_POOL);
     peer.accepted->Push(std::move(frame));
     return;
   }

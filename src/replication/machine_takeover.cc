@@ -27,8 +27,8 @@ void Machine::TakeOver(const PoolId& id, bool accept_loss, const std::optional<P
     done(Err(ControlError{code, std::move(detail)}));
   };
   Pool* pool = FindPool(id);
-  if (pool == nullptr || !pool->role || !pool->head || pool->role->deleted()) {
-    return refuse(ControlErrorCode::kNotMember, "unknown pool");
+  if (pool == nullptr || pool->unread || !pool->role || !pool->head || pool->role->deleted()) {
+    return done(Err(WhyUnknown(id)));
   }
   if (Admits(*pool)) return done(CurrentEpoch(id, *pool));
   if (const std::string conflict = AuthorityConflict(); !conflict.empty()) {
@@ -157,7 +157,7 @@ void Machine::OnPromiseAnswer(Peer& peer, const pb::PromiseAnswer& answer, Insta
 }
 
 void Machine::ProceedWithTakeover(const PoolId& id, Pool& pool, Instant now) {
-  if (!pool.taking_over || pool.starting_epoch) return;
+  if (!pool.taking_over || pool.starting_epoch || pool.unread) return;
   if (!pool.head || !pool.role) {
     return EndTakeover(id, pool, Err(ControlError{ControlErrorCode::kNotMember, "the pool is gone from here"}), now);
   }

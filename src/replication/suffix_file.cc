@@ -206,18 +206,19 @@ struct SuffixFolder::Index {
   std::vector<Mark> marks;
 };
 
-storage::StoreResult<void> SuffixFolder::Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) {
+storage::StoreResult<std::optional<storage::pb::Head>> SuffixFolder::Keep(storage::Store& store, const PoolId& pool,
+                                                                          std::uint64_t fork) {
   // A fenced log does not grow, so that all that follows belongs to one state.
   const auto snapshot = store.MakeSnapshot();
   SYMBOLON_TRY(std::optional<storage::pb::Head> head, snapshot->Head(pool));
-  if (!head) return {};
+  if (!head) return std::nullopt;
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) return Failed(folder_, error.value());
   const std::filesystem::path target =
       folder_ / (pool.value() + "." + std::to_string(fork + 1) + "-" + std::to_string(head->sequence()) + "." +
                  HexEncode(head->digest().substr(0, 4)) + std::string(kExtension));
-  if (std::filesystem::exists(target, error)) return {};
+  if (std::filesystem::exists(target, error)) return head;
 
   pb::SuffixHeader header;
   header.set_pool(pool.value());
@@ -247,7 +248,8 @@ storage::StoreResult<void> SuffixFolder::Keep(storage::Store& store, const PoolI
   } else {
     SYMBOLON_TRY_VOID(AppendEntries(file, store, pool, fork, head->sequence()));
   }
-  return file.Finish();
+  SYMBOLON_TRY_VOID(file.Finish());
+  return head;
 }
 
 storage::StoreResult<std::vector<SuffixFolder::File>> SuffixFolder::List() const {

@@ -24,7 +24,8 @@ class SuffixFolder final : public SuffixArchive {
   SuffixFolder(std::filesystem::path folder, std::uint16_t key_record_type)
       : folder_(std::move(folder)), key_record_type_(key_record_type) {}
 
-  storage::StoreResult<void> Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) override;
+  storage::StoreResult<std::optional<storage::pb::Head>> Keep(storage::Store& store, const PoolId& pool,
+                                                              std::uint64_t fork) override;
 
   struct File {
     // Within the folder.

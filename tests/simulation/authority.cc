@@ -87,8 +87,8 @@ void SimRegion::StartMachine() {
                                                 return MayLead(pool);
                                               }});
   }
-  machine_ = std::make_unique<replication::Machine>(*store_, dice_.random(), *signer_, peers_, SmallOptions(), *this,
-                                                    archive_, *lease_, setup);
+  machine_ = std::make_unique<replication::Machine>(*reading_store_, dice_.random(), *signer_, peers_, SmallOptions(),
+                                                    *this, archive_, *lease_, setup);
   const bool looks = plant_ != Plant::kAnswerWithoutLease;
   commits_.emplace(*store_, &machine_->durability_gate(), looks ? &*lease_ : nullptr);
 }

@@ -52,14 +52,16 @@ replication::Options SmallOptions() {
   return options;
 }
 
-storage::StoreResult<void> SimArchive::Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) {
+storage::StoreResult<std::optional<storage::pb::Head>> SimArchive::Keep(storage::Store& store, const PoolId& pool,
+                                                                        std::uint64_t fork) {
   SYMBOLON_TRY(std::optional<storage::pb::Head> head, store.MakeSnapshot()->Head(pool));
-  if (!head) return {};
+  if (!head) return std::nullopt;
   // Every entry after the fork is there; or the directory is kept whole.
   const auto entries = store.ReadLog(pool, fork + 1, 1 << 20);
+  if (!entries && entries.error().code != storage::StoreErrorCode::kGap) return Err(entries.error());
   SYMBOLON_CHECK(!entries || entries->size() == head->sequence() - fork);
   kept[pool].insert(head->digest());
-  return {};
+  return head;
 }
 
 SimRegion::SimRegion(Region name, std::vector<Region> peers, Scheduler& scheduler, Dice& dice, Network& network,
@@ -75,7 +77,8 @@ SimRegion::SimRegion(Region name, std::vector<Region> peers, Scheduler& schedule
       authority_(authority),
       clock_(scheduler, clock_drift_ppm),
       signer_(std::make_unique<SimSigner>(dice.random().Octets(replication::kLogKeyBytes), plant)),
-      disk_(std::make_shared<storage::MemoryDisk>()) {
+      disk_(std::make_shared<storage::MemoryDisk>()),
+      bad_reads_(scheduler) {
   network_.AddRegion(*this);
 }
 
@@ -84,6 +87,7 @@ SimRegion::~SimRegion() {
   plans_.reset();
   machine_.reset();
   subscription_.reset();
+  reading_store_.reset();
   store_.reset();
 }
 
@@ -105,6 +109,9 @@ void SimRegion::Start() {
                                                               .ingest_bytes_min = kIngestBytesMin});
   SYMBOLON_CHECK(opened);
   store_ = *std::move(opened);
+  reading_store_ = storage::MakeUnreadableStore(*store_, [this](const storage::Read& read) {
+    return bad_reads_.Strike(read) ? storage::ReadFault::kFails : storage::ReadFault::kNone;
+  });
   ++life_;
   trace_.Say("{} starts", name_.value());
   subscription_ = store_->Subscribe([this](const storage::Notice& notice) {
@@ -135,6 +142,7 @@ void SimRegion::Crash() {
   machine_.reset();
   lease_.reset();
   subscription_.reset();
+  reading_store_.reset();
   store_.reset();
   disk_->LoseUnsynced();
   paused_until_ = {};

@@ -13,6 +13,7 @@
 #include "network.h"
 #include "plan_runner.h"
 #include "plants.h"
+#include "reads.h"
 #include "registers.h"
 #include "replication/durable_commits.h"
 #include "replication/machine.h"
@@ -45,7 +46,8 @@ struct SimAuthority {
 // Suffixes that were set aside, as a disk keeps them.
 class SimArchive final : public replication::SuffixArchive {
  public:
-  storage::StoreResult<void> Keep(storage::Store& store, const PoolId& pool, std::uint64_t fork) override;
+  storage::StoreResult<std::optional<storage::pb::Head>> Keep(storage::Store& store, const PoolId& pool,
+                                                              std::uint64_t fork) override;
   // Digests of the heads whose suffixes were kept.
   std::map<PoolId, std::set<Bytes>> kept;
 };
@@ -65,6 +67,8 @@ class SimRegion final : public replication::MachineHost {
   PlanRunner& plans() { return *plans_; }
   storage::MemoryDisk& disk() { return *disk_; }
   const SimArchive& archive() const { return archive_; }
+  // Of what its machine reads.
+  BadReads& bad_reads() { return bad_reads_; }
 
   void Start();
   void Crash();
@@ -179,6 +183,7 @@ class SimRegion final : public replication::MachineHost {
   SimClock clock_;
   std::unique_ptr<SimSigner> signer_;
   std::shared_ptr<storage::MemoryDisk> disk_;
+  BadReads bad_reads_;
   std::shared_ptr<const storage::MemoryDisk> backup_;
   // The disk came out of a backup and was not started on yet.
   bool restored_ = false;
@@ -193,6 +198,8 @@ class SimRegion final : public replication::MachineHost {
   storage::WriteFault fault_ = storage::WriteFault::kNone;
 
   std::unique_ptr<storage::LocalStore> store_;
+  // The same, as the machine reads it.
+  std::unique_ptr<storage::Store> reading_store_;
   std::unique_ptr<storage::Subscription> subscription_;
   std::unique_ptr<replication::Registers> registers_;
   std::optional<replication::WriteLease> lease_;
