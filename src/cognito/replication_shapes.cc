@@ -166,8 +166,9 @@ own::DescribeReplicationResponse DescribeReplicationOf(const replication::Replic
   for (const replication::MemberStatus& member : status.members) {
     shown.Members.push_back(DescribeMember(status.pool, member));
   }
+  shown.UnacknowledgedFacts.emplace();
   for (const replication::FactLag& lag : status.fact_lags) {
-    own::UnacknowledgedFactsType& facts = shown.UnacknowledgedFacts.emplace_back();
+    own::UnacknowledgedFactsType& facts = shown.UnacknowledgedFacts->emplace_back();
     facts.Region = lag.region.value();
     facts.Entries = static_cast<std::int64_t>(lag.entries);
   }

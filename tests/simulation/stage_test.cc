@@ -117,8 +117,8 @@ TEST_F(StageTest, AMemberIsRemovedWhileItIsCutOff_NobodyWaitsForItAndItTellsWhat
   EXPECT_EQ(FactLagAt(stage, kEurope, kAsia), 1u);
   EXPECT_EQ(FactLagAt(stage, kAsia, kEurope), 1u);
   BeginRemoval(stage, kEurope, kAsia);
-  EXPECT_EQ(FactLagAt(stage, kEurope, kAsia), std::nullopt);
   stage.For(std::chrono::seconds(30));
+  EXPECT_EQ(FactLagAt(stage, kEurope, kAsia), std::nullopt);
   EXPECT_EQ(FactLagAt(stage, kAsia, kEurope), 1u);
   stage.network().HealAll();
   EXPECT_TRUE(stage.Until([&] { return !stage.Holds(kAsia) && !IsMember(stage, kEurope, kAsia); }));
