@@ -1,5 +1,5 @@
-// Stories of Regions that are not what the others take them for: somebody has their place in the network, or their store
-// was set back or lost.
+// Stories of Regions that are not what the others take them for: somebody has their place in the network, or their
+// store was set back or lost.
 #include <limits>
 #include <utility>
 
