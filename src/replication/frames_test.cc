@@ -1,6 +1,8 @@
 // What the machine makes of frames that a peer of another version, or a faulty one, sends.
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <limits>
 #include <set>
 
 #include "base/log.h"
@@ -9,25 +11,30 @@
 #include "replication/machine.h"
 #include "storage/local_store.h"
 #include "storage/memory/memory_engine.h"
+#include "storage/plausible_epochs.h"
 
 namespace symbolon::replication {
 namespace {
 
 const Region kHome("eu-central-1");
 const Region kAway("us-east-1");
+const PoolId kPool("us-east-1_Pool00001");
 constexpr LinkId kLink = 2;
 
 class QuietHost final : public MachineHost {
  public:
   void Dial(const Region&, LinkId link) override { dialled = link; }
   void Close(LinkId link) override { closed.insert(link); }
-  void Submit(storage::Commit, Done<storage::Committed>) override {}
+  void Submit(storage::Commit commit, Done<storage::Committed> done) override {
+    submitted.emplace_back(std::move(commit), std::move(done));
+  }
   void Apply(storage::AppliedEntries, Done<storage::pb::Head>) override {}
   void MergeFacts(PoolId, std::vector<storage::pb::FactEntry>, Done<void>) override {}
   void RunBlocking(std::move_only_function<storage::StoreResult<void>()>, Done<void>) override {}
 
   LinkId dialled = 0;
   std::set<LinkId> closed;
+  std::deque<std::pair<storage::Commit, Done<storage::Committed>>> submitted;
 };
 
 class NoArchive final : public SuffixArchive {
@@ -85,6 +92,29 @@ class FramesTest : public testing::Test {
     pb::Frame frame;
     for (int i = 0; i < count; ++i) *frame.mutable_pools()->add_pools() = PoolOf(first + i);
     Tell(std::move(frame));
+  }
+  // kPool is here, led by the peer.
+  void MakePool() {
+    pb::RoleRecord role = NewRoleRecord(kAway);
+    role.add_members()->set_region(kHome.value());
+    role.mutable_members(0)->set_state(pb::ACTIVE);
+    storage::Commit commit;
+    commit.pool = kPool;
+    commit.start_epoch_counter = 1;
+    commit.directory.push_back({{storage::Space::kDirectory, kPool, kRoleRecordType, Bytes()}, SerializeRole(role)});
+    store_->Submit(std::move(commit), [](const auto& result) { ASSERT_TRUE(result); });
+    while (store_->Step()) {
+    }
+    News news;
+    news[kPool].head = **store_->MakeSnapshot()->Head(kPool);
+    news[kPool].roles = true;
+    machine_.OnNews(news, now_);
+  }
+  void AskForPromise(std::uint64_t counter, const Bytes& incarnation = "theirs") {
+    pb::Frame frame;
+    frame.mutable_promise_request()->set_pool(kPool.value());
+    *frame.mutable_promise_request()->mutable_epoch() = MakeEpoch(counter, kAway, incarnation);
+    Receive(std::move(frame));
   }
   void Pass(std::chrono::nanoseconds time) {
     now_.since_boot += time;
@@ -222,6 +252,43 @@ TEST_F(FramesTest, APeerDoesNotReadWhatItIsAsked_TheConnectionIsGivenUp) {
   }
   Pass(std::chrono::milliseconds(50));
   EXPECT_TRUE(host_.closed.contains(link));
+}
+
+TEST_F(FramesTest, AnEpochToWhichNobodyCanHaveCome_IsNotPromised) {
+  MakePool();
+  AskForPromise(std::numeric_limits<std::uint64_t>::max());
+  AskForPromise(2 + storage::kEpochLeapMax);
+  AskForPromise(2, Bytes(storage::kNameBytesMax + 1, 'x'));
+  EXPECT_TRUE(host_.submitted.empty());
+  AskForPromise(2);
+  ASSERT_EQ(host_.submitted.size(), 1u);
+  EXPECT_EQ(host_.submitted.front().first.promise->counter(), 2u);
+}
+
+TEST_F(FramesTest, APeerKnowsOfAnEpochToWhichNobodyCanHaveCome_ThePoolIsTakenOverInTheNext) {
+  MakePool();
+  BeDialled();
+  pb::Frame frame;
+  pb::PoolState& state = *frame.mutable_pools()->add_pools();
+  state = PoolOf(1);
+  state.set_pool(kPool.value());
+  *state.mutable_standing()->mutable_promised() = MakeEpoch(std::numeric_limits<std::uint64_t>::max(), kAway, "theirs");
+  Tell(std::move(frame));
+  machine_.TakeOver(kPool, /*accept_loss=*/true, [](const auto&) {}, now_);
+  ASSERT_EQ(host_.submitted.size(), 1u);
+  EXPECT_EQ(host_.submitted.front().first.promise->counter(), 2u);
+}
+
+TEST_F(FramesTest, APeerAsksForPromiseAfterPromise_AFewWait) {
+  MakePool();
+  for (std::uint64_t counter = 2; counter < 1'000; ++counter) AskForPromise(counter);
+  int promised = 0;
+  for (; !host_.submitted.empty(); ++promised) {
+    auto done = std::move(host_.submitted.front().second);
+    host_.submitted.pop_front();
+    done(storage::Committed{}, now_);
+  }
+  EXPECT_EQ(promised, 8);
 }
 
 }  // namespace
