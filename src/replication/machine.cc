@@ -369,10 +369,7 @@ bool Machine::TakesFrames(LinkId link) {
 
 void Machine::OnTick(Instant now) {
   const std::chrono::nanoseconds pause = now.since_boot - std::exchange(ticked_at_, now.since_boot);
-  durability_gate_.OnTick(now);
-  position_gate_.OnTick(now);
-  gate_.OnTick(now);
-  if (!listed_ && !FindPools(now)) return;
+  if (!listed_ && !FindPools(now)) return TickGates(now);
   if (authority_) {
     authority_->OnTick(now);
   } else {
@@ -382,6 +379,7 @@ void Machine::OnTick(Instant now) {
   pools_here_ = static_cast<std::size_t>(
       std::ranges::count_if(pools_, [](const auto& pool) { return pool.second.head.has_value(); }));
   for (auto& [region, peer] : peers_) TickPeer(peer, now);
+  TickGates(now);
   std::vector<PoolId> ids;
   ids.reserve(pools_.size());
   for (const auto& [id, pool] : pools_) ids.push_back(id);
@@ -396,6 +394,12 @@ void Machine::OnTick(Instant now) {
       CompactFacts(id, *pool);
     }
   }
+}
+
+void Machine::TickGates(Instant now) {
+  durability_gate_.OnTick(now);
+  position_gate_.OnTick(now);
+  gate_.OnTick(now);
 }
 
 // Whoever was promoted meanwhile could not ask this Region. What was heard before says nothing any more, and what comes

@@ -191,8 +191,12 @@ class Machine {
     bool unread = false;
     // It was here when the machine started, and has not been read since.
     bool unread_since_start = false;
-    // Who asked for a promise meanwhile.
-    std::map<Region, pb::PromiseRequest> promises_asked_for;
+    // Who asked for a promise meanwhile, and until when an answer is of use.
+    struct AskedFor {
+      pb::PromiseRequest request;
+      std::chrono::nanoseconds until{};
+    };
+    std::map<Region, AskedFor> promises_asked_for;
 
     std::optional<storage::pb::Head> head;
     HeadTimes head_times;
@@ -340,6 +344,7 @@ class Machine {
   bool TakeFromConsumer(Peer& peer, pb::Frame frame, Instant now);
   bool TakeFromSupplier(Peer& peer, pb::Frame frame, Instant now);
   void TickPeer(Peer& peer, Instant now);
+  void TickGates(Instant now);
 
   // ---- pools (machine_pools.cc) ----
   static storage::Key RoleKey(const PoolId& id) { return {storage::Space::kDirectory, id, kRoleRecordType, Bytes()}; }

@@ -1,5 +1,6 @@
 // Pools: what the store tells of them, what peers are told of them, and what time asks for.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -104,13 +105,12 @@ bool Machine::ReadPool(const PoolId& id, Pool& pool, Instant now) {
   auto signatures = LoadSignatures(id, pool);
   std::optional<pb::RoleRecord> role;
   if (stored && *stored) role = ParseRole(**stored);
-  std::string why;
-  if (!head) why = head.error().detail;
-  if (!stored) why = stored.error().detail;
-  if (!promised) why = promised.error().detail;
-  if (!signatures) why = signatures.error().detail;
-  if (stored && *stored && !role) why = "its role record is not readable";
-  if (!why.empty()) {
+  if (!head || !stored || !promised || !signatures || (*stored && !role)) {
+    std::string why = "its role record is damaged";
+    if (!head) why = head.error().detail;
+    if (!stored) why = stored.error().detail;
+    if (!promised) why = promised.error().detail;
+    if (!signatures) why = signatures.error().detail;
     SetUnread(id, pool, why, now);
     return false;
   }
@@ -145,8 +145,9 @@ void Machine::OnReadAtLast(const PoolId& id, Instant now) {
   }
   Pool* pool = FindPool(id);
   if (pool == nullptr) return;
-  for (const auto& [region, request] : std::exchange(pool->promises_asked_for, {})) {
-    if (Peer& asker = peers_.at(region); asker.accepted) OnPromiseRequest(asker, request, now);
+  for (const auto& [region, asked] : std::exchange(pool->promises_asked_for, {})) {
+    Peer& asker = peers_.at(region);
+    if (asker.accepted && now.since_boot < asked.until) OnPromiseRequest(asker, asked.request, now);
   }
 }
 

@@ -275,7 +275,7 @@ void Machine::OnPromiseRequest(Peer& peer, const pb::PromiseRequest& request, In
   }
   // It would be taken for the answer of a Region that has nothing. Asked over another connection it is asked again.
   if (pool->unread) {
-    pool->promises_asked_for.insert_or_assign(peer.region, request);
+    pool->promises_asked_for[peer.region] = {request, now.since_boot + options_.promise_limit};
     return;
   }
   if (!pool->role) return;

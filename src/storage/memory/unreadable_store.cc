@@ -7,7 +7,7 @@ namespace {
 
 auto Failed() { return Err(StoreError{StoreErrorCode::kUnavailable, "a read that is to fail"}); }
 
-bool Fails(const ReadFaults& faults) { return faults({}) != ReadFault::kNone; }
+bool Fails(const ReadFaults& faults, const Read& read = {}) { return faults(read) != ReadFault::kNone; }
 
 class UnreadableSnapshot final : public Snapshot {
  public:
@@ -103,7 +103,7 @@ class UnreadableStore final : public Store {
     return store_.ReadLogAsStored(pool, first_sequence, limit_bytes);
   }
   StoreResult<std::optional<Bytes>> DigestAt(const PoolId& pool, std::uint64_t sequence) override {
-    if (Fails(faults_)) return Failed();
+    if (Fails(faults_, Read{Read::Kind::kDigest, {}})) return Failed();
     return store_.DigestAt(pool, sequence);
   }
   void Apply(AppliedEntries entries, ApplyCallback done) override { store_.Apply(std::move(entries), std::move(done)); }

@@ -13,6 +13,8 @@ struct Read {
     // The list of pools.
     kPools,
     kRecord,
+    // Of an entry of the directory log.
+    kDigest,
     kOther,
   };
   Kind kind = Kind::kOther;

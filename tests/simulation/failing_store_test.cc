@@ -1,4 +1,5 @@
-// Stories of Regions that cannot read their stores for a while: what they cannot read they do not take to be absent.
+// Stories of Regions whose stores fail for a while: what they cannot read they do not take to be absent, what they
+// cannot write they do not forget, and what they began to write does not stay for ever.
 #include <utility>
 
 #include "story.h"
@@ -15,7 +16,7 @@ constexpr nanoseconds kForLong = std::chrono::hours(1);
 
 bool IsNoList(const storage::Read& read) { return read.kind != storage::Read::Kind::kPools; }
 
-class UnreadableStoreTest : public StageTest {
+class FailingStoreTest : public StageTest {
  protected:
   // It starts, and lists its pools and reads none of them for that time.
   static void StartUnread(Stage& stage, std::string_view region, nanoseconds duration) {
@@ -53,7 +54,7 @@ class UnreadableStoreTest : public StageTest {
   }
 };
 
-TEST_F(UnreadableStoreTest, ARegionIsAskedForAPromiseBeforeItHasReadThePool_ItAnswersWhenItHas) {
+TEST_F(FailingStoreTest, ARegionIsAskedForAPromiseBeforeItHasReadThePool_ItAnswersWhenItHas) {
   Stage stage({kEurope, kAmerica, kAsia});
   LeaveEntryInAmerica(stage);
   StartUnread(stage, kAmerica, milliseconds(2'300));
@@ -64,7 +65,7 @@ TEST_F(UnreadableStoreTest, ARegionIsAskedForAPromiseBeforeItHasReadThePool_ItAn
   EXPECT_TRUE(stage.Has(kAsia, "entry"));
 }
 
-TEST_F(UnreadableStoreTest, ARegionIsAskedForAPromiseAndCannotReadThePool_ItCountsAsSilent) {
+TEST_F(FailingStoreTest, ARegionIsAskedForAPromiseAndCannotReadThePool_ItCountsAsSilent) {
   Stage stage({kEurope, kAmerica, kAsia});
   LeaveEntryInAmerica(stage);
   StartUnread(stage, kAmerica, kForLong);
@@ -79,7 +80,7 @@ TEST_F(UnreadableStoreTest, ARegionIsAskedForAPromiseAndCannotReadThePool_ItCoun
   EXPECT_TRUE(stage.Has(kAsia, "entry"));
 }
 
-TEST_F(UnreadableStoreTest, AFormerPrimaryStartsAndCannotReadThePool_ItAdmitsNothingAndThenFollows) {
+TEST_F(FailingStoreTest, AFormerPrimaryStartsAndCannotReadThePool_ItAdmitsNothingAndThenFollows) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {kAmerica});
   stage.At(kEurope).Crash();
@@ -97,7 +98,7 @@ TEST_F(UnreadableStoreTest, AFormerPrimaryStartsAndCannotReadThePool_ItAdmitsNot
   EXPECT_EQ(StatusAt(stage, kEurope)->problem, "");
 }
 
-TEST_F(UnreadableStoreTest, APrimaryStartsAndCannotReadThePool_ItHearsTheOthersWhenItHasReadIt) {
+TEST_F(FailingStoreTest, APrimaryStartsAndCannotReadThePool_ItHearsTheOthersWhenItHasReadIt) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {kAmerica});
   stage.CutOff(kEurope);
@@ -108,7 +109,7 @@ TEST_F(UnreadableStoreTest, APrimaryStartsAndCannotReadThePool_ItHearsTheOthersW
   EXPECT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
 }
 
-TEST_F(UnreadableStoreTest, ARegionCannotListItsPools_ItAdmitsNothingAndSaysNothingUntilItCan) {
+TEST_F(FailingStoreTest, ARegionCannotListItsPools_ItAdmitsNothingAndSaysNothingUntilItCan) {
   Stage stage({kEurope, kAmerica, kAsia});
   LeaveEntryInAmerica(stage);
   stage.At(kAmerica).bad_reads().Begin(1, kForLong);
@@ -126,7 +127,7 @@ TEST_F(UnreadableStoreTest, ARegionCannotListItsPools_ItAdmitsNothingAndSaysNoth
   EXPECT_TRUE(stage.Until([&] { return stage.Has(kAsia, "entry"); }));
 }
 
-TEST_F(UnreadableStoreTest, AMemberThatHasToGoCannotReadThePool_WhatItAloneAcceptedIsHandedOverFirst) {
+TEST_F(FailingStoreTest, AMemberThatHasToGoCannotReadThePool_WhatItAloneAcceptedIsHandedOverFirst) {
   Stage stage({kEurope, kAmerica, kAsia});
   stage.MakePool(kEurope, {kAmerica});
   stage.CutOff(kAmerica);
@@ -142,7 +143,7 @@ TEST_F(UnreadableStoreTest, AMemberThatHasToGoCannotReadThePool_WhatItAloneAccep
 }
 
 // us-east-1 kept what eu-central-1 signed, and is the only one to know that it was set back.
-TEST_F(UnreadableStoreTest, WhatOtherRegionsSignedCannotBeReadAtFirst_ItIsNotWrittenOver) {
+TEST_F(FailingStoreTest, WhatOtherRegionsSignedCannotBeReadAtFirst_ItIsNotWrittenOver) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {kAmerica});
   stage.At(kEurope).TakeBackup();
