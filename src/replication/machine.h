@@ -203,6 +203,9 @@ class Machine {
     std::optional<pb::RoleRecord> role;
     // While this Region is a secondary, or becomes one, or has to drop the pool.
     std::unique_ptr<Consumer> consumer;
+    // A copy may be staged here that nobody goes on with, and when that is looked at next.
+    bool may_be_staged = true;
+    std::chrono::nanoseconds unstage_at{};
     Region consumer_peer;
     std::map<Region, std::unique_ptr<Supplier>> suppliers;
     // On the peer's connection to this Region, and on this Region's to the peer; with the link's id, because results of
@@ -407,6 +410,9 @@ class Machine {
   void CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instant now);
   void CarryOut(const PoolId& id, Pool& pool, Peer& peer, FactConsumer::Step step);
   void NoteOwnFacts(const PoolId& id, Pool& pool, const Region& holder, FactConsumer::OwnFacts found);
+  // A copy that was begun is of no use where this Region leads, or follows without it; and whoever waits until the pool
+  // is nowhere as it was waits for its end.
+  void MaybeDropStaging(const PoolId& id, Pool& pool, Instant now);
   void OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::optional<storage::pb::Head>> result, Instant now);
 
   // ---- as supplier (machine_supplier.cc) ----

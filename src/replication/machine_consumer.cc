@@ -170,6 +170,7 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
                     }
                   });
     } else if (auto* begin = std::get_if<BeginStaging>(&*step.call)) {
+      pool.may_be_staged = true;
       host_.RunBlocking(
           [this, id, begun = std::move(*begin)] { return store_.BeginStaging(id, begun.head, begun.history); }, done);
     } else if (auto* write = std::get_if<WriteStaging>(&*step.call)) {
@@ -190,7 +191,14 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
             }
           });
     } else if (std::holds_alternative<FlipStaging>(*step.call)) {
-      host_.RunBlocking([this, id] { return store_.FlipStaging(id); }, done);
+      host_.RunBlocking(
+          [this, id] {
+            auto flipped = store_.FlipStaging(id);
+            // It was to replace another state than the one that is here: it is taken anew.
+            if (!flipped && flipped.error().code == storage::StoreErrorCode::kConflict) (void)store_.DropStaging(id);
+            return flipped;
+          },
+          done);
     } else {
       host_.RunBlocking(
           [this, id, at_primary = FactsAtPrimary(id, pool)] {
@@ -224,6 +232,25 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
   if (const std::optional<std::uint64_t> member_number = pool.consumer->TakeToldToDrop()) {
     Drop(id, pool, *member_number, pool.consumer_peer, now);
   }
+}
+
+void Machine::MaybeDropStaging(const PoolId& id, Pool& pool, Instant now) {
+  if (!pool.may_be_staged || now.since_boot < pool.unstage_at) return;
+  const bool follows = pool.consumer && pool.consumer->state() == Consumer::State::kFollowing;
+  const bool leads = Admits(pool) && !(pool.consumer && pool.consumer->busy());
+  if (!follows && !leads) return;
+  pool.unstage_at = now.since_boot + options_.heartbeat_interval;
+  const auto staging = store_.FindStaging(id);
+  if (!staging) return;
+  pool.may_be_staged = staging->has_value();
+  if (!*staging) return;
+  // One that fails is tried again.
+  host_.RunBlocking([this, id] { return store_.DropStaging(id); },
+                    [id](const storage::StoreResult<void>& result, Instant) {
+                      if (result) return;
+                      log::Warning("replication: pool {}: a copy that was begun stays for now: {}", id.value(),
+                                   result.error().detail);
+                    });
 }
 
 void Machine::OnConsumerCallDone(const PoolId& id, storage::StoreResult<std::optional<storage::pb::Head>> result,

@@ -298,6 +298,7 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   }
   PinKeys(id, pool, now);
   KeepSignatures(id, pool, now);
+  MaybeDropStaging(id, pool, now);
   MaybeDropDeleted(id, pool);
   ProceedWithDrop(id, pool, now);
   if (pool.consumer) CarryOut(id, pool, pool.consumer->OnTick(now), now);

@@ -333,12 +333,7 @@ void Machine::StartEpoch(const PoolId& id, Pool& pool, std::uint64_t counter, Do
                  Pool* started = FindPool(id);
                  SYMBOLON_CHECK(started != nullptr);
                  started->starting_epoch = false;
-                 if (result) {
-                   started->admission.reset();
-                   // A copy that was under way is of no use any more.
-                   host_.RunBlocking([this, id] { return store_.DropStaging(id); },
-                                     [](const storage::StoreResult<void>&, Instant) {});
-                 }
+                 if (result) started->admission.reset();
                  done(std::move(result), at);
                });
 }

@@ -62,12 +62,19 @@ void Supplier::OnOpen(const pb::Open& open, const Terms& terms, Instant now) {
   view.supplies = terms.supplies;
   view.hint = terms.hint;
   view.erased_through = *erased_through;
-  view.digest_at = [this](std::uint64_t sequence) -> std::optional<Bytes> {
+  bool reads = true;
+  view.digest_at = [&](std::uint64_t sequence) -> std::optional<Bytes> {
     auto digest = store_.DigestAt(pool_, sequence);
+    reads = reads && digest;
     return digest ? *std::move(digest) : std::nullopt;
   };
 
   const OpenDecision decision = DecideOpen(open, view);
+  // What cannot be compared may be equal: it need not be copied, nor set aside.
+  if (!reads) {
+    outcome.set_refused(pb::BUSY);
+    return Answer(std::move(outcome), State::kIdle);
+  }
   if (const auto* refused = std::get_if<Refused>(&decision)) {
     outcome.set_refused(refused->reason);
     if (terms.member != nullptr) outcome.set_member_number(terms.member->number());

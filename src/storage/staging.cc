@@ -137,6 +137,7 @@ StoreResult<void> LocalStore::BeginStaging(const PoolId& pool, const pb::Head& h
   *state.mutable_head() = head;
   *state.mutable_history() = history;
   state.set_generation(generation);
+  state.set_replaces(live ? live->head().digest() : Bytes());
   EngineBatch batch;
   if (before) DeleteGeneration(batch, pool, before->generation());
   batch.Put(keys::Staging(pool), state.SerializeAsString());
@@ -194,6 +195,10 @@ StoreResult<void> LocalStore::FlipStaging(const PoolId& pool) {
   if (!staged) return NoStaging();
   std::unique_lock lock(core_.write_mutex());
   SYMBOLON_TRY(const std::optional<pb::PoolState> before, core_.PoolState(pool));
+  // Whoever began to take the copy has seen to what was here then, and knows of nothing later.
+  if (staged->has_replaces() && staged->replaces() != (before ? before->head().digest() : Bytes())) {
+    return Err(StoreError{StoreErrorCode::kConflict, "the log has grown since the copy was begun"});
+  }
   pb::PoolState state;
   *state.mutable_head() = staged->head();
   state.set_generation(staged->generation());

@@ -329,7 +329,7 @@ class Store {
   virtual StoreResult<void> WritePackedStaging(const PoolId& pool, const std::vector<PackedRecords>& pieces) = 0;
   StoreResult<void> WriteStaging(const PoolId& pool, const std::vector<Record>& records);
   // One commit: the staging generation becomes the pool's directory, its head and history the pool's. The former
-  // generation and log go.
+  // generation and log go. kConflict: that log is not as it was at BeginStaging.
   virtual StoreResult<void> FlipStaging(const PoolId& pool) = 0;
   virtual StoreResult<void> DropStaging(const PoolId& pool) = 0;
 

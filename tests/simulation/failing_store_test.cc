@@ -26,6 +26,18 @@ class FailingStoreTest : public StageTest {
   static bool IsGateOpen(Stage& stage, std::string_view region) {
     return stage.At(region).machine().write_gate().IsOpen(stage.pool());
   }
+  // As a copy that was cut off leaves it.
+  static void BeginCopy(Stage& stage, std::string_view region) {
+    storage::LocalStore& store = stage.At(region).store();
+    const auto snapshot = store.MakeSnapshot();
+    storage::pb::Head head = **snapshot->Head(stage.pool());
+    head.set_sequence(head.sequence() + 10);
+    head.set_digest(Bytes(head.digest().size(), 'x'));
+    ASSERT_TRUE(store.BeginStaging(stage.pool(), head, *snapshot->History(stage.pool())));
+  }
+  static bool IsStaged(Stage& stage, std::string_view region) {
+    return stage.At(region).store().FindStaging(stage.pool()).value().has_value();
+  }
   // us-east-1 alone has "entry" beside the primary, which is lost. us-east-1 is down.
   static void LeaveEntryInAmerica(Stage& stage) {
     stage.MakePool(kEurope, {kAmerica, kAsia});
@@ -160,6 +172,60 @@ TEST_F(FailingStoreTest, WhatOtherRegionsSignedCannotBeReadAtFirst_ItIsNotWritte
   stage.For(seconds(3));
   stage.At(kEurope).Start();
   EXPECT_TRUE(stage.Until([&] { return stage.At(kEurope).machine().Counters().rollbacks_found > 0; }));
+}
+
+TEST_F(FailingStoreTest, ASecondaryFollowsWithoutTheCopyThatItBegan_TheCopyGoes) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  BeginCopy(stage, kAmerica);
+  stage.At(kAmerica).Crash();
+  stage.At(kAmerica).Start();
+  EXPECT_TRUE(stage.Until([&] { return !IsStaged(stage, kAmerica); }));
+  ASSERT_TRUE(stage.Write(kEurope, "later"));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "later"); }));
+}
+
+TEST_F(FailingStoreTest, ARegionLeadsThatBeganToTakeACopy_TheCopyGoes) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  BeginCopy(stage, kAmerica);
+  stage.At(kEurope).Crash();
+  ASSERT_TRUE(stage.TakeOver(kAmerica));
+  // Before anything is tidied up.
+  stage.At(kAmerica).Crash();
+  stage.At(kAmerica).Start();
+  EXPECT_TRUE(stage.Until([&] { return !IsStaged(stage, kAmerica); }));
+}
+
+TEST_F(FailingStoreTest, ACopyThatIsOfNoUseCannotBeDroppedAtFirst_ItGoesLater) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  BeginCopy(stage, kEurope);
+  stage.At(kEurope).Crash();
+  stage.At(kEurope).Start();
+  stage.At(kEurope).disk().SetFull(true);
+  stage.For(seconds(5));
+  EXPECT_TRUE(stage.Admits(kEurope));
+  EXPECT_TRUE(IsStaged(stage, kEurope));
+  stage.At(kEurope).disk().SetFull(false);
+  EXPECT_TRUE(stage.Until([&] { return !IsStaged(stage, kEurope); }));
+}
+
+TEST_F(FailingStoreTest, APrimaryCannotReadWhatAReplicaHas_TheReplicaTakesNoCopyForThat) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.CutOff(kAmerica);
+  // Until they have noticed.
+  stage.For(seconds(4));
+  ASSERT_TRUE(stage.Write(kEurope, "meanwhile"));
+  // It reads the pool, and no digest.
+  stage.At(kEurope).bad_reads().Begin(
+      1, seconds(3), 1, [](const storage::Read& read) { return read.kind == storage::Read::Kind::kDigest; });
+  stage.network().HealAll();
+  stage.For(seconds(3));
+  EXPECT_FALSE(stage.Has(kAmerica, "meanwhile"));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kAmerica, "meanwhile"); }));
+  EXPECT_EQ(stage.At(kEurope).machine().Counters().copies_begun, 1u) << "its first";
 }
 
 }  // namespace

@@ -122,6 +122,24 @@ TEST_P(StoreContract, AFlipReplacesTheDirectoryAndNothingElse) {
   EXPECT_EQ(CodeOf(SubmitAndWait(store(), DirectoryCommit({{DirectoryKey("old"), "x"}}))), StoreErrorCode::kNotWriter);
 }
 
+TEST_P(StoreContract, AFlipReplacesNothingThatCameAfterTheCopyWasBegun) {
+  MustCommit(FirstCommit({{DirectoryKey("old"), "old"}}));
+  FillPrimary(other(), 10);
+  auto source = other().OpenCopy(kTestPool);
+  ASSERT_TRUE(store().BeginStaging(kTestPool, (*source)->head(), (*source)->history()));
+  ASSERT_TRUE(ReceiveCopy(**source, store(), 100));
+  MustCommit(DirectoryCommit({{DirectoryKey("later"), "later"}}));
+  EXPECT_EQ(CodeOf(store().FlipStaging(kTestPool)), StoreErrorCode::kConflict);
+  EXPECT_EQ(ReadNow(store(), DirectoryKey("later")), "later");
+
+  ASSERT_TRUE(store().DropStaging(kTestPool));
+  source = other().OpenCopy(kTestPool);
+  ASSERT_TRUE(store().BeginStaging(kTestPool, (*source)->head(), (*source)->history()));
+  ASSERT_TRUE(ReceiveCopy(**source, store(), 100));
+  ASSERT_TRUE(store().FlipStaging(kTestPool));
+  EXPECT_EQ(ReadNow(store(), DirectoryKey("later")), std::nullopt);
+}
+
 TEST_P(StoreContract, AStagingOfAnotherHeadReplacesTheFormerOne) {
   FillPrimary(other(), 20);
   auto first = other().OpenCopy(kTestPool);
