@@ -266,6 +266,8 @@ class Machine {
     };
     std::deque<Promise> promises;
     bool promise_submitted = false;
+    // When the first of them is tried again.
+    std::chrono::nanoseconds promise_at{};
 
     // Of a primary that has started again: who has not told it yet that there is no higher epoch.
     struct Admission {

@@ -199,7 +199,7 @@ void Machine::MakePromise(const PoolId& id, storage::pb::Epoch epoch, bool asked
 
 void Machine::ProceedWithPromises(const PoolId& id, Instant now) {
   Pool* pool = FindPool(id);
-  if (pool == nullptr || pool->promises.empty() || pool->promise_submitted) return;
+  if (pool == nullptr || pool->promises.empty() || pool->promise_submitted || now.since_boot < pool->promise_at) return;
   // What was taken from another Region before is done first, and then nothing more is taken.
   if (pool->consumer && pool->consumer->busy()) return;
   const Pool::Promise& promise = pool->promises.front();
@@ -220,6 +220,15 @@ void Machine::ProceedWithPromises(const PoolId& id, Instant now) {
       promising->promised = promising->promises.front().epoch;
     } else {
       log::Warning("replication: pool {}: an epoch is not promised: {}", id.value(), result.error().detail);
+      // Whoever leads, and knows of another's higher epoch, admits nothing before that is durable; to the one who asked
+      // it is silent.
+      Pool::Promise& failed = promising->promises.front();
+      const bool knows = failed.epoch.region() != own_.value() && LeadsByRecord(*promising);
+      if (result.error().code != storage::StoreErrorCode::kConflict && (knows || !failed.asked)) {
+        promising->promise_at = at.since_boot + options_.heartbeat_interval;
+        if (std::exchange(failed.asked, false)) std::exchange(failed.done, [](bool, Instant) {})(false, at);
+        return;
+      }
     }
     OnPromised(id, result.has_value(), at);
   });

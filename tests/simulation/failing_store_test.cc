@@ -174,6 +174,25 @@ TEST_F(FailingStoreTest, WhatOtherRegionsSignedCannotBeReadAtFirst_ItIsNotWritte
   EXPECT_TRUE(stage.Until([&] { return stage.At(kEurope).machine().Counters().rollbacks_found > 0; }));
 }
 
+TEST_F(FailingStoreTest, APrimaryHearsOfAHigherEpochAndItsDiskIsFull_ItAdmitsNothingUntilThePromiseIsDurable) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.CutOff(kEurope);
+  ASSERT_TRUE(stage.TakeOver(kAmerica));
+  ASSERT_TRUE(stage.Admits(kEurope)) << "it has not heard of it";
+  stage.At(kEurope).disk().SetFull(true);
+  stage.network().HealAll();
+  ASSERT_TRUE(stage.Until([&] { return !stage.Admits(kEurope); }));
+  for (int i = 0; i < 100; ++i) {
+    stage.For(milliseconds(50));
+    ASSERT_FALSE(stage.Admits(kEurope)) << "after " << i;
+    ASSERT_FALSE(IsGateOpen(stage, kEurope));
+  }
+  stage.At(kEurope).disk().SetFull(false);
+  ASSERT_TRUE(stage.Write(kAmerica, "in the next epoch"));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "in the next epoch"); }));
+}
+
 TEST_F(FailingStoreTest, ASecondaryFollowsWithoutTheCopyThatItBegan_TheCopyGoes) {
   Stage stage({kEurope, kAmerica});
   stage.MakePool(kEurope, {kAmerica});
