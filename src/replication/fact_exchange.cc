@@ -62,11 +62,12 @@ void FactSupplier::OnHave(const pb::FactsHave& have) {
   });
   if (!have.again()) return;
   auto own = store_.MakeSnapshot()->Facts(pool_);
+  begins_ = !own;
   if (own) told_.at_begin = *std::move(own);
 }
 
 bool FactSupplier::PeerHas(const storage::pb::FactVector& facts) const {
-  return UnacknowledgedFacts(facts, told_, peer_) == 0;
+  return !begins_ && UnacknowledgedFacts(facts, told_, peer_) == 0;
 }
 
 std::uint64_t FactSupplier::Known(const storage::pb::FactProgress& progress) const {
@@ -100,7 +101,9 @@ void FactSupplier::Prepare(std::vector<storage::pb::FactEntry>& entries, const N
 std::optional<pb::Frame> FactSupplier::Next(const NeedsProof& needs_proof) {
   if (!window_.open()) return std::nullopt;
   const auto own = store_.MakeSnapshot()->Facts(pool_);
+  failed_ = !own;
   if (!own) return std::nullopt;
+  if (std::exchange(begins_, false)) told_.at_begin = *own;
   const auto log_of = [](const storage::pb::FactProgress& progress) {
     return std::pair<Bytes, Bytes>(progress.region(), progress.incarnation());
   };
@@ -117,6 +120,7 @@ std::optional<pb::Frame> FactSupplier::Next(const NeedsProof& needs_proof) {
     if (!entries) {
       log::Warning("replication: pool {}: facts of {} cannot be read: {}", pool_.value(), progress.region(),
                    entries.error().detail);
+      failed_ = true;
       continue;
     }
     Prepare(*entries, needs_proof);
@@ -154,7 +158,11 @@ FactConsumer::FactConsumer(storage::Store& store, const LogSigner& signer, PoolI
       counters_(counters),
       verifier_(signer) {}
 
-FactConsumer::Step FactConsumer::Start() { return {.frame = Have(true)}; }
+FactConsumer::Step FactConsumer::Start() {
+  Step step{.frame = Have(true)};
+  if (!step.frame) ask_again_at_ = std::chrono::nanoseconds(0);
+  return step;
+}
 
 std::optional<pb::Frame> FactConsumer::Have(bool again) {
   auto vector = store_.MakeSnapshot()->Facts(pool_);
@@ -320,6 +328,7 @@ FactConsumer::Step FactConsumer::OnMerged(const storage::StoreResult<void>& resu
     return step;
   }
   step.frame = Have(AsksForLeftOut(now));
+  if (!step.frame) told_less_ = true;
   Proceed(step);
   return step;
 }

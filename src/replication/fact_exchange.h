@@ -51,6 +51,9 @@ class FactSupplier {
   // The next frame, if the windows are open and there is something to send. Unnumbered.
   std::optional<pb::Frame> Next(const NeedsProof& needs_proof);
 
+  // The store could not be read: there may be something to send, and no news of it will come.
+  bool failed() const { return failed_; }
+
   const storage::pb::FactVector& acknowledged() const { return told_.acknowledged; }
   const FactsTold& told() const { return told_; }
   // The peer has all of these. What it said itself since it asked it need not acknowledge: that came from it.
@@ -75,6 +78,9 @@ class FactSupplier {
   const Options& options_;
   ReplicationCounters& counters_;
   FactsTold told_;
+  // The consumer began, and what was here then (FactsTold::at_begin) is not read yet.
+  bool begins_ = false;
+  bool failed_ = false;
   // Whose turn was last, by Region and incarnation: a log of which nothing is taken does not hold up the others.
   std::pair<Bytes, Bytes> last_turn_;
   // What was sent last, per Region and incarnation, where that is beyond what is acknowledged.

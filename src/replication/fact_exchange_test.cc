@@ -13,6 +13,7 @@
 #include "storage/local_store.h"
 #include "storage/log.h"
 #include "storage/memory/memory_engine.h"
+#include "storage/memory/unreadable_store.h"
 
 namespace symbolon::replication {
 namespace {
@@ -131,6 +132,36 @@ TEST(UnacknowledgedFactsTest, EntriesOfAllLogsCount_OfThePeersOwnThoseThatItMayH
   told.acknowledged = vector(9, 21, 22);
   EXPECT_EQ(UnacknowledgedFacts(here, told, kAway), 1u + 3u) << "it came back with less, and may have more of others";
   EXPECT_EQ(UnacknowledgedFacts(here, {.acknowledged = here, .at_begin = {}}, kAway), 0u);
+}
+
+TEST_F(FactExchangeTest, TheStoreCannotBeReadWhenTheyBegin_BothGoOnWhenItCan) {
+  Receive({Proved(Fact(1))});
+  ASSERT_EQ(KnownOfAsia(), 1u);
+  bool fails = true;
+  const auto store = storage::MakeUnreadableStore(
+      *away_, [&](const storage::Read&) { return fails ? storage::ReadFault::kFails : storage::ReadFault::kNone; });
+  FactConsumer consumer(*store, away_signer_, kPool, kHome, options_, counters_);
+  EXPECT_FALSE(consumer.Start().frame);
+  EXPECT_FALSE(consumer.OnTick(now_).frame);
+  // ap-south-1 has lost what it said.
+  Window window(1 << 20);
+  FactSupplier supplier(*store, away_signer_, kPool, kAsia, options_, window, counters_);
+  const auto next = [&] { return supplier.Next([](const FactEntry&) { return false; }); };
+  pb::FactsHave have;
+  have.set_again(true);
+  supplier.OnHave(have);
+  EXPECT_FALSE(next());
+  EXPECT_TRUE(supplier.failed());
+  EXPECT_FALSE(supplier.PeerHas(*away_->MakeSnapshot()->Facts(kPool)));
+
+  fails = false;
+  const auto asked = consumer.OnTick(now_);
+  ASSERT_TRUE(asked.frame);
+  EXPECT_TRUE(asked.frame->facts_have().again());
+  const auto sent = next();
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->facts().entries_size(), 1);
+  EXPECT_FALSE(supplier.failed());
 }
 
 TEST_F(FactExchangeTest, AForgedFactIsRefused_WhatWasSaidBeforeItAndByOthersIsTaken_AndItIsAskedForAgain) {

@@ -253,6 +253,8 @@ class Machine {
     std::chrono::nanoseconds keep_signatures_at{};
     // Another Region holds what this store signed and does not have: it was set back, or altered.
     bool rolled_back = false;
+    // What another Region showed could not be compared.
+    bool compares_again = false;
     // Regions that said that they lead, and did not prove who they are; until when they are not asked again.
     std::map<Region, std::chrono::nanoseconds> unproven;
     // When keys are pinned next.

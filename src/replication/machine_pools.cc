@@ -283,6 +283,9 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
     if (supplier->has_answer() || supplier->pinned()) MarkReady(region, id, Topic::kDirectory);
     MaybeMarkCopied(id, pool, region, now);
   }
+  for (const auto& [region, supplier] : pool.fact_suppliers) {
+    if (supplier->failed()) MarkReady(region, id, Topic::kFacts);
+  }
   for (auto& [region, pull] : pool.fact_pulls) CarryOut(id, pool, peers_.at(region), pull.consumer->OnTick(now));
   UpdateAdmission(id, pool, now);
   UpdateRight(id, pool, now);
@@ -295,6 +298,12 @@ void Machine::TickPool(const PoolId& id, Pool& pool, Instant now) {
   RemoveLeavers(id, pool, now);
   if (std::erase_if(pool.unproven, [&](const auto& known) { return now.since_boot >= known.second; }) > 0) {
     UpdateConsumer(id, pool, now);
+  }
+  if (std::exchange(pool.compares_again, false)) {
+    for (const auto& [region, peer] : peers_) {
+      const auto heard = peer.heard.find(id);
+      if (heard != peer.heard.end()) HearSignature(id, pool, region, heard->second.signed_head());
+    }
   }
   PinKeys(id, pool, now);
   KeepSignatures(id, pool, now);

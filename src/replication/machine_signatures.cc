@@ -84,6 +84,7 @@ void Machine::HearSignature(const PoolId& id, Pool& pool, const Region& from, co
   bool lacks = order < 0 || head.sequence() > pool.head->sequence();
   if (!lacks) {
     const auto digest = store_.DigestAt(id, head.sequence());
+    pool.compares_again = pool.compares_again || !digest;
     if (!digest || !*digest) return;
     lacks = **digest != head.digest();
   }
