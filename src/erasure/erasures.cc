@@ -20,7 +20,6 @@ using directory::RecordType;
 using directory::pb::ErasureRecord;
 using std::chrono::nanoseconds;
 
-constexpr std::size_t kPoolsAtOnce = 100;
 constexpr std::size_t kRecordsAtOnce = 1'000;
 // Erasures of one pool that are worked on together.
 constexpr std::size_t kPendingAtOnce = 100;
@@ -107,7 +106,6 @@ Erasures::Erasures(key_life::Services services, RegionErasures& here, crypto::Ed
       options_(std::move(options)),
       jobs_(services_.clock) {
   subscription_ = services_.store.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
-  FindJobs();
 }
 
 Erasures::~Erasures() = default;
@@ -121,27 +119,19 @@ void Erasures::OnNotice(const storage::Notice& notice) {
   if (concerns) jobs_.Note(notice.pool);
 }
 
-// What was under way when the process ended. Pools without any are forgotten at their first step.
-void Erasures::FindJobs() {
-  std::optional<PoolId> after;
-  const auto snapshot = services_.store.MakeSnapshot();
-  while (true) {
-    const auto pools = snapshot->Pools(after, kPoolsAtOnce);
-    if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
-    if (!pools || pools->empty()) return;
-    for (const PoolId& pool : *pools) jobs_.Note(pool);
-    after = pools->back();
-  }
-}
-
 std::optional<nanoseconds> Erasures::RunDue() {
-  return jobs_.RunDue([this](const PoolId& pool, Job& job) {
+  // Pools without any are forgotten at their first step.
+  if (!listed_) listed_ = jobs_.NoteAll(*services_.store.MakeSnapshot());
+  const std::optional<nanoseconds> due = jobs_.RunDue([this](const PoolId& pool, Job& job) {
     const auto wait = Step(pool, job);
     if (wait) return wait;
     const std::lock_guard lock(mutex_);
     for (const auto& [id, sequence] : job.sequences) waits_.erase(id);
     return wait;
   });
+  if (listed_) return due;
+  const nanoseconds again = services_.clock.SinceBoot() + options_.retry_unreachable;
+  return std::min(due.value_or(again), again);
 }
 
 void Erasures::WaitUntil(const std::stop_token& stop, std::optional<nanoseconds> due) { jobs_.WaitUntil(stop, due); }

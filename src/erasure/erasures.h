@@ -84,7 +84,6 @@ class Erasures {
   };
 
   void OnNotice(const storage::Notice& notice);
-  void FindJobs();
   void SetWaits(const Bytes& id, const Region& region, std::string reason);
 
   // nullopt: nothing is left to do here.
@@ -114,6 +113,8 @@ class Erasures {
   std::map<Bytes, std::map<Region, std::string>> waits_;
 
   key_life::PoolJobs<Job> jobs_;
+  // All pools were noted; of whoever calls RunDue.
+  bool listed_ = false;
 
   std::unique_ptr<storage::Subscription> subscription_;  // last
 };

@@ -60,6 +60,20 @@ TEST_F(ErasuresTest, NothingIsErasedBeforeEveryMemberHasComePastTheDeletion) {
   Certificate(home_);
 }
 
+TEST_F(ErasuresTest, PoolsCannotBeListedAtTheStart_WhatWasUnderWayGoesOnWhenTheyCan) {
+  const std::vector<Bytes> bodies = BodiesOf(home_, "ann");
+  Erase(home_, "ann");
+  Replicate();
+  home_.lists_pools = false;
+  home_.Restart();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Turn(home_)) << "it is tried again";
+  EXPECT_TRUE(home_.HoldsAny(bodies));
+  home_.lists_pools = true;
+  RunToTheEnd(home_);
+  EXPECT_FALSE(home_.HoldsAny(bodies));
+  Certificate(home_);
+}
+
 TEST_F(ErasuresTest, RegionThatCannotBeReachedIsPendingUntilItCan) {
   Erase(home_, "ann");
   Replicate();

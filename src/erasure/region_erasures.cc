@@ -61,8 +61,8 @@ replication::ControlResult<Bytes> RegionErasures::Answer(const Region& from, con
   const PoolId pool(request.pool());
   const auto stored =
       services_.store.MakeSnapshot()->Get({.pool = pool, .type = replication::kRoleRecordType, .id = ""});
-  if (!stored) return Err(ControlError{ControlErrorCode::kUnavailable, "the store fails"});
-  const auto role = *stored ? replication::ParseRole(**stored) : std::nullopt;
+  const auto role = stored && *stored ? replication::ParseRole(**stored) : std::nullopt;
+  if (!stored || (*stored && !role)) return Err(ControlError{ControlErrorCode::kUnavailable, "the store fails"});
   if (role && replication::RoleOf(*role, from).kind != Role::Kind::kPrimary) {
     return Err(ControlError{ControlErrorCode::kNotPrimary, "the asking Region is not the pool's primary"});
   }

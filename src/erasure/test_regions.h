@@ -16,6 +16,7 @@
 #include "erasure/erasures.h"
 #include "erasure/link.pb.h"
 #include "key_life/commit.h"
+#include "storage/memory/unreadable_store.h"
 
 namespace symbolon::erasure {
 
@@ -103,7 +104,7 @@ class Node {
     erasures_.emplace(services(), *here_, key_, trail, Erasures::Options{.gone = gone});
   }
   key_life::Services services() {
-    return {.store = store_.store(),
+    return {.store = *read_store_,
             .keys = keys_,
             .commits = commits_,
             .clock = clock_,
@@ -175,6 +176,7 @@ class Node {
     });
   }
 
+  bool lists_pools = true;
   // From the next start on.
   std::vector<Region> gone;
   audit::Trail* trail = nullptr;
@@ -188,6 +190,11 @@ class Node {
   TemporaryDirectory folder_;
   TestKeyService keys_;
   directory::TestStore store_;
+  const std::unique_ptr<storage::Store> read_store_ =
+      storage::MakeUnreadableStore(store_.store(), [this](const storage::Read& read) {
+        const bool fails = !lists_pools && read.kind == storage::Read::Kind::kPools;
+        return fails ? storage::ReadFault::kFails : storage::ReadFault::kNone;
+      });
   replication::DurableCommits commits_{store_.store(), nullptr};
   replication::SuffixFolder suffixes_{folder_.path() / "set_aside", 2};
   const crypto::Ed25519Key key_ = crypto::Ed25519Key::Generate();

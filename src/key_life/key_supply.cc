@@ -30,13 +30,20 @@ std::optional<Bytes> Read(const storage::Snapshot& snapshot, const storage::Key&
   return stored ? *std::move(stored) : std::nullopt;
 }
 
-bool HasRegionKeys(const storage::Snapshot& snapshot, const PoolId& pool) {
-  const auto page = snapshot.Scan({.space = storage::Space::kDirectory,
-                                   .pool = pool,
-                                   .type = static_cast<std::uint16_t>(RecordType::kRegionKey),
-                                   .id_prefix = {}},
-                                  std::nullopt, 1);
-  return page && !page->records.empty();
+// Other Regions may have to be given keys, or to be asked for them.
+storage::StoreResult<bool> IsToBeSupplied(const storage::Snapshot& snapshot, const PoolId& pool) {
+  SYMBOLON_TRY(const std::optional<Bytes> stored,
+               snapshot.Get(KeyOf(storage::Space::kDirectory, pool, RecordType::kWrappedKeys)));
+  SYMBOLON_TRY(const std::optional<Bytes> own,
+               snapshot.Get(KeyOf(storage::Space::kRegional, pool, RecordType::kRegionalKeys)));
+  SYMBOLON_TRY(const storage::Page region_keys,
+               snapshot.Scan({.space = storage::Space::kDirectory,
+                              .pool = pool,
+                              .type = static_cast<std::uint16_t>(RecordType::kRegionKey),
+                              .id_prefix = {}},
+                             std::nullopt, 1));
+  const auto contents = keys::ContentsOfPoolKeys(stored.value_or(""));
+  return contents && (!contents->complete || own || !region_keys.records.empty());
 }
 
 }  // namespace
@@ -55,7 +62,6 @@ struct KeySupply::Known {
 
 KeySupply::KeySupply(Services services, Options options) : services_(std::move(services)), options_(options) {
   subscription_ = services_.store.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
-  FindPools();
 }
 
 KeySupply::~KeySupply() = default;
@@ -75,13 +81,14 @@ void KeySupply::OnNotice(const storage::Notice& notice) {
   news_.insert(notice.pool);
 }
 
-void KeySupply::FindPools() {
+bool KeySupply::FindPools() {
   std::optional<PoolId> after;
   const auto snapshot = services_.store.MakeSnapshot();
   while (true) {
     const auto pools = snapshot->Pools(after, kPoolsAtOnce);
     if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
-    if (!pools || pools->empty()) return;
+    if (!pools) return false;
+    if (pools->empty()) return true;
     std::lock_guard lock(mutex_);
     news_.insert(pools->begin(), pools->end());
     after = pools->back();
@@ -89,19 +96,22 @@ void KeySupply::FindPools() {
 }
 
 void KeySupply::Tick() {
+  if (!listed_) listed_ = FindPools();
   std::set<PoolId> news;
   {
     std::lock_guard lock(mutex_);
     news.swap(news_);
   }
   for (const PoolId& pool : news) {
-    const auto snapshot = services_.store.MakeSnapshot();
-    const auto stored = Read(*snapshot, KeyOf(storage::Space::kDirectory, pool, RecordType::kWrappedKeys));
-    const auto contents = keys::ContentsOfPoolKeys(stored.value_or(""));
-    const bool own = Read(*snapshot, KeyOf(storage::Space::kRegional, pool, RecordType::kRegionalKeys)).has_value();
+    const auto supplied = IsToBeSupplied(*services_.store.MakeSnapshot(), pool);
+    if (!supplied) {
+      log::Error("keys of pool {} cannot be read: {}", pool.value(), supplied.error().detail);
+      std::lock_guard lock(mutex_);
+      news_.insert(pool);
+      continue;
+    }
     known_.erase(pool);
-    if (!contents || (contents->complete && !own && !HasRegionKeys(*snapshot, pool))) continue;
-    known_.emplace(pool, std::make_unique<Known>());
+    if (*supplied) known_.emplace(pool, std::make_unique<Known>());
   }
   std::set<Region> silent;
   for (auto& [pool, known] : known_) {

@@ -36,7 +36,8 @@ class KeySupply {
   struct Known;
 
   void OnNotice(const storage::Notice& notice);
-  void FindPools();
+  // False: they cannot all be listed.
+  bool FindPools();
   void Supply(const PoolId& pool, Known& known, std::set<Region>& silent);
   void DropFormer(const PoolId& pool);
 
@@ -48,6 +49,7 @@ class KeySupply {
   std::set<PoolId> news_;
 
   // of whoever calls Tick
+  bool listed_ = false;
   std::map<PoolId, std::unique_ptr<Known>> known_;
 
   std::unique_ptr<storage::Subscription> subscription_;  // last

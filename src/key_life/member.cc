@@ -172,6 +172,7 @@ replication::ControlResult<Bytes> AnswerKeyRequest(const Services& services, con
   const auto stored =
       services.store.MakeSnapshot()->Get({.pool = pool, .type = replication::kRoleRecordType, .id = ""});
   const auto role = stored && *stored ? replication::ParseRole(**stored) : std::nullopt;
+  if (!stored || (*stored && !role)) return Err(ControlError{ControlErrorCode::kUnavailable, "the store fails"});
   if (!role) return Err(ControlError{ControlErrorCode::kNotMember, "the pool is not known here"});
   const Role of_sender = replication::RoleOf(*role, from);
   if (of_sender.kind == Role::Kind::kNone) {

@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/dead_stack.h"
 #include "base/ids.h"
+#include "base/log.h"
+#include "storage/store.h"
 
 namespace symbolon::key_life {
 
@@ -32,6 +34,21 @@ class PoolJobs {
       news_.insert(pool);
     }
     wake_.notify_all();
+  }
+
+  // What was under way when the process ended: every pool of the store may have work. False: they cannot all be listed,
+  // so that this has to be tried again.
+  bool NoteAll(const storage::Snapshot& snapshot) {
+    constexpr std::size_t kPoolsAtOnce = 100;
+    std::optional<PoolId> after;
+    while (true) {
+      const auto pools = snapshot.Pools(after, kPoolsAtOnce);
+      if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
+      if (!pools) return false;
+      if (pools->empty()) return true;
+      for (const PoolId& pool : *pools) Note(pool);
+      after = pools->back();
+    }
   }
 
   // Calls `step(pool, job)` for each pool that is due. It answers after which time the next one is; nullopt: nothing is

@@ -20,7 +20,6 @@ using directory::pb::ReencryptionRecord;
 using std::chrono::nanoseconds;
 using Seconds = std::chrono::duration<double>;
 
-constexpr std::size_t kPoolsAtOnce = 100;
 constexpr std::size_t kBatchRecordsMin = 8;
 constexpr std::size_t kBatchBytesMax = 2 << 20;
 // With a pace, so many commits in a second.
@@ -39,11 +38,15 @@ storage::Key KeyOf(const PoolId& pool, RecordType type) {
   return {.space = storage::Space::kDirectory, .pool = pool, .type = static_cast<std::uint16_t>(type), .id = {}};
 }
 
-std::optional<ReencryptionRecord> ReadRecord(const storage::Snapshot& snapshot, const PoolId& pool) {
-  const auto stored = snapshot.Get(KeyOf(pool, RecordType::kReencryption));
+// nullopt: there is none.
+storage::StoreResult<std::optional<ReencryptionRecord>> ReadRecord(const storage::Snapshot& snapshot,
+                                                                   const PoolId& pool) {
+  SYMBOLON_TRY(const std::optional<Bytes> stored, snapshot.Get(KeyOf(pool, RecordType::kReencryption)));
+  if (!stored) return std::nullopt;
   ReencryptionRecord record;
-  if (!stored || !*stored || !record.ParseFromString(**stored)) return std::nullopt;
-  return record;
+  if (record.ParseFromString(*stored)) return record;
+  log::Error("pool {}: the record of a re-encryption is damaged", pool.value());
+  return std::nullopt;
 }
 
 }  // namespace
@@ -181,7 +184,6 @@ class Reencryption::Walk {
 Reencryption::Reencryption(Services services, Options options, LagOf lag_of)
     : services_(std::move(services)), options_(options), lag_of_(std::move(lag_of)), jobs_(services_.clock) {
   subscription_ = services_.store.Subscribe([this](const storage::Notice& notice) { OnNotice(notice); });
-  FindJobs();
 }
 
 Reencryption::~Reencryption() = default;
@@ -195,24 +197,10 @@ void Reencryption::OnNotice(const storage::Notice& notice) {
   if (concerns) jobs_.Note(notice.pool);
 }
 
-// What was under way when the process ended.
-void Reencryption::FindJobs() {
-  std::optional<PoolId> after;
-  const auto snapshot = services_.store.MakeSnapshot();
-  while (true) {
-    const auto pools = snapshot->Pools(after, kPoolsAtOnce);
-    if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
-    if (!pools || pools->empty()) return;
-    for (const PoolId& pool : *pools) {
-      const auto record = ReadRecord(*snapshot, pool);
-      if (record && record->state() != ReencryptionRecord::DONE) jobs_.Note(pool);
-    }
-    after = pools->back();
-  }
-}
-
 std::optional<nanoseconds> Reencryption::RunDue() {
-  return jobs_.RunDue([this](const PoolId& pool, Job& job) {
+  // Pools without any are forgotten at their first step.
+  if (!listed_) listed_ = jobs_.NoteAll(*services_.store.MakeSnapshot());
+  const std::optional<nanoseconds> due = jobs_.RunDue([this](const PoolId& pool, Job& job) {
     const auto wait = Step(pool, job);
     const std::lock_guard lock(mutex_);
     if (wait && !job.problem.empty()) {
@@ -222,6 +210,9 @@ std::optional<nanoseconds> Reencryption::RunDue() {
     }
     return wait;
   });
+  if (listed_) return due;
+  const nanoseconds again = services_.clock.SinceBoot() + options_.retry;
+  return std::min(due.value_or(again), again);
 }
 
 void Reencryption::WaitUntil(const std::stop_token& stop, std::optional<nanoseconds> due) {
@@ -244,7 +235,12 @@ std::optional<nanoseconds> Reencryption::Step(const PoolId& pool, Job& job) {
   const auto role = RoleAsPrimary(services_, *snapshot, pool);
   if (!role && role.error().code == CommitFailureCode::kUnavailable) return Wait(job, "The store fails.");
   if (!role) return std::nullopt;
-  const auto record = ReadRecord(*snapshot, pool);
+  const auto stored = ReadRecord(*snapshot, pool);
+  if (!stored) {
+    log::Error("re-encryption of pool {}: {}", pool.value(), stored.error().detail);
+    return Wait(job, "The store fails.");
+  }
+  const std::optional<ReencryptionRecord>& record = *stored;
   if (!record || record->state() == ReencryptionRecord::DONE) return std::nullopt;
   if (services_.gate != nullptr && !services_.gate->IsOpen(pool)) return Wait(job, "The primary Region is changing.");
   return record->state() == ReencryptionRecord::RUNNING ? Reseal(pool, job, *record) : Finish(pool, job, *record);

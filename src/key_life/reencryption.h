@@ -65,7 +65,6 @@ class Reencryption {
   class Walk;
 
   void OnNotice(const storage::Notice& notice);
-  void FindJobs();
   // One step; answers after which time the next; nullopt: nothing is left to do here.
   std::optional<std::chrono::nanoseconds> Step(const PoolId& pool, Job& job);
   std::chrono::nanoseconds Reseal(const PoolId& pool, Job& job, directory::pb::ReencryptionRecord record);
@@ -82,6 +81,8 @@ class Reencryption {
 
   // Of pools whose record may have changed.
   PoolJobs<Job> jobs_;
+  // All pools were noted; of whoever calls RunDue.
+  bool listed_ = false;
 
   std::unique_ptr<storage::Subscription> subscription_;  // last
 };

@@ -14,6 +14,7 @@
 #include "keys/keyring.h"
 #include "keys/local/local_key_provider.h"
 #include "keys/wrapped_pool_keys.h"
+#include "storage/memory/unreadable_store.h"
 
 namespace symbolon::key_life {
 namespace {
@@ -168,6 +169,41 @@ TEST_F(ReencryptionTest, RecordThatDoesNotOpen_IsShownAndLookedAtAgainAfterAWhil
   EXPECT_EQ(Record().state(), ReencryptionRecord::DONE);
   EXPECT_EQ(Keys().generations.size(), 1u);
   EXPECT_EQ(work.ProblemOf(kPool), "");
+}
+
+TEST_F(ReencryptionTest, StoreCannotBeReadAtTheStart_WhatWasUnderWayGoesOnWhenItCan) {
+  Rotate();
+  Begin();
+  std::optional<storage::Read::Kind> fails;
+  const auto store = storage::MakeUnreadableStore(store_.store(), [&](const storage::Read& read) {
+    return fails == read.kind ? storage::ReadFault::kFails : storage::ReadFault::kNone;
+  });
+  const Services all = services();
+  for (const auto kind : {storage::Read::Kind::kPools, storage::Read::Kind::kRecord}) {
+    fails = kind;
+    Reencryption work({.store = *store,
+                       .keys = all.keys,
+                       .commits = all.commits,
+                       .clock = all.clock,
+                       .random = all.random,
+                       .here = all.here,
+                       .suffixes = all.suffixes},
+                      {.batch_records_max = 32}, {});
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(work.RunDue()) << "it is tried again";
+      clock_.Advance(std::chrono::seconds(1));
+    }
+    EXPECT_GT(Older(), 0);
+    fails.reset();
+    if (kind == storage::Read::Kind::kPools) {
+      EXPECT_TRUE(work.RunDue());
+      EXPECT_LT(Older(), 300) << "it goes on";
+      continue;
+    }
+    RunToTheEnd(work);
+  }
+  EXPECT_EQ(Record().state(), ReencryptionRecord::DONE);
+  EXPECT_EQ(Older(), 0);
 }
 
 TEST_F(ReencryptionTest, AnotherProcessGoesOnWhereTheFirstOneEnded) {

@@ -143,6 +143,11 @@ void Shredding::OnNotice(const storage::Notice& notice) {
   if (!has_order && records.empty()) return;
   if (has_order && !notice.pool.empty()) {
     const auto stored = services_.store.MakeSnapshot()->Get(OrderKey(notice.pool));
+    if (!stored) {
+      log::Error("pool {}: an order to shred it may be there and cannot be read: {}", notice.pool.value(),
+                 stored.error().detail);
+    }
+    news.unread = !stored;
     if (stored && *stored) news.order = **stored;
     if (notice.head) news.position = PositionText(notice.pool, *notice.head);
   }
@@ -151,6 +156,7 @@ void Shredding::OnNotice(const storage::Notice& notice) {
     changed_records_.merge(records);
     if (has_order && !notice.pool.empty()) {
       News& known = news_[notice.pool];
+      known.unread = known.unread || news.unread;
       if (news.order) known = std::move(news);
     }
     woken_ = true;
@@ -158,7 +164,7 @@ void Shredding::OnNotice(const storage::Notice& notice) {
   wake_.notify_all();
 }
 
-// What was under way when the process ended.
+// What was under way when the process ended, and what could not be read since.
 void Shredding::FindWork() {
   if (std::exchange(looked_, true)) return;
   const auto snapshot = services_.store.MakeSnapshot();
@@ -171,6 +177,7 @@ void Shredding::FindWork() {
     const auto page = snapshot->Scan(range, after, kRecordsAtOnce);
     if (!page) {
       log::Error("records of shredding cannot be read: {}", page.error().detail);
+      looked_ = false;
       break;
     }
     for (const storage::Record& record : page->records) jobs_.try_emplace(record.id, std::make_unique<Job>());
@@ -181,11 +188,13 @@ void Shredding::FindWork() {
   while (true) {
     const auto pools = snapshot->Pools(last, kPoolsAtOnce);
     if (!pools) log::Error("pools cannot be listed: {}", pools.error().detail);
+    looked_ = looked_ && pools.has_value();
     if (!pools || pools->empty()) return;
     for (const PoolId& pool : *pools) {
       const auto order = snapshot->Get(OrderKey(pool));
       const auto head = snapshot->Head(pool);
       if (order && *order && head && *head) BeginHere(pool, **order, PositionText(pool, **head));
+      looked_ = looked_ && order && head;
     }
     last = pools->back();
   }
@@ -202,6 +211,7 @@ void Shredding::TakeNews() {
   }
   for (const Bytes& id : changed) jobs_.try_emplace(id, std::make_unique<Job>());
   for (const auto& [pool, of_pool] : news) {
+    looked_ = looked_ && !of_pool.unread;
     if (of_pool.order) BeginHere(pool, *of_pool.order, of_pool.position);
     // It may have been dropped.
     for (const auto& [id, job] : jobs_) {
@@ -218,11 +228,15 @@ void Shredding::BeginHere(const PoolId& pool, const std::string& order_text, con
   }
   const Bytes id = IdOf(*order);
   const auto stored = Load(id);
-  if (!stored || !stored->record.order().empty()) return;
+  if (stored && !stored->record.order().empty()) return;
   ShreddingRecord record;
   record.set_order(order_text);
   record.set_position(position);
-  if (Save(id, stored->version, record)) jobs_.try_emplace(id, std::make_unique<Job>());
+  if (stored && Save(id, stored->version, record)) {
+    jobs_.try_emplace(id, std::make_unique<Job>());
+  } else {
+    looked_ = false;
+  }
 }
 
 std::string Shredding::PositionOf(const PoolId& pool) const {
@@ -294,7 +308,9 @@ std::optional<nanoseconds> Shredding::RunDue() {
     next = std::min(next.value_or(job->second->due), job->second->due);
     ++job;
   }
-  return next;
+  if (looked_) return next;
+  const nanoseconds again = services_.clock.SinceBoot() + options_.retry;
+  return std::min(next.value_or(again), again);
 }
 
 void Shredding::WaitUntil(const std::stop_token& stop, std::optional<nanoseconds> due) {

@@ -107,6 +107,8 @@ class Shredding {
     // As another Region's entry brought it.
     std::optional<std::string> order;
     std::string position;
+    // There may be one that could not be read.
+    bool unread = false;
   };
   struct Waiting {
     std::string reason;

@@ -59,6 +59,7 @@ std::string Shredding::WhyHere(const PoolId& pool) const {
   const auto staging = services_.store.FindStaging(pool);
   if (!stored || !head || !staging) return "Its store cannot be read.";
   const auto role = *stored ? replication::ParseRole(**stored) : std::nullopt;
+  if (*stored && !role) return "Its store cannot be read.";
   if (!role) return *head || *staging ? "It is receiving a copy of the user pool." : "";
   if (!role->deleted()) {
     return fmt::format(
@@ -87,7 +88,9 @@ std::string Shredding::DestroyKeys(const Order& order, ShreddingRecord& record) 
   const auto stored =
       services_.store.MakeSnapshot()->Get({.pool = pool, .type = replication::kRoleRecordType, .id = ""});
   if (!stored) return "Its store cannot be read.";
-  if (const auto role = *stored ? replication::ParseRole(**stored) : std::nullopt) {
+  if (*stored) {
+    const auto role = replication::ParseRole(**stored);
+    if (!role) return "Its store cannot be read.";
     if (!role->deleted()) return WhyHere(pool);
     if (record.position().empty()) record.set_position(PositionOf(pool));
     const auto erased =

@@ -432,8 +432,8 @@ class Service::Parts {
     if (notice.everything) ForgetDecrypted(notice.pool);
     auto stored = store_.MakeSnapshot()->Get({.pool = notice.pool, .type = keys::kWrappedKeysRecordType, .id = ""});
     if (!stored) log::Error("wrapped keys of pool {} cannot be read: {}", notice.pool.value(), stored.error().detail);
-    // The pool is gone, or is being shredded.
-    if (stored && !*stored) ForgetDecrypted(notice.pool);
+    // The pool is gone, or is being shredded; or may be.
+    if (!stored || !*stored) ForgetDecrypted(notice.pool);
     keys_->keyring().FollowStore(*store_.MakeSnapshot(), notice.pool);
   }
 
