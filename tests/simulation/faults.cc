@@ -54,6 +54,22 @@ void Simulation::FillDisk(SimRegion& region) {
   scheduler_.After(dice_.Micros(10'000, 3'000'000), [&region] { region.disk().SetFull(false); });
 }
 
+void Simulation::SpoilReads(SimRegion& region) {
+  static constexpr double kShares[] = {0.01, 0.1, 0.5, 1};
+  const double share = kShares[read_dice_->Below(std::size(kShares))];
+  trace_.Say("{}: {} of its reads fail", region.name().value(), share);
+  region.bad_reads().Begin(share, read_dice_->Micros(10'000, 2'000'000), read_dice_->Below(UINT64_MAX));
+}
+
+void Simulation::SpoilReadsLater() {
+  if (!read_dice_) return;
+  scheduler_.After(read_dice_->Micros(100'000, 4'000'000), [this] {
+    if (!faults_) return;
+    SpoilReads(RegionOf(read_dice_->Pick(names_)));
+    SpoilReadsLater();
+  });
+}
+
 void Simulation::MixVersions() {
   static constexpr Versions kOthers[] = {{1, 2}, {0, 1}, {2, 2}};
   const Versions versions = kOthers[dice_.Below(std::size(kOthers))];
@@ -147,6 +163,7 @@ void Simulation::Heal() {
   network_.SetFaults({});
   for (auto& [name, region] : regions_) {
     region->disk().SetFull(false);
+    region->bad_reads().End();
     region->PlanFault(storage::WriteFault::kNone, 0);
     region->SetClockOffset({});
     Upgrade(*region);

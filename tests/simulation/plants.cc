@@ -59,6 +59,8 @@ constexpr PlantedBug kPlantedBugs[] = {
     {Plant::kServeLocked, "serve-locked", "a Region serves people of a pool whose key is withdrawn there", 20},
     {Plant::kStopAtLock, "stop-at-lock", "a Region takes no entries of a pool whose key is withdrawn there", 20},
     {Plant::kForgottenUntold, "forgotten-untold", "a Region does not hear how far others have forgotten facts", 100},
+    {Plant::kReadErrorIsAbsence, "read-error-is-absence", "what a Region cannot read of its store counts as absent",
+     100},
 };
 
 // Makes positions durable after what belongs to them.

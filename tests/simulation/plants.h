@@ -47,6 +47,7 @@ enum class Plant {
   kServeLocked,
   kStopAtLock,
   kForgottenUntold,
+  kReadErrorIsAbsence,
 };
 
 struct PlantedBug {

@@ -87,6 +87,7 @@ void Simulation::Restart(SimRegion& region) {
   if (const nanoseconds until = down_until_[region.name()]; scheduler_.now() < until && faults_) {
     return scheduler_.After(until - scheduler_.now(), [this, &region] { Restart(region); });
   }
+  if (read_dice_ && faults_ && read_dice_->Chance(0.4)) SpoilReads(region);
   region.Start();
   if (!region.up()) return;
   for (const auto& pool : pools_) {

@@ -110,7 +110,8 @@ void SimRegion::Start() {
   SYMBOLON_CHECK(opened);
   store_ = *std::move(opened);
   reading_store_ = storage::MakeUnreadableStore(*store_, [this](const storage::Read& read) {
-    return bad_reads_.Strike(read) ? storage::ReadFault::kFails : storage::ReadFault::kNone;
+    if (!bad_reads_.Strike(read)) return storage::ReadFault::kNone;
+    return plant_ == Plant::kReadErrorIsAbsence ? storage::ReadFault::kReadsAsAbsent : storage::ReadFault::kFails;
   });
   ++life_;
   trace_.Say("{} starts", name_.value());

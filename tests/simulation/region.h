@@ -159,6 +159,9 @@ class SimRegion final : public replication::MachineHost {
   };
 
   void StartMachine();
+  // True: it is told so.
+  template <class T>
+  bool FailsToRead(replication::Done<T>& done);
   void Tick();
   void Take(replication::LinkId link, replication::pb::Frame frame);
   void KickCommitter();

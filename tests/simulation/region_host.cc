@@ -61,12 +61,24 @@ void SimRegion::Close(LinkId link) {
   network_.Close(*this, link);
 }
 
+// The committer reads before it writes.
+template <class T>
+bool SimRegion::FailsToRead(replication::Done<T>& done) {
+  if (!bad_reads_.Strike({})) return false;
+  Post(nanoseconds(0), [this, done = std::move(done)]() mutable {
+    done(Err(storage::StoreError{storage::StoreErrorCode::kUnavailable, "the disk cannot be read"}), Now());
+  });
+  return true;
+}
+
 void SimRegion::Submit(storage::Commit commit, replication::Done<storage::Committed> done) {
+  if (FailsToRead(done)) return;
   if (plant_ == Plant::kPromiseWithoutFence) commit.promise.reset();
   Commit(std::move(commit), [this, done = std::move(done)](auto result) mutable { done(std::move(result), Now()); });
 }
 
 void SimRegion::Apply(storage::AppliedEntries entries, replication::Done<storage::pb::Head> done) {
+  if (FailsToRead(done)) return;
   if (plant_ == Plant::kAcknowledgeBeforeDurable) {
     Post(dice_.Micros(0, 100), [this, done = std::move(done), head = HeadAfter(entries.entries.back())]() mutable {
       done(std::move(head), Now());
@@ -90,6 +102,7 @@ void SimRegion::Apply(storage::AppliedEntries entries, replication::Done<storage
 }
 
 void SimRegion::MergeFacts(PoolId pool, std::vector<storage::pb::FactEntry> entries, replication::Done<void> done) {
+  if (FailsToRead(done)) return;
   store_->MergeFacts(
       std::move(pool), std::move(entries), [this, life = life_, done = std::move(done)](auto result) mutable {
         if (life != life_) return;

@@ -8,6 +8,7 @@ void Result::Add(const Result& other) {
   Add(other.counters);
   crashes += other.crashes;
   disks_lost += other.disks_lost;
+  reads_failed += other.reads_failed;
   commits += other.commits;
   facts += other.facts;
   answers += other.answers;
@@ -63,7 +64,7 @@ std::string Describe(const Result& sum) {
       "writes: {} acknowledged, {} of them confirmed by a replica, {} fell back; {} unconfirmed, {} held; {} set "
       "aside\n"
       "people: {} answers, {} sessions used in two Regions, {} refresh tokens used again\n"
-      "facts: {} accepted; processes: {} died, {} disks lost\n"
+      "facts: {} accepted; processes: {} died, {} disks lost, {} reads failed\n"
       "handed over: {} times, {} answers that the next primary is not heard of\n"
       "in processes that lived to the end: {} hand-overs, {} epochs begun, {} suffixes set aside, {} copies taken, {} "
       "resumed\n"
@@ -72,12 +73,12 @@ std::string Describe(const Result& sum) {
       "erased: {} records in every Region, {} bodies\n"
       "under an authority: {} leases lost, {} automatic promotions, {} answers withheld",
       sum.commits, sum.confirmed, sum.fell_back, sum.unconfirmed, sum.held, sum.writes_set_aside, sum.answers,
-      sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.hand_overs,
-      sum.hand_overs_unheard, sum.counters.hand_overs, sum.counters.take_overs, sum.counters.suffixes_set_aside,
-      sum.counters.copies_taken, sum.counters.copies_resumed, sum.forwards_done, sum.forwards_refused,
-      sum.forwards_unknown, sum.forwards_redirected, sum.keys_withdrawn, sum.refused_locked, sum.hand_overs_locked,
-      sum.caught_up_locked, sum.erasures, sum.bodies_erased, sum.leases_lost, sum.automatic_promotions,
-      sum.answers_withheld);
+      sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.reads_failed,
+      sum.hand_overs, sum.hand_overs_unheard, sum.counters.hand_overs, sum.counters.take_overs,
+      sum.counters.suffixes_set_aside, sum.counters.copies_taken, sum.counters.copies_resumed, sum.forwards_done,
+      sum.forwards_refused, sum.forwards_unknown, sum.forwards_redirected, sum.keys_withdrawn, sum.refused_locked,
+      sum.hand_overs_locked, sum.caught_up_locked, sum.erasures, sum.bodies_erased, sum.leases_lost,
+      sum.automatic_promotions, sum.answers_withheld);
 }
 
 }  // namespace symbolon::simulation

@@ -17,6 +17,7 @@ struct Result {
   replication::ReplicationCounters counters;
   std::uint64_t crashes = 0;
   std::uint64_t disks_lost = 0;
+  std::uint64_t reads_failed = 0;
   std::uint64_t commits = 0;
   std::uint64_t facts = 0;
   // To people, by plans; and of them: sessions that became tokens in two Regions, refresh tokens used again.

@@ -6,6 +6,8 @@ namespace symbolon::simulation {
 namespace {
 
 constexpr nanoseconds kConvergenceLimit = std::chrono::seconds(90);
+// Added to a seed it is the seed of the reads that fail.
+constexpr std::uint64_t kReadSeeds = 1'000'000'007;
 
 }  // namespace
 
@@ -25,6 +27,7 @@ Simulation::Simulation(std::uint64_t seed, Plant plant, bool print)
   calm_ = authority_ && dice_.Chance(0.7);
   sync_only_ = authority_ && dice_.Chance(0.5);
   withdraws_keys_ = dice_.Chance(0.4);
+  if (Dice reads(seed + kReadSeeds); reads.Chance(0.3)) read_dice_.emplace(reads.Below(UINT64_MAX));
   registers_.ignores_leases = plant == Plant::kTakeDespiteLease;
   const auto authority = authority_ ? std::optional(SimAuthority{registers_, automatic_}) : std::nullopt;
   for (const Region& name : names_) {
@@ -48,6 +51,7 @@ Result Simulation::Run() {
   MakePools();
   ActLater();
   CheckLater();
+  SpoilReadsLater();
   if (takes_over_ && dice_.Chance(0.5)) PlotSomething();
   const nanoseconds end_of_faults = scheduler_.now() + dice_.Micros(6'000'000, 20'000'000);
   while (result_.violation.empty() && scheduler_.RunOne(end_of_faults)) CheckLeases();
@@ -65,6 +69,7 @@ Result Simulation::Run() {
   if (result_.violation.empty()) CheckAtEnd();
   for (auto& [name, region] : regions_) {
     result_.refused_locked += region->refused_locked;
+    result_.reads_failed += region->bad_reads().count();
     if (!region->up()) continue;
     result_.Add(region->machine().Counters());
     if (const auto status = region->machine().AuthorityStatusNow(region->Now())) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -93,6 +94,9 @@ class Simulation {
   void Hijack(SimRegion& region);
   void JumpClock(SimRegion& region);
   void FillDisk(SimRegion& region);
+  // Some of what the Region reads of its store cannot be read for a while, or nothing.
+  void SpoilReads(SimRegion& region);
+  void SpoilReadsLater();
   // One Region runs another version.
   void MixVersions();
   void Upgrade(SimRegion& region);
@@ -227,6 +231,8 @@ class Simulation {
   bool calm_ = false;
   bool withdraws_keys_ = false;
   bool faults_ = true;
+  // Of seeds with reads that fail; apart, so that what else happens to a seed is the same without.
+  std::optional<Dice> read_dice_;
   std::uint64_t serial_ = 0;
   Result result_;
 };

@@ -46,6 +46,7 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.hand_overs_unheard, kSeedsPerShard / 60);
   EXPECT_GT(sum.writes_set_aside, kSeedsPerShard / 20);
   EXPECT_GT(sum.disks_lost, kSeedsPerShard / 20);
+  EXPECT_GT(sum.reads_failed, kSeedsPerShard * 2);
   EXPECT_GT(sum.forwards_done, kSeedsPerShard / 2);
   EXPECT_GT(sum.forwards_refused, kSeedsPerShard / 4);
   EXPECT_GT(sum.forwards_unknown, kSeedsPerShard / 20);
