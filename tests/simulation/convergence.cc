@@ -70,6 +70,10 @@ std::string Simulation::NotConverged(PoolModel& pool) {
     std::string missing = FactsMissing(pool, *region);
     if (!missing.empty()) return missing;
   }
+  if (primary.Opens(pool.id)) {
+    std::string unabsorbed = people_[pool.id]->Unabsorbed(primary);
+    if (!unabsorbed.empty()) return unabsorbed;
+  }
   const auto status = primary.machine().Status(pool.id, primary.Now());
   if (!status) return "no status";
   for (const replication::MemberStatus& member : status->members) {
@@ -97,8 +101,13 @@ void Simulation::CheckAtEnd() {
   }
   for (auto& [id, people] : people_) {
     result_.answers += people->answers();
-    result_.sessions_doubly_used += people->sessions_doubly_used();
+    result_.doubly_used += people->doubly_used();
     result_.tokens_reused += people->tokens_reused();
+    result_.steps_used += people->steps_used();
+    result_.steps_refused += people->steps_refused();
+    result_.first_sign_ins_said += people->first_sign_ins_said();
+    result_.absorbed += people->absorbed();
+    result_.first_seen_ended += people->first_seen_ended();
   }
 }
 

@@ -56,6 +56,7 @@ std::string FactsModel::Learn(storage::Store& store) {
       }
       log.entries.push_back(entry);
       places_[entry.key()].push_back({origin, entry.number()});
+      if (on_said) on_said(store.region(), entry);
     }
   }
   durable_[store.region()] = *vector;

@@ -26,6 +26,9 @@ class FactsModel {
   // Empty, or what is wrong with the pool's facts in this store. Those that expire before its horizon may be forgotten.
   std::string Check(storage::Store& store) const;
 
+  // Called with each fact that is new here, by the Region that accepted it.
+  std::function<void(const Region&, const storage::pb::FactEntry&)> on_said;
+
   // Somebody was told that the fact is accepted: from now on no Region may lack it for ever.
   void OnAcknowledged(const Region& accepted_in, BytesView key, const storage::pb::FactValue& value);
   // The Region's disk is lost; what is nowhere else may be lost as well.

@@ -8,6 +8,7 @@
 #include "auth/signing_keys.h"
 #include "base/secret.h"
 #include "directory/users.h"
+#include "people_plans.h"
 #include "storage/keys.h"
 #include "versions.h"
 
@@ -15,8 +16,6 @@ namespace symbolon::simulation {
 namespace {
 
 using directory::RecordType;
-
-constexpr std::size_t kPeople = 3;
 
 // Made once for all runs: they cost, and no run depends on them.
 const std::vector<crypto::SigningKey>& SigningKeys() {
@@ -41,7 +40,11 @@ directory::pb::ClientRecord MakeClient(std::string_view id, bool rotates) {
 
 }  // namespace
 
-People::People(PoolModel& pool, World world) : pool_(pool), world_(std::move(world)) {}
+People::People(PoolModel& pool, World world) : pool_(pool), world_(std::move(world)) {
+  pool_.facts.on_said = [this](const Region& at, const storage::pb::FactEntry& entry) { OnFirstSeen(at, entry); };
+}
+
+std::size_t People::AnyOwn() { return world_.dice.Below(kOwnPeople); }
 
 std::vector<storage::Change> People::MakeDirectory(SimRegion& region) {
   const auto keys = region.plans().KeysOf(pool_.id);
@@ -54,11 +57,11 @@ std::vector<storage::Change> People::MakeDirectory(SimRegion& region) {
        {MakeClient(kClient, false), MakeClient(kRotatingClient, true), MakeClient(kMachine, false)}) {
     tx.Put<directory::ClientKind>(client.client_id(), client);
   }
+  PutProvider(tx);
   const directory::pb::PoolRecord pool_record = MakePoolRecord();
-  for (std::size_t i = 0; i < kPeople; ++i) {
-    Person& person = people_.emplace_back();
-    person.name = fmt::format("{}-{}", kPlainText, i);
-    person.key = directory::UserKeyOf(tx, pool_record, person.name);
+  for (std::size_t i = 0; i < kOwnPeople; ++i) {
+    const std::string name = fmt::format("{}-{}", kPlainText, i);
+    Person& person = people_.emplace_back(Person{.name = name, .key = directory::UserKeyOf(tx, pool_record, name)});
     person.passwords.push_back(fmt::format("{}-password-0", kPlainText));
     directory::User user;
     user.key = person.key;
@@ -69,6 +72,11 @@ std::vector<storage::Change> People::MakeDirectory(SimRegion& region) {
     (*user.record.mutable_attributes())["email"] = fmt::format("{}-{}@example.com", kPlainText, i);
     auth::SetPassword(env, pool_.id, user.record, person.passwords.back());
     passwords_[VerifierOf(user.record)] = person.passwords.back();
+    if (i == kWithAuthenticator) {
+      person.authenticators.push_back(fmt::format("{}-authenticator", kPlainText));
+      user.record.mutable_software_token()->set_secret(person.authenticators.back());
+      user.record.set_software_token_enabled(true);
+    }
     SYMBOLON_CHECK(directory::InsertUser(tx, pool_record, user, directory::OnAliasConflict::kRefuse));
   }
   SYMBOLON_CHECK(!tx.failure());
@@ -86,19 +94,24 @@ bool People::Serves(SimRegion& region) const {
   return here.kind == replication::Role::Kind::kPrimary || here.state == replication::pb::ACTIVE;
 }
 
-directory::pb::UserRecord People::UserAt(SimRegion& region, const Served& served, std::size_t person) {
+directory::pb::UserRecord People::UserAt(SimRegion& region, const Sight& saw, std::size_t person) {
   const storage::Key key{storage::Space::kDirectory, pool_.id, static_cast<std::uint16_t>(RecordType::kUser),
                          people_[person].key};
-  const Bytes* sealed = pool_.RecordAt(served.saw.head->digest(), storage::keys::TypeAndId(key.type, key.id));
+  const Bytes* sealed = pool_.RecordAt(saw.head->digest(), storage::keys::TypeAndId(key.type, key.id));
   SYMBOLON_CHECK(sealed != nullptr);
   const auto opened = region.plans().KeysOf(pool_.id)->Open(key, *sealed);
   SYMBOLON_CHECK(opened);
   directory::pb::UserRecord user;
   SYMBOLON_CHECK(user.ParseFromString(*opened));
   const bool marked = std::ranges::any_of(
-      people_[person].marked_in, [&](const Bytes& entry) { return pool_.Contains(served.saw.head->digest(), entry); });
+      people_[person].marked_in, [&](const Bytes& entry) { return pool_.Contains(saw.head->digest(), entry); });
   if (marked && !HasUnknownField(user)) Fail("{}: a newer version's field of a user is gone", region.name().value());
   return user;
+}
+
+std::optional<directory::pb::UserRecord> People::KnownAt(SimRegion& region, const Sight& saw, std::size_t person) {
+  if (people_[person].is_stranger()) return StrangerAt(region, saw, person);
+  return UserAt(region, saw, person);
 }
 
 directory::pb::ClientRecord People::ClientAt(SimRegion& region, const Served& served, const std::string& id) {
@@ -169,13 +182,17 @@ bool People::DisabledAt(SimRegion& region, const storage::pb::FactVector& facts,
 void People::OnServed(SimRegion& region, const Served& served) {
   ++answers_;
   if (served.saw.locked) Fail("{} serves people, though its key is withdrawn there", region.name().value());
+  OnCommitted(region, served);
+}
+
+void People::OnCommitted(SimRegion& region, const Served& served) {
   for (const storage::FactChange& fact : served.facts) {
     pool_.facts.OnAcknowledged(region.name(), storage::keys::TypeAndId(fact.key.type, fact.key.id), fact.value);
   }
   if (!region.plans().violation().empty()) world_.fail(region.plans().violation());
 }
 
-void People::Keep(std::size_t person, const std::string& client, const auth::Tokens& tokens, SimRegion& region) {
+std::string People::Keep(std::size_t person, const std::string& client, const auth::Tokens& tokens, SimRegion& region) {
   SignedIn held{.person = person,
                 .client = client,
                 .access_token = tokens.access_token,
@@ -191,7 +208,7 @@ void People::Keep(std::size_t person, const std::string& client, const auth::Tok
     SYMBOLON_CHECK(opened);
     held.refresh = *opened;
   }
-  signed_in_.push_back(std::move(held));
+  return signed_in_.emplace_back(std::move(held)).refresh.family();
 }
 
 // Whatever was used twice is revoked where both uses are known.
@@ -199,18 +216,23 @@ void People::CheckAtEnd(SimRegion& region, const std::vector<SimRegion*>& others
   if (!Serves(region)) return;
   const auto facts = region.store().MakeSnapshot()->Facts(pool_.id);
   SYMBOLON_CHECK(facts);
-  for (const std::shared_ptr<Session>& session : sessions_) {
+  for (const std::shared_ptr<Once>& thing : once_) {
     std::set<Region> used_in;
-    for (const auto& [place, count] : session->honoured) {
+    for (const auto& [place, count] : thing->honoured) {
       const bool kept = std::ranges::any_of(others, [&](SimRegion* other) {
         return other->up() && other->name() == place.first && other->store().incarnation() == place.second;
       });
       if (kept) used_in.insert(place.first);
     }
-    if (used_in.size() > 1 && !FamilyAt(region, *facts, session->id).revoked) {
-      Fail("a session that became tokens in {} Regions is not revoked in {}", used_in.size(), region.name().value());
+    if (used_in.size() > 1 && !FamilyAt(region, *facts, thing->id).revoked) {
+      Fail("{} that was honoured in {} Regions is not revoked in {}", thing->what, used_in.size(),
+           region.name().value());
     }
   }
+  Sight saw;
+  saw.head = HeadOf(region.store(), pool_.id);
+  saw.facts = *facts;
+  for (std::size_t person = 0; person < people_.size(); ++person) KnownAt(region, saw, person);
   // Some of them: a signature takes longer to verify than everything else here.
   for (std::size_t i = 0; i < std::min<std::size_t>(signed_in_.size(), 4); ++i) {
     CheckIssued(region, world_.dice.Pick(signed_in_).access_token);

@@ -3,12 +3,13 @@
 #include <utility>
 
 #include "auth/disabling.h"
+#include "auth/external_users.h"
 #include "auth/password.h"
-#include "auth/proven_user.h"
 #include "auth/refresh.h"
 #include "auth/session.h"
 #include "directory/users.h"
 #include "people.h"
+#include "people_plans.h"
 #include "versions.h"
 
 namespace symbolon::simulation {
@@ -16,47 +17,32 @@ namespace {
 
 using auth::AuthErrorCode;
 
-// What a plan answers, kept until its commit is.
-template <class T>
-using Answer = std::shared_ptr<std::optional<auth::AuthResult<T>>>;
-
-template <class T>
-Answer<T> MakeAnswer() {
-  return std::make_shared<std::optional<auth::AuthResult<T>>>();
-}
-
-// Whether the changes of a plan that answered so are committed.
-template <class T>
-bool Commits(const auth::AuthResult<T>& answer) {
-  return answer || answer.error().keep_changes;
-}
-
 // A type that nothing else uses.
 constexpr std::uint16_t kNoteType = 61;
-
-directory::pb::ClientRecord ClientOf(const auth::Context& context, const std::string& id) {
-  return *context.tx.Get<directory::ClientKind>(id);
-}
 
 }  // namespace
 
 void People::Act(SimRegion& region) {
-  const std::uint64_t what = world_.dice.Below(100);
+  const std::uint64_t what = world_.dice.Below(132);
   if (what < 12) return ChangePassword();
   if (what < 15) return ChangeSecret();
+  if (what < 18) return NewAuthenticator();
   if (!Serves(region)) return;
   region.Post(nanoseconds(0), [this, &region, what] {
     if (!Serves(region)) return;
-    if (what < 35) return SignIn(region);
-    if (what < 45) return SignInFromPosition(region);
-    if (what < 50) return ProveSecret(region);
-    if (what < 65) return Refresh(region);
-    if (what < 68) return Revoke(region);
-    if (what < 70) return SignOut(region);
-    if (what < 72) return Disable(region);
-    if (what < 75) return Enable(region);
-    if (what < 79) return BeginSession(region);
-    if (what < 92) return UseSession(region);
+    if (what < 38) return SignIn(region);
+    if (what < 48) return SignInFromPosition(region);
+    if (what < 53) return ProveSecret(region);
+    if (what < 68) return Refresh(region);
+    if (what < 71) return Revoke(region);
+    if (what < 73) return SignOut(region);
+    if (what < 75) return Disable(region);
+    if (what < 78) return Enable(region);
+    if (what < 82) return BeginSession(region);
+    if (what < 95) return UseSession(region);
+    if (what < 108) return AnswerCode(region);
+    if (what < 117) return SignInAtProvider(region);
+    if (what < 124) return UseCode(region);
     UseAccessToken(region);
   });
 }
@@ -64,7 +50,7 @@ void People::Act(SimRegion& region) {
 // ---- passwords and secrets (promise 4) ----
 
 void People::SignIn(SimRegion& region) {
-  const std::size_t person = world_.dice.Below(people_.size());
+  const std::size_t person = AnyOwn();
   const std::vector<std::string>& passwords = people_[person].passwords;
   // Mostly the newest that was ever asked for, often an older one, sometimes nonsense.
   const std::string password = world_.dice.Chance(0.1)   ? fmt::format("{}-nonsense", kPlainText)
@@ -77,7 +63,7 @@ void People::SignIn(SimRegion& region) {
 void People::SignInFromPosition(SimRegion& region) {
   if (changes_.empty()) return SignIn(region);
   const Change change = world_.dice.Pick(changes_);
-  const std::size_t person = world_.dice.Below(people_.size());
+  const std::size_t person = AnyOwn();
   const std::string password = world_.dice.Pick(people_[person].passwords);
   const nanoseconds until = region.Now().since_boot + std::chrono::milliseconds(500);
   region.machine().position_gate().Await(
@@ -107,17 +93,30 @@ void People::SignInFromPosition(SimRegion& region) {
 void People::TryPassword(SimRegion& region, std::size_t person, const std::string& password) {
   const auto answer = MakeAnswer<auth::SignInStep>();
   const std::string client = world_.dice.Chance(0.5) ? kClient : kRotatingClient;
+  const auto session = std::make_shared<Session>(Session{{.what = "a session that asks for a code"}});
+  session->person = person;
+  session->client = client;
   region.plans().Run(
       pool_.id,
-      [this, answer, client, person, password](const auth::Context& context) {
+      [this, answer, client, person, password, session](const auth::Context& context) {
         *answer = auth::StartSignIn(context, ClientOf(context, client), auth::Flow::kUserPassword, auth::Door::kPublic,
                                     {{"USERNAME", people_[person].name}, {"PASSWORD", password}});
+        if (**answer && std::holds_alternative<auth::Challenge>(***answer)) {
+          session->text = std::get<auth::Challenge>(***answer).session.value_or("");
+          const auto opened = auth::OpenSession(context, ClientOf(context, client), session->text,
+                                                auth::pb::Session::SOFTWARE_TOKEN_MFA);
+          SYMBOLON_CHECK(opened);
+          session->id = opened->id;
+          session->expires_at = opened->expires_at;
+          session->token_generation = opened->user.record.token_generation();
+          session->sign_outs = auth::SignOutsOf(context.tx, opened->user.key);
+        }
         return Commits(**answer);
       },
-      [this, &region, answer, client, person, password](const std::optional<Served>& served) {
+      [this, &region, answer, client, person, password, session](const std::optional<Served>& served) {
         if (!served) return;
         OnServed(region, *served);
-        const directory::pb::UserRecord user = UserAt(region, *served, person);
+        const directory::pb::UserRecord user = UserAt(region, served->saw, person);
         const auto right = passwords_.find(user.password().salt() + user.password().verifier());
         SYMBOLON_CHECK(right != passwords_.end());
         const bool is_right = right->second == password;
@@ -138,7 +137,17 @@ void People::TryPassword(SimRegion& region, std::size_t person, const std::strin
                           : "free",
                said ? "accepted" : "refused", served->saw.head->sequence(), served->saw.head->epoch().counter());
         }
-        if (said) Keep(person, client, std::get<auth::Tokens>(*said), region);
+        if (!said) return;
+        const bool is_enough = std::holds_alternative<auth::Tokens>(*said);
+        if (is_enough == user.software_token_enabled()) {
+          Fail("{}: a password was {}enough of somebody with{} an authenticator", region.name().value(),
+               is_enough ? "" : "not ", user.software_token_enabled() ? "" : "out");
+        }
+        if (is_enough) {
+          Keep(person, client, std::get<auth::Tokens>(*said), region);
+        } else {
+          KeepChallenge(region, session);
+        }
       });
 }
 
@@ -146,7 +155,7 @@ void People::ChangePassword() {
   SimRegion* primary = world_.primary();
   if (primary == nullptr || people_.empty()) return;
   SimRegion& region = *primary;
-  const std::size_t person = world_.dice.Below(people_.size());
+  const std::size_t person = AnyOwn();
   const std::string password = fmt::format("{}-password-{}", kPlainText, ++serial_);
   const bool revokes = world_.dice.Chance(0.5);
   const bool plants = world_.plant == Plant::kPlainText;
@@ -243,10 +252,10 @@ void People::Refresh(SimRegion& region) {
         if (!served) return;
         OnServed(region, *served);
         const auth::AuthResult<auth::Tokens>& said = **answer;
-        const directory::pb::UserRecord user = UserAt(region, *served, held.person);
+        const auto user = KnownAt(region, served->saw, held.person);
         const auth::SignOuts known(held.refresh.sign_outs().begin(), held.refresh.sign_outs().end());
-        const bool live = user.token_generation() <= held.refresh.token_generation() &&
-                          !DisabledAt(region, served->saw.facts, user) &&
+        const bool live = user && user->token_generation() <= held.refresh.token_generation() &&
+                          !DisabledAt(region, served->saw.facts, *user) &&
                           !SignedOutAt(region, served->saw.facts, held.person, known) &&
                           !FamilyAt(region, served->saw.facts, held.refresh.family()).revoked;
         const auto rotation = FactAt(region, served->saw.facts, auth::FactType::kRotation, held.refresh.family());
@@ -286,7 +295,7 @@ void People::Revoke(SimRegion& region) {
 }
 
 void People::SignOut(SimRegion& region) {
-  const std::size_t person = world_.dice.Below(people_.size());
+  const std::size_t person = Anybody();
   region.plans().Run(
       pool_.id,
       [this, person](const auth::Context& context) {
@@ -299,12 +308,12 @@ void People::SignOut(SimRegion& region) {
 }
 
 void People::Disable(SimRegion& region) {
-  const std::size_t person = world_.dice.Below(people_.size());
+  const std::size_t person = Anybody();
   region.plans().Run(
       pool_.id,
       [this, person](const auth::Context& context) {
-        const auto user = directory::GetUser(context.tx, people_[person].key);
-        SYMBOLON_CHECK(user);
+        const auto user = auth::GetKnownUser(context.tx, people_[person].key);
+        if (!user) return false;
         auth::DisableUser(context.tx, context.region(), user->key, user->record, context.now());
         return true;
       },
@@ -314,12 +323,12 @@ void People::Disable(SimRegion& region) {
 }
 
 void People::Enable(SimRegion& region) {
-  const std::size_t person = world_.dice.Below(people_.size());
+  const std::size_t person = Anybody();
   region.plans().Run(
       pool_.id,
       [this, person](const auth::Context& context) {
-        const auto user = directory::GetUser(context.tx, people_[person].key);
-        SYMBOLON_CHECK(user);
+        const auto user = auth::GetKnownUser(context.tx, people_[person].key);
+        if (!user) return false;
         auth::EnableUser(context.tx, user->record, context.now());
         return true;
       },
@@ -361,7 +370,8 @@ void People::UseAccessToken(SimRegion& region) {
           // An hour is longer than any run; clocks differ by minutes.
           return Fail("{}: a token of another Region does not verify", region.name().value());
         }
-        const bool live = !DisabledAt(region, served->saw.facts, UserAt(region, *served, held.person)) &&
+        const auto user = KnownAt(region, served->saw, held.person);
+        const bool live = user && !DisabledAt(region, served->saw.facts, *user) &&
                           !SignedOutAt(region, served->saw.facts, held.person, said->claims->sign_outs) &&
                           !FamilyAt(region, served->saw.facts, said->claims->origin_jti).revoked;
         if (said->signed_in != live) {
@@ -383,86 +393,6 @@ void People::CheckIssued(SimRegion& region, const std::string& access_token) {
   SYMBOLON_CHECK(presented);
   const auto verified = verifier.Verify(*presented, published, region.plans().settings(), region.Now().wall);
   if (!verified) Fail("{}: a token of another Region does not verify", region.name().value());
-}
-
-// ---- one-time things (promise 5) ----
-
-void People::BeginSession(SimRegion& region) {
-  const auto session = std::make_shared<Session>();
-  session->person = world_.dice.Below(people_.size());
-  region.plans().Run(
-      pool_.id,
-      [this, session](const auth::Context& context) {
-        const auto user = directory::FindUser(context.tx, context.pool, people_[session->person].name);
-        SYMBOLON_CHECK(user);
-        const directory::pb::ClientRecord client = ClientOf(context, std::string(kClient));
-        session->text = auth::NewSession(context, client, *user, auth::pb::Session::NEW_PASSWORD_REQUIRED);
-        const auto opened = auth::OpenSession(context, client, session->text, auth::pb::Session::NEW_PASSWORD_REQUIRED);
-        // No session is good for a user who is disabled.
-        if (!opened) return false;
-        session->id = opened->id;
-        session->token_generation = user->record.token_generation();
-        session->sign_outs = auth::SignOutsOf(context.tx, user->key);
-        return false;
-      },
-      [this, &region, session](const std::optional<Served>& served) {
-        if (!served) return;
-        OnServed(region, *served);
-        if (!session->id.empty()) sessions_.push_back(session);
-      });
-}
-
-// Once or twice at once; often in two Regions, where it may become tokens in each.
-void People::UseSession(SimRegion& region) {
-  if (sessions_.empty()) return BeginSession(region);
-  const auto session = world_.dice.Chance(0.7) ? sessions_.back() : world_.dice.Pick(sessions_);
-  UseSessionAt(region, session);
-  if (world_.dice.Chance(0.2)) UseSessionAt(region, session);
-  SimRegion& other = world_.any_region();
-  if (&other == &region || !Serves(other) || world_.dice.Chance(0.3)) return;
-  other.Post(world_.dice.Micros(0, 20'000), [this, &other, session] {
-    if (Serves(other)) UseSessionAt(other, session);
-  });
-}
-
-void People::UseSessionAt(SimRegion& region, const std::shared_ptr<Session>& session) {
-  const auto answer = MakeAnswer<auth::SignInStep>();
-  const bool forgets = world_.plant == Plant::kHonourTwice;
-  region.plans().Run(
-      pool_.id,
-      [answer, session, forgets](const auth::Context& context) {
-        const directory::pb::ClientRecord client = ClientOf(context, std::string(kClient));
-        const auto opened = auth::OpenSession(context, client, session->text, auth::pb::Session::NEW_PASSWORD_REQUIRED);
-        if (!opened) {
-          *answer = Err(opened.error());
-        } else if (forgets) {
-          *answer = auth::FinishSignIn(context, client, opened->user, std::nullopt);
-        } else {
-          *answer = auth::FinishSignIn(context, client, opened->user, auth::OneTime{opened->id, opened->expires_at});
-        }
-        return Commits(**answer);
-      },
-      [this, &region, answer, session](const std::optional<Served>& served) {
-        if (!served) return;
-        OnServed(region, *served);
-        const auth::AuthResult<auth::SignInStep>& said = **answer;
-        const bool used = FamilyAt(region, served->saw.facts, session->id).used;
-        const directory::pb::UserRecord user = UserAt(region, *served, session->person);
-        const bool current = user.token_generation() == session->token_generation &&
-                             !DisabledAt(region, served->saw.facts, user) &&
-                             !SignedOutAt(region, served->saw.facts, session->person, session->sign_outs);
-        world_.trace.Say("session {} at {}, {}{}: {}", session->id, region.name().value(), used ? "used" : "new",
-                         current ? "" : ", out of date", said ? "tokens" : said.error().message);
-        if (said.has_value() != (!used && current)) {
-          Fail("{}: a session that is {}{} was {}", region.name().value(), used ? "used" : "new",
-               current ? "" : " and out of date", said ? "honoured" : "refused");
-        }
-        if (!said) return;
-        const int times = ++session->honoured[{region.name(), region.store().incarnation()}];
-        if (times > 1) Fail("{}: a session was honoured {} times", region.name().value(), times);
-        if (session->honoured.size() == 2) ++sessions_doubly_used_;
-        Keep(session->person, std::string(kClient), std::get<auth::Tokens>(*said), region);
-      });
 }
 
 }  // namespace symbolon::simulation

@@ -25,6 +25,14 @@ directory::pb::PoolRecord MakePoolRecord() {
   directory::pb::PoolRecord record;
   record.set_name("pool");
   record.mutable_password_policy()->set_minimum_length(8);
+  record.set_mfa(directory::pb::MFA_OPTIONAL);
+  record.set_software_token_mfa(true);
+  for (const char* name : {"email", "email_verified", "name"}) {
+    auto& schema = *record.add_schema();
+    schema.set_name(name);
+    schema.set_data_type("String");
+    schema.set_mutable_(true);
+  }
   return record;
 }
 

@@ -61,6 +61,10 @@ constexpr PlantedBug kPlantedBugs[] = {
     {Plant::kForgottenUntold, "forgotten-untold", "a Region does not hear how far others have forgotten facts", 100},
     {Plant::kReadErrorIsAbsence, "read-error-is-absence", "what a Region cannot read of its store counts as absent",
      100},
+    {Plant::kStepUnmarked, "step-unmarked",
+     "a step of an authenticator becomes tokens, and its session alone is marked as used", 60},
+    {Plant::kEndFirstSeenEarly, "end-first-seen-early",
+     "what is said of a first sign-in ends before every member has the record", 100},
 };
 
 // Makes positions durable after what belongs to them.

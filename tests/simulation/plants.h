@@ -48,6 +48,8 @@ enum class Plant {
   kStopAtLock,
   kForgottenUntold,
   kReadErrorIsAbsence,
+  kStepUnmarked,
+  kEndFirstSeenEarly,
 };
 
 struct PlantedBug {

@@ -19,6 +19,7 @@ void Simulation::Watch(SimRegion& region) {
   region.on_notice = [this, &region](const storage::Notice& notice) {
     for (const auto& pool : pools_) {
       if (pool->id != notice.pool) continue;
+      people_.at(pool->id)->OnNotice(region, notice);
       if (notice.facts_grew) LearnFacts(region, *pool);
       if (notice.head) {
         OnHead(region, *pool, *notice.head);

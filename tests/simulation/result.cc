@@ -12,8 +12,13 @@ void Result::Add(const Result& other) {
   commits += other.commits;
   facts += other.facts;
   answers += other.answers;
-  sessions_doubly_used += other.sessions_doubly_used;
+  doubly_used += other.doubly_used;
   tokens_reused += other.tokens_reused;
+  steps_used += other.steps_used;
+  steps_refused += other.steps_refused;
+  first_sign_ins_said += other.first_sign_ins_said;
+  absorbed += other.absorbed;
+  first_seen_ended += other.first_seen_ended;
   confirmed += other.confirmed;
   fell_back += other.fell_back;
   unconfirmed += other.unconfirmed;
@@ -63,7 +68,9 @@ std::string Describe(const Result& sum) {
   return fmt::format(
       "writes: {} acknowledged, {} of them confirmed by a replica, {} fell back; {} unconfirmed, {} held; {} set "
       "aside\n"
-      "people: {} answers, {} sessions used in two Regions, {} refresh tokens used again\n"
+      "people: {} answers, {} one-time things used in two Regions, {} refresh tokens used again; {} authenticators' "
+      "codes accepted, {} refused as used\n"
+      "first sign-ins: {} said, {} made records, {} settled with every member\n"
       "facts: {} accepted; processes: {} died, {} disks lost, {} reads failed\n"
       "handed over: {} times, {} answers that the next primary is not heard of\n"
       "in processes that lived to the end: {} hand-overs, {} epochs begun, {} suffixes set aside, {} copies taken, {} "
@@ -73,12 +80,13 @@ std::string Describe(const Result& sum) {
       "erased: {} records in every Region, {} bodies\n"
       "under an authority: {} leases lost, {} automatic promotions, {} answers withheld",
       sum.commits, sum.confirmed, sum.fell_back, sum.unconfirmed, sum.held, sum.writes_set_aside, sum.answers,
-      sum.sessions_doubly_used, sum.tokens_reused, sum.facts, sum.crashes, sum.disks_lost, sum.reads_failed,
-      sum.hand_overs, sum.hand_overs_unheard, sum.counters.hand_overs, sum.counters.take_overs,
-      sum.counters.suffixes_set_aside, sum.counters.copies_taken, sum.counters.copies_resumed, sum.forwards_done,
-      sum.forwards_refused, sum.forwards_unknown, sum.forwards_redirected, sum.keys_withdrawn, sum.refused_locked,
-      sum.hand_overs_locked, sum.caught_up_locked, sum.erasures, sum.bodies_erased, sum.leases_lost,
-      sum.automatic_promotions, sum.answers_withheld);
+      sum.doubly_used, sum.tokens_reused, sum.steps_used, sum.steps_refused, sum.first_sign_ins_said, sum.absorbed,
+      sum.first_seen_ended, sum.facts, sum.crashes, sum.disks_lost, sum.reads_failed, sum.hand_overs,
+      sum.hand_overs_unheard, sum.counters.hand_overs, sum.counters.take_overs, sum.counters.suffixes_set_aside,
+      sum.counters.copies_taken, sum.counters.copies_resumed, sum.forwards_done, sum.forwards_refused,
+      sum.forwards_unknown, sum.forwards_redirected, sum.keys_withdrawn, sum.refused_locked, sum.hand_overs_locked,
+      sum.caught_up_locked, sum.erasures, sum.bodies_erased, sum.leases_lost, sum.automatic_promotions,
+      sum.answers_withheld);
 }
 
 }  // namespace symbolon::simulation

@@ -20,10 +20,18 @@ struct Result {
   std::uint64_t reads_failed = 0;
   std::uint64_t commits = 0;
   std::uint64_t facts = 0;
-  // To people, by plans; and of them: sessions that became tokens in two Regions, refresh tokens used again.
+  // To people, by plans; and of them: sessions and the like that were honoured in two Regions, refresh tokens used
+  // again, authenticators' codes that were accepted, and that were refused because they were used.
   std::uint64_t answers = 0;
-  std::uint64_t sessions_doubly_used = 0;
+  std::uint64_t doubly_used = 0;
   std::uint64_t tokens_reused = 0;
+  std::uint64_t steps_used = 0;
+  std::uint64_t steps_refused = 0;
+  // First sign-ins by the identity provider where no record could be made, records that were made of them, and those
+  // of which every member has the record.
+  std::uint64_t first_sign_ins_said = 0;
+  std::uint64_t absorbed = 0;
+  std::uint64_t first_seen_ended = 0;
   // Writes of pools that are not ASYNC.
   std::uint64_t confirmed = 0;
   std::uint64_t fell_back = 0;

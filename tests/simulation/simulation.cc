@@ -50,6 +50,7 @@ Result Simulation::Run() {
   for (auto& [name, region] : regions_) Restart(*region);
   MakePools();
   ActLater();
+  AbsorbLater();
   CheckLater();
   SpoilReadsLater();
   if (takes_over_ && dice_.Chance(0.5)) PlotSomething();

@@ -38,6 +38,8 @@ class Simulation {
   void Act();
   void WriteDirectory(PoolModel& pool);
   void WriteFact(PoolModel& pool, SimRegion& region);
+  // As node/federation.h does, in every process.
+  void AbsorbLater();
   void ChangeMembers(PoolModel& pool);
   void ProposeState(PoolModel& pool);
   void SetDurability(PoolModel& pool);

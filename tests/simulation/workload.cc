@@ -47,6 +47,11 @@ void Simulation::MakePools() {
                             .fail = [this](const std::string& what) { Fail("{}", what); },
                             .primary = [this, &pool] { return PrimaryOf(pool); },
                             .any_region = [this]() -> SimRegion& { return RegionOf(dice_.Pick(names_)); },
+                            .region = [this](const Region& name) -> SimRegion& { return RegionOf(name); },
+                            .durable_head = [this, &pool](const Region& name) -> std::optional<Bytes> {
+                              const auto held = durable_.find({name, pool.id});
+                              return held == durable_.end() ? std::nullopt : std::optional(held->second.digest());
+                            },
                             .plant = plant_});
     SimRegion& region = RegionOf(primary);
     storage::Commit commit = CommitOn(region.store(), pool.id);
@@ -84,7 +89,7 @@ void Simulation::Act() {
   if (takes_over_ && dice_.Chance(0.012)) return TakeOver(pool, region);
   if (ActUnderAuthority(pool)) return;
   if (withdraws_keys_ && dice_.Chance(0.008)) return WithdrawKey(pool);
-  if (dice_.Chance(0.25)) return people_[pool.id]->Act(region);
+  if (dice_.Chance(0.3)) return people_[pool.id]->Act(region);
   const std::uint64_t what = dice_.Below(1'000);
   if (what < 350) return WriteDirectory(pool);
   if (what < 370) return Erase(pool);
@@ -191,6 +196,19 @@ void Simulation::WriteFact(PoolModel& pool, SimRegion& region) {
   storage::FactChange said = fact;
   region.Commit(std::move(commit), [this, &pool, &region, said = std::move(said)](auto result) {
     if (result) OnFactAnswer(pool, region, said);
+  });
+}
+
+void Simulation::AbsorbLater() {
+  scheduler_.After(std::chrono::milliseconds(200), [this] {
+    for (auto& [name, region] : regions_) {
+      if (!region->up()) continue;
+      SimRegion& here = *region;
+      here.Post(nanoseconds(0), [this, &here] {
+        for (auto& [pool, people] : people_) people->Absorb(here);
+      });
+    }
+    AbsorbLater();
   });
 }
 
