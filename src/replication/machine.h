@@ -569,6 +569,8 @@ class Machine {
   MemberStatus StatusOf(const PoolId& id, Pool& pool, const pb::Member& member, Instant now);
   // Empty: no facts in this store's own name were found that it never accepted.
   static std::string OwnFactsProblem(const Pool& pool);
+  // Empty: no Region that is no member leads the pool beside this one.
+  std::string StrangerProblem(const PoolId& id, const Pool& pool) const;
   // Without another problem, that the clocks of the pool's Regions are too far apart is one.
   ReplicationStatus WithClocks(const Pool& pool, ReplicationStatus status) const;
 

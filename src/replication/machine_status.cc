@@ -92,6 +92,19 @@ std::string Machine::OwnFactsProblem(const Pool& pool) {
   return "";
 }
 
+std::string Machine::StrangerProblem(const PoolId& id, const Pool& pool) const {
+  if (!IsPrimary(pool)) return "";
+  for (const auto& [region, peer] : peers_) {
+    const auto heard = peer.heard.find(id);
+    if (heard == peer.heard.end() || Trusts(id, pool, region)) continue;
+    if (heard->second.primary() != region.value() || !heard->second.has_head()) continue;
+    return region.value() +
+           ", which is no member, takes itself for the primary too: its store came out of a backup of when it was one, "
+           "and it was promoted by force";
+  }
+  return "";
+}
+
 ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
   ReplicationStatus status;
   status.pool = id;
@@ -129,6 +142,7 @@ ReplicationStatus Machine::StatusOf(const PoolId& id, Pool& pool, Instant now) {
     status.problem = "this store does not sign with the log key that the other Regions know it by";
   }
   if (status.problem.empty()) status.problem = OwnFactsProblem(pool);
+  if (status.problem.empty()) status.problem = StrangerProblem(id, pool);
   if (status.problem.empty()) status.problem = AuthorityConflict();
   if (status.problem.empty() && status.authority && !status.authority->live) {
     status.problem = "no lease of the authority: " + status.authority->problem;

@@ -20,6 +20,16 @@ std::string Simulation::NotConverged() {
   return "";
 }
 
+// Whoever was removed, comes out of a backup of before and is told to take the pool over leads what was there then, and
+// the primary does not know it: a person has to remove it, and is told.
+bool Simulation::LeadsItsBackup(const PoolModel& pool, SimRegion& region, SimRegion& primary) {
+  if (!pool.forced || !pool.lost_heads.contains(region.name())) return false;
+  const auto role = RoleAt(primary, pool.id);
+  if (!role || replication::RoleOf(*role, region.name()).kind != replication::Role::Kind::kNone) return false;
+  const auto status = primary.machine().Status(pool.id, primary.Now());
+  return status && status->problem.contains("takes itself for the primary");
+}
+
 std::string Simulation::NotConverged(PoolModel& pool) {
   // Where one branch deletes the pool and another goes on, those that are left may not know whom to believe: a person
   // has to end it.
@@ -27,7 +37,14 @@ std::string Simulation::NotConverged(PoolModel& pool) {
   SimRegion* found = nullptr;
   for (auto& [name, region] : regions_) {
     if (!Admits(*region, pool.id)) continue;
-    if (found != nullptr) return fmt::format("{} and {} admit writes", found->name().value(), name.value());
+    if (found == nullptr) {
+      found = region.get();
+      continue;
+    }
+    if (LeadsItsBackup(pool, *region, *found)) continue;
+    if (!LeadsItsBackup(pool, *found, *region)) {
+      return fmt::format("{} and {} admit writes", found->name().value(), name.value());
+    }
     found = region.get();
   }
   if (found == nullptr) {

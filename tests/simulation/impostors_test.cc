@@ -1,6 +1,4 @@
-// Stories of Regions that are not what the others take them for: somebody has their place in the network, or their
-// store was set back or lost.
-#include <limits>
+// Stories of somebody who has a Region's place in the network, or its store without its log key.
 #include <utility>
 
 #include "storage/plausible_epochs.h"
@@ -9,35 +7,7 @@
 namespace symbolon::simulation {
 namespace {
 
-TEST_F(StageTest, ASecondaryIsSetBackAndNobodySaysSo_WhatOthersSayReachesItAndItsStatusTells) {
-  Stage stage({kEurope, kAmerica, kAsia});
-  stage.MakePool(kAmerica, {kEurope, kAsia});
-  ASSERT_TRUE(stage.SayFact(kEurope, "before"));
-  stage.At(kEurope).TakeBackup();
-  for (int i = 0; i < 30; ++i) ASSERT_TRUE(stage.SayFact(kEurope, "since " + std::to_string(i)));
-  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kAmerica, "since 29") && stage.HasFact(kAsia, "since 29"); }));
-  stage.At(kEurope).SetBack();
-  stage.At(kEurope).Start();
-  // Whatever they have that Europe refuses they send first, by the Region's name.
-  ASSERT_TRUE(stage.SayFact(kAmerica, "revoked in America"));
-  ASSERT_TRUE(stage.SayFact(kAsia, "revoked in Asia"));
-  EXPECT_TRUE(stage.Until(
-      [&] { return stage.HasFact(kEurope, "revoked in America") && stage.HasFact(kEurope, "revoked in Asia"); }));
-  EXPECT_TRUE(StatusAt(stage, kEurope)->problem.contains("signed and does not have"))
-      << StatusAt(stage, kEurope)->problem;
-  stage.For(std::chrono::seconds(10));
-  ASSERT_TRUE(stage.SayFact(kAmerica, "revoked later"));
-  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "revoked later"); }));
-
-  // A person says so.
-  stage.At(kEurope).Crash();
-  stage.At(kEurope).MarkRestored();
-  stage.At(kEurope).Start();
-  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "since 29"); }));
-  ASSERT_TRUE(stage.SayFact(kEurope, "said anew"));
-  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAmerica, "said anew") && stage.HasFact(kAsia, "said anew"); }));
-  EXPECT_EQ(StatusAt(stage, kEurope)->problem, "");
-}
+using replication::pb::RoleRecord;
 
 // It announces promises of the last epoch that there is.
 TEST_F(StageTest, ARegionNamesAnEpochToWhichNobodyCanHaveCome_NobodyPromisesItAndThePoolIsTakenOver) {
@@ -98,41 +68,122 @@ TEST_F(StageTest, ARegionHasPromisedAnEpochAsHighAsIsBelieved_AnotherTakesOverAb
   EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "written") && stage.Has(kAmerica, "written"); }));
 }
 
-// America has what was answered, and is lost; Europe, which answered it, comes back from a backup of before.
-TEST_F(StageTest, ASyncPoolsPrimaryComesOutOfABackup_ItsAnswerIsNoneToWhoeverTakesOver) {
-  Stage stage({kEurope, kAmerica, kAsia});
-  stage.MakePool(kEurope, {kAmerica, kAsia});
-  ASSERT_TRUE(stage.ChangeRole(
-      kEurope, [](auto role) { return replication::SetDurability(std::move(role), {.mode = replication::pb::SYNC}); }));
-  stage.For(std::chrono::seconds(2));
-  stage.At(kEurope).TakeBackup();
-  stage.CutOff(kAsia);
-  ASSERT_TRUE(stage.WriteDurably(kEurope, "answered"));
-  ASSERT_TRUE(stage.Has(kAmerica, "answered"));
+TEST_F(StageTest, AMemberShowsAnotherKey_ItIsTakenFromAnotherStoreOnly) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  const auto pinned = [&](std::string_view region) {
+    return replication::LogKeyOf(*stage.RoleAt(kEurope), Region(std::string(region)))->public_key();
+  };
+  const Bytes before = pinned(kAmerica);
+  stage.At(kAmerica).TakeBackup();
   stage.At(kAmerica).Crash();
-  stage.At(kEurope).LoseDiskAndRestore();
-  stage.At(kEurope).Start();
-  stage.network().HealAll();
-  stage.For(std::chrono::seconds(5));
-  std::optional<replication::ControlResult<replication::Promoted>> taken;
-  SimRegion& asia = stage.At(kAsia);
-  asia.Post(nanoseconds(0), [&] {
-    asia.machine().TakeOver(
-        stage.pool(), /*accept_loss=*/false, [&](auto result) { taken.emplace(std::move(result)); }, asia.Now());
-  });
-  ASSERT_TRUE(stage.Until([&] { return taken.has_value(); }));
-  EXPECT_FALSE(taken->has_value()) << "what was answered would be lost, and nobody was asked";
-  // With America nothing is.
+  stage.At(kAmerica).DrawLogKey();
   stage.At(kAmerica).Start();
   stage.For(std::chrono::seconds(5));
-  taken.reset();
-  asia.Post(nanoseconds(0), [&] {
-    asia.machine().TakeOver(
-        stage.pool(), /*accept_loss=*/false, [&](auto result) { taken.emplace(std::move(result)); }, asia.Now());
-  });
-  ASSERT_TRUE(stage.Until([&] { return taken.has_value(); }));
-  EXPECT_TRUE(taken->has_value());
-  EXPECT_TRUE(stage.Has(kAsia, "answered"));
+  EXPECT_EQ(pinned(kAmerica), before);
+  EXPECT_FALSE(stage.HandOver(kEurope, kAmerica));
+  EXPECT_FALSE(stage.TakeOver(kAmerica));
+  EXPECT_TRUE(stage.Admits(kEurope));
+
+  stage.At(kAmerica).LoseDiskAndRestore();
+  stage.At(kAmerica).Start();
+  EXPECT_TRUE(stage.Until([&] { return pinned(kAmerica) != before; }));
+  EXPECT_EQ(stage.At(kEurope).machine().Counters().log_keys_replaced, 1u);
+  ASSERT_TRUE(stage.Until([&] {
+    return stage.RoleAt(kAmerica)->SerializeAsString() == stage.RoleAt(kEurope)->SerializeAsString() &&
+           IsSigned(stage, kAmerica);
+  }));
+  // By then each has noticed that what it has of a connection ended with the other's process.
+  stage.For(std::chrono::seconds(10));
+  EXPECT_TRUE(stage.HandOver(kEurope, kAmerica));
+  ASSERT_TRUE(stage.Write(kAmerica, "by the new key"));
+  EXPECT_TRUE(stage.Until([&] { return stage.Has(kEurope, "by the new key") && IsSigned(stage, kEurope); }));
+}
+
+// The primary's own key is another one, as if somebody else answered for it.
+TEST_F(StageTest, APrimaryDoesNotSignWithTheKeyThatIsKnown_NothingIsTakenFromIt) {
+  Stage stage({kEurope, kAmerica});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.At(kEurope).Crash();
+  stage.At(kEurope).DrawLogKey();
+  stage.At(kEurope).Start();
+  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
+  ASSERT_TRUE(stage.Write(kEurope, "unproven"));
+  stage.For(std::chrono::seconds(10));
+  EXPECT_FALSE(stage.Has(kAmerica, "unproven"));
+  EXPECT_GT(stage.At(kAmerica).machine().Counters().signatures_refused, 0u);
+  EXPECT_TRUE(StatusAt(stage, kAmerica)->problem.contains("log key"));
+  EXPECT_TRUE(StatusAt(stage, kEurope)->problem.contains("log key"));
+}
+
+TEST_F(StageTest, ARegionForgesWhatAnotherSaid_ItIsRefusedAndComesAsItWasSaidLater) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica, kAsia});
+  stage.CutOff(kAsia);
+  ASSERT_TRUE(stage.SayFact(kAmerica, "said"));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "said"); }));
+  stage.At(kEurope).Hijack();
+  stage.At(kEurope).Start();
+  stage.network().HealAll();
+  stage.network().Cut(Region(std::string(kAmerica)), Region(std::string(kAsia)));
+  stage.network().Cut(Region(std::string(kAsia)), Region(std::string(kAmerica)));
+  stage.For(std::chrono::seconds(15));
+  EXPECT_FALSE(stage.HasFact(kAsia, "said"));
+  EXPECT_GT(stage.At(kAsia).machine().Counters().signatures_refused, 0u);
+  stage.At(kEurope).EndHijack();
+  stage.At(kEurope).Start();
+  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAsia, "said"); }));
+}
+
+TEST_F(StageTest, ARegionForgesWhatANewMemberSaid_ItIsNotBelievedByWhoHasNotHeardOfThatMember) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAsia});
+  // It forgets the key that us-east-1 has shown.
+  stage.At(kAsia).Crash();
+  const Region america{std::string(kAmerica)};
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), america, stage.At(kEurope).Now().wall);
+  }));
+  ASSERT_TRUE(stage.Until([&] {
+    const RoleRecord role = *stage.RoleAt(kEurope);
+    return replication::RoleOf(role, america).state == replication::pb::INACTIVE &&
+           replication::LogKeyOf(role, america) != nullptr;
+  }));
+  ASSERT_TRUE(stage.SayFact(kAmerica, "said"));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "said"); }));
+  stage.At(kEurope).Hijack();
+  stage.At(kEurope).Start();
+  stage.network().Cut(america, Region(std::string(kAsia)));
+  stage.network().Cut(Region(std::string(kAsia)), america);
+  stage.At(kAsia).Start();
+  stage.For(std::chrono::seconds(15));
+  ASSERT_FALSE(IsMember(stage, kAsia, kAmerica));
+  EXPECT_FALSE(stage.HasFact(kAsia, "said"));
+  stage.At(kEurope).EndHijack();
+  stage.At(kEurope).Start();
+  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAsia, "said"); }));
+}
+
+TEST_F(StageTest, AMemberLosesItsDiskAndItsKeyAndIsAway_WhatItSaidBeforeAndAfterIsProvedToANewMember) {
+  Stage stage({kEurope, kAmerica, kAsia});
+  stage.MakePool(kEurope, {kAmerica});
+  stage.At(kAmerica).TakeBackup();
+  ASSERT_TRUE(stage.SayFact(kAmerica, "before"));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "before"); }));
+  stage.At(kAmerica).LoseDiskAndRestore();
+  stage.At(kAmerica).DrawLogKey();
+  stage.At(kAmerica).Start();
+  ASSERT_TRUE(stage.Until([&] { return stage.At(kEurope).machine().Counters().log_keys_replaced == 1; }));
+  ASSERT_TRUE(stage.SayFact(kAmerica, "after"));
+  ASSERT_TRUE(stage.Until([&] { return stage.HasFact(kEurope, "after") && stage.HasFact(kAmerica, "before"); }));
+  stage.CutOff(kAmerica);
+  ASSERT_TRUE(stage.ChangeRole(kEurope, [&](RoleRecord role) {
+    return replication::AddMember(std::move(role), Region(std::string(kAsia)), stage.At(kEurope).Now().wall);
+  }));
+  EXPECT_TRUE(stage.Until([&] { return stage.HasFact(kAsia, "before") && stage.HasFact(kAsia, "after"); }));
+  for (const std::string_view region : {kEurope, kAmerica, kAsia}) {
+    EXPECT_EQ(stage.At(region).machine().Counters().signatures_refused, 0u) << region;
+  }
 }
 
 }  // namespace

@@ -181,6 +181,7 @@ class Simulation {
   // ---- in the end (convergence.cc) ----
   // Empty: everything is everywhere where it has to be, and nowhere else.
   std::string NotConverged();
+  bool LeadsItsBackup(const PoolModel& pool, SimRegion& region, SimRegion& primary);
   std::string NotConverged(PoolModel& pool);
   // Once everything is everywhere.
   void CheckAtEnd();
