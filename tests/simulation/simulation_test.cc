@@ -55,6 +55,12 @@ TEST_P(SeedsTest, EveryPromiseHolds) {
   EXPECT_GT(sum.refused_locked, kSeedsPerShard / 2);
   EXPECT_GT(sum.hand_overs_locked, kSeedsPerShard / 20);
   EXPECT_GT(sum.caught_up_locked, kSeedsPerShard / 20);
+  EXPECT_GT(sum.doubly_used, kSeedsPerShard / 20);
+  EXPECT_GT(sum.steps_used, kSeedsPerShard / 2);
+  EXPECT_GT(sum.steps_refused, kSeedsPerShard / 4);
+  EXPECT_GT(sum.first_sign_ins_said, kSeedsPerShard / 4);
+  EXPECT_GT(sum.absorbed, kSeedsPerShard / 4);
+  EXPECT_GT(sum.first_seen_ended, kSeedsPerShard / 20);
   EXPECT_GT(sum.erasures, kSeedsPerShard / 2);
   EXPECT_GT(sum.bodies_erased, kSeedsPerShard / 8);
   EXPECT_GT(sum.leases_lost, kSeedsPerShard / 10);
