@@ -191,12 +191,6 @@ TEST_F(StageTest, AMemberIsRemovedAndMadeAgain_ItsCopyIsCompleteWhenItHasTheFact
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(stage.HasFact(kAmerica, std::to_string(i))) << i;
 }
 
-// All that the member has is signed by the primary.
-bool IsSigned(Stage& stage, std::string_view member) {
-  const auto status = StatusAt(stage, member);
-  return status && status->signed_sequence && status->head && *status->signed_sequence == status->head->sequence();
-}
-
 // The answer to a renewal is read long after it was sent. By the planted bug the lease is counted from then, and both
 // Regions may write.
 TEST_F(StageTest, APrimaryStandsStillBetweenARenewalAndItsAnswer_ItsLeaseEndsBeforeAnotherMayWrite) {

@@ -39,6 +39,12 @@ inline std::optional<replication::ReplicationStatus> StatusAt(Stage& stage, std:
   return stage.At(region).machine().Status(stage.pool(), stage.At(region).Now());
 }
 
+// All that the member has is signed by the primary.
+inline bool IsSigned(Stage& stage, std::string_view member) {
+  const auto status = StatusAt(stage, member);
+  return status && status->signed_sequence && status->head && *status->signed_sequence == status->head->sequence();
+}
+
 inline bool IsHandedOver(Stage& stage, std::string_view at) {
   const auto role = stage.RoleAt(at);
   return role && role->has_next();
