@@ -285,6 +285,19 @@ TEST_F(AbsorptionTest, OfWhatTwoRegionsSaidTheLowestCounts) {
   EXPECT_EQ(AttributeOf(*here_.Record(pool_, "Partner_alice"), "name"), "Seen here");
 }
 
+// A promotion may have taken the record back, and with it what was known of them; not that they are disabled.
+TEST_F(AbsorptionTest, WhoIsDisabledAndNotKnownSignsInNowhere) {
+  const directory::User seen = *here_.SignIn(pool_, Assert("alice"), true);
+  there_.Change(pool_, [&](directory::Transaction& tx) {
+    auth::DisableUser(tx, Region(kThere), seen.key, seen.record, clock_.Now());
+  });
+  ASSERT_FALSE(there_.Record(pool_, "Partner_alice"));
+  const auto refused = there_.SignIn(pool_, Assert("alice"), false);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "User is disabled.");
+  EXPECT_EQ(there_.FactCount(pool_), 0u);
+}
+
 TEST_F(AbsorptionTest, WhatThePrimarySawItselfStays) {
   const directory::User seen = SeenThere(Assert("alice", "Seen there"));
   ASSERT_TRUE(here_.SignIn(pool_, Assert("alice", "Seen here"), true));

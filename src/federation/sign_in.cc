@@ -137,11 +137,9 @@ AuthResult<directory::User> SignIn(const auth::Context& context, const ClientRec
   SYMBOLON_TRY_VOID(CheckRequired(context.pool, *values));
   for (auto& [name, value] : *values) (*user.record.mutable_attributes())[name] = std::move(value);
   AddFlags(*user.record.mutable_attributes());
-  if (can_write) {
-    // Disabled while only a fact spoke of them.
-    if (!auth::IsEnabled(context.tx, user.record)) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");
-    return StoreNewUser(context.tx, context.pool, std::move(user));
-  }
+  // Disabled while only a fact spoke of them, or a record that a promotion set aside, or that is not here yet.
+  if (!auth::IsEnabled(context.tx, user.record)) return Fail(AuthErrorCode::kNotAuthorized, "User is disabled.");
+  if (can_write) return StoreNewUser(context.tx, context.pool, std::move(user));
 
   // 3. Of whom a fact speaks, or will.
   if (auto seen = auth::FirstSeenUser(context.tx, user.key)) {
