@@ -189,10 +189,11 @@ TEST_F(StageTest, AFormerMemberComesOutOfABackupAndIsPromotedByForce_ThePrimaryT
   stage.At(kAmerica).LoseDiskAndRestore();
   stage.At(kAmerica).Start();
   ASSERT_TRUE(stage.TakeOver(kAmerica));
+  ASSERT_TRUE(stage.Until([&] { return stage.Admits(kAmerica); }));
   stage.At(kEurope).Start();
   ASSERT_TRUE(stage.Until([&] { return stage.Admits(kEurope); }));
-  EXPECT_TRUE(stage.Admits(kAmerica));
   EXPECT_TRUE(stage.Until([&] { return StatusAt(stage, kEurope)->problem.contains("takes itself for the primary"); }));
+  EXPECT_TRUE(stage.Admits(kAmerica));
 }
 
 }  // namespace
