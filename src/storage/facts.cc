@@ -184,9 +184,11 @@ StoreResult<void> FactWriter::Append(pb::FactEntry entry, Joined joined) {
     SYMBOLON_TRY(const std::optional<pb::FactEntry> earlier, writes_.GetMessage<pb::FactEntry>(keys::FactEntry(
                                                                  pool_, entry.region(), entry.incarnation(), number)));
     if (earlier) {
-      // What was said of a fact that has been forgotten since is forgotten too. An entry with a proof was joined by who
-      // signed it.
-      if (joined == Joined::kMore && !entry.has_proof()) JoinFact(*entry.mutable_value(), earlier->value());
+      // What was said of a fact that has been forgotten since is forgotten too, though its entry may be here until facts
+      // are forgotten the next time. An entry with a proof was joined by who signed it.
+      SYMBOLON_TRY(const std::int64_t horizon, Horizon());
+      const bool forgotten = joined == Joined::kNew || (EndOf(*earlier) > 0 && EndOf(*earlier) < horizon);
+      if (!forgotten && !entry.has_proof()) JoinFact(*entry.mutable_value(), earlier->value());
       // Who signed the entry may have forgotten the fact since it said the earlier one; here that holds still.
       if (SaysAllOf(entry.value(), earlier->value())) {
         writes_.Put(keys::FactRepetition(pool_, entry.region(), entry.incarnation(), entry.number()), *mentioned);

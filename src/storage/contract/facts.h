@@ -284,6 +284,26 @@ TEST_P(StoreContract, OneFactLogHasAGapOrIsMalformed_TheOthersAreMergedAndTheErr
   EXPECT_EQ(ReadNow(other(), FactKey("f3")), std::nullopt);
 }
 
+// Its entry took over the end of the fact, which was forgotten in the same run.
+TEST_P(StoreContract, WhatWasSaidOfAForgottenFactIsNotSaidAgain) {
+  MustCommit(FactCommit("f", Elements({"mine"}, 100)));
+  const auto own = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  const auto said_elsewhere = [&](std::uint64_t number, const char* what, std::int64_t expiry) {
+    pb::FactEntry said = own.front();
+    said.set_incarnation("another store");
+    said.set_number(number);
+    *said.mutable_value() = Elements({what}, expiry);
+    return said;
+  };
+  ASSERT_TRUE(MergeAndWait(store(), kTestPool, {said_elsewhere(1, "theirs", 150)}));
+  ASSERT_EQ(*store().ForgetExpiredFacts(FromMicros(200), 100), 1u);
+  ASSERT_EQ(ReadNow(store(), FactKey("f")), std::nullopt);
+  ASSERT_TRUE(MergeAndWait(store(), kTestPool, {said_elsewhere(2, "later", 900)}));
+  MustCommit(FactCommit("f", Elements({"again"}, 900)));
+  const auto now = *store().ReadFacts(kTestPool, kRegion, store().incarnation(), 1, 1 << 20);
+  EXPECT_EQ(now.back().value().SerializeAsString(), Elements({"again"}, 900).SerializeAsString());
+}
+
 TEST_P(StoreContract, ExpiredFactsGoWithTheirLogEntriesAndDoNotComeBack) {
   MustCommit(FactCommit("early", Elements({"x"}, 100)));
   MustCommit(FactCommit("late", Elements({"x"}, 900)));
