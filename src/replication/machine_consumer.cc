@@ -195,7 +195,9 @@ void Machine::CarryOut(const PoolId& id, Pool& pool, Consumer::Step step, Instan
           [this, id] {
             auto flipped = store_.FlipStaging(id);
             // It was to replace another state than the one that is here: it is taken anew.
-            if (!flipped && flipped.error().code == storage::StoreErrorCode::kConflict) (void)store_.DropStaging(id);
+            if (flipped || flipped.error().code != storage::StoreErrorCode::kConflict) return flipped;
+            // Should that fail, the copy is refused again the next time.
+            if (const auto dropped = store_.DropStaging(id); !dropped) return dropped;
             return flipped;
           },
           done);
