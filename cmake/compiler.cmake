@@ -13,7 +13,9 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 # Assertions are contracts and stay on in every build.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
-set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1 -fno-omit-frame-pointer")
+# For what tests alone consist of, in every build: optimising it takes longer than it saves (docs/adr/0029-build-time.md).
+set(SYMBOLON_TEST_OPTIONS -O0)
 
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wunused -Wno-missing-field-initializers
                     -fstack-protector-strong -fPIE)

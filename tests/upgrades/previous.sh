@@ -26,9 +26,12 @@ if [ ! -x "$program" ]; then
   git -C "$root" archive "$commit" | tar --extract --directory "$folder/source"
   echo "tests: building symbolond of the previous release, $named" >&2
   # What differs from one place of the source to another is nothing that a compiler sees.
-  CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 "$folder/source/tools/build.sh" release symbolond >&2 ||
-    fail "$named does not build; see $folder/source/build/release/build.log"
-  cp "$folder/source/build/release/bin/symbolond" "$program.new"
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  build=$folder/source/build/release
+  log=$folder/build.log
+  (cd "$folder/source" && cmake --preset release -DCMAKE_PROJECT_symbolon_INCLUDE="$root/tests/upgrades/previous.cmake") \
+    >"$log" 2>&1 && ninja -C "$build" symbolond >>"$log" 2>&1 || fail "$named does not build; see $log"
+  cp "$build/bin/symbolond" "$program.new"
   mv "$program.new" "$program"
   rm -r "$folder/source"
 fi
