@@ -7,7 +7,7 @@
 #include "audit/event.h"
 #include "cognito/services.h"
 #include "http/message.h"
-#include "replication/machine.h"
+#include "replication/control.h"
 
 namespace symbolon::cognito {
 

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "erasure/in_region.h"
-#include "replication/machine.h"
+#include "replication/control.h"
 
 namespace symbolon::erasure {
 

@@ -12,7 +12,8 @@
 #include "keys/provider.h"
 #include "node/config.h"
 #include "node/node.h"
-#include "replication/machine.h"
+#include "replication/control.h"
+#include "replication/link.pb.h"
 
 namespace symbolon::node {
 

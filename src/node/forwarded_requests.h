@@ -10,7 +10,8 @@
 #include "base/ids.h"
 #include "http/coroutine_threads.h"
 #include "http/message.h"
-#include "replication/machine.h"
+#include "replication/control.h"
+#include "replication/link.pb.h"
 
 namespace symbolon::node {
 

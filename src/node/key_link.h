@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "keys/local/local_key_provider.h"
 #include "node/node.h"
-#include "replication/machine.h"
+#include "replication/control.h"
+#include "replication/link.pb.h"
 
 namespace symbolon::node {
 

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
-#include "replication/machine.h"
+#include "replication/control.h"
 #include "replication/verify.pb.h"
 #include "replication/verify_outcome.h"
 #include "storage/log.pb.h"

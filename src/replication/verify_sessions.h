@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
-#include "replication/machine.h"
+#include "replication/control.h"
 #include "replication/verify.pb.h"
 #include "storage/store.h"
 
