@@ -3,11 +3,11 @@ include(CMakeParseArguments)
 
 # symbolon_module(NAME SOURCES a.cc ... [PROTOS x.proto ...] [TESTS a_test.cc ...]
 #                 [DEPENDS modules-and-libraries-in-headers ...] [PRIVATE libraries-in-sources-only ...]
-#                 [TEST_DEPENDS ...])
+#                 [TEST_DEPENDS ...] [PRECOMPILED <generated-header> ...])
 # makes the library symbolon_NAME and, if TESTS are named, the test program symbolon_NAME_test. Modules are named as
 # symbolon_NAME in DEPENDS.
 function(symbolon_module name)
-  cmake_parse_arguments(arg "" "" "SOURCES;PROTOS;TESTS;DEPENDS;PRIVATE;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;PROTOS;TESTS;DEPENDS;PRIVATE;TEST_DEPENDS;PRECOMPILED" ${ARGN})
   set(target symbolon_${name})
   set(sources ${arg_SOURCES})
   if(arg_PROTOS)
@@ -24,21 +24,22 @@ function(symbolon_module name)
   if(arg_PROTOS)
     target_link_libraries(${target} PUBLIC protobuf::libprotobuf)
   endif()
-  symbolon_use_precompiled(${target} symbolon_precompiled)
+  symbolon_use_precompiled(${target} symbolon_precompiled OWN ${arg_PRECOMPILED})
   _symbolon_record_sources(${arg_SOURCES})
   if(arg_TESTS)
-    symbolon_test(${target}_test SOURCES ${arg_TESTS} DEPENDS ${target} ${arg_TEST_DEPENDS})
+    symbolon_test(${target}_test SOURCES ${arg_TESTS} DEPENDS ${target} ${arg_TEST_DEPENDS}
+      PRECOMPILED ${arg_PRECOMPILED})
   endif()
 endfunction()
 
-# symbolon_test(TARGET SOURCES ... DEPENDS ...): a GoogleTest program whose cases ctest runs one by one; TARGET is
-# their label.
+# symbolon_test(TARGET SOURCES ... DEPENDS ... [PRECOMPILED ...]): a GoogleTest program whose cases ctest runs one by
+# one; TARGET is their label.
 function(symbolon_test target)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRECOMPILED" ${ARGN})
   add_executable(${target} ${arg_SOURCES})
   target_link_libraries(${target} PRIVATE ${arg_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_options(${target} PRIVATE ${SYMBOLON_TEST_OPTIONS})
-  symbolon_use_precompiled(${target} symbolon_precompiled_for_tests)
+  symbolon_use_precompiled(${target} symbolon_precompiled_for_tests OWN ${arg_PRECOMPILED})
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${target})
   _symbolon_record_sources(${arg_SOURCES})
 endfunction()
