@@ -25,11 +25,6 @@ storage::Key KeyOf(storage::Space space, const PoolId& pool, RecordType type, By
   return {.space = space, .pool = pool, .type = static_cast<std::uint16_t>(type), .id = std::move(id)};
 }
 
-std::optional<Bytes> Read(const storage::Snapshot& snapshot, const storage::Key& key) {
-  auto stored = snapshot.Get(key);
-  return stored ? *std::move(stored) : std::nullopt;
-}
-
 // Other Regions may have to be given keys, or to be asked for them.
 storage::StoreResult<bool> IsToBeSupplied(const storage::Snapshot& snapshot, const PoolId& pool) {
   SYMBOLON_TRY(const std::optional<Bytes> stored,
@@ -126,11 +121,12 @@ void KeySupply::Tick() {
 void KeySupply::Supply(const PoolId& pool, Known& known, std::set<Region>& silent) {
   const auto snapshot = services_.store.MakeSnapshot();
   const auto role = RoleAsPrimary(services_, *snapshot, pool);
-  const auto stored = Read(*snapshot, KeyOf(storage::Space::kDirectory, pool, RecordType::kWrappedKeys));
-  if (!role || !stored || !services_.ask) return;
+  const auto stored = snapshot->Get(KeyOf(storage::Space::kDirectory, pool, RecordType::kWrappedKeys));
+  // What cannot be read is asked for with the next tick.
+  if (!role || !stored || !*stored || !services_.ask) return;
   pb::KeyRequest request;
   request.set_pool(pool.value());
-  request.set_hold_keys(crypto::Sha256(*stored));
+  request.set_hold_keys(crypto::Sha256(**stored));
   for (const replication::pb::Member& member : role->members()) {
     const Region region(member.region());
     if (member.state() == replication::pb::CREATING || member.state() == replication::pb::DELETING) continue;
@@ -154,17 +150,24 @@ void KeySupply::Supply(const PoolId& pool, Known& known, std::set<Region>& silen
 }
 
 void KeySupply::DropFormer(const PoolId& pool) {
-  const auto state_in = [&](const storage::Snapshot& snapshot) {
-    keys::RegionState state{
-        .record = Read(snapshot, KeyOf(storage::Space::kDirectory, pool, RecordType::kWrappedKeys)).value_or(""),
-        .regional = Read(snapshot, KeyOf(storage::Space::kRegional, pool, RecordType::kRegionalKeys)),
-        .own_cmk_arn = {}};
-    const auto own =
-        Read(snapshot, KeyOf(storage::Space::kDirectory, pool, RecordType::kRegionKey, services_.here.value()));
+  // Nothing of it may pass for absent: what it does not name is dropped.
+  const auto state_in = [&](const storage::Snapshot& snapshot) -> storage::StoreResult<keys::RegionState> {
+    keys::RegionState state;
+    SYMBOLON_TRY(const std::optional<Bytes> record,
+                 snapshot.Get(KeyOf(storage::Space::kDirectory, pool, RecordType::kWrappedKeys)));
+    SYMBOLON_TRY(state.regional, snapshot.Get(KeyOf(storage::Space::kRegional, pool, RecordType::kRegionalKeys)));
+    SYMBOLON_TRY(const std::optional<Bytes> own,
+                 snapshot.Get(KeyOf(storage::Space::kDirectory, pool, RecordType::kRegionKey, services_.here.value())));
+    state.record = record.value_or("");
     if (own) state.own_cmk_arn = keys::ParseRegionKey(*own).value_or("");
     return state;
   };
-  const auto former = keys::FormerKeys(state_in(*services_.store.MakeSnapshot()));
+  const auto unread = [&](const storage::StoreError& error) {
+    log::Warning("former keys of pool {} stay for now: {}", pool.value(), error.detail);
+  };
+  const auto state = state_in(*services_.store.MakeSnapshot());
+  if (!state) return unread(state.error());
+  const std::set<Bytes> former = keys::FormerKeys(*state);
   std::set<Bytes> kept;
   if (!former.empty() && services_.suffixes != nullptr) {
     auto needed = OlderInSuffixes(*services_.suffixes, pool, former);
@@ -173,7 +176,12 @@ void KeySupply::DropFormer(const PoolId& pool) {
   }
   const auto dropped =
       CommitOwnKeys(services_, pool, [&](const auto& snapshot) -> keys::KeyServiceResult<std::optional<Bytes>> {
-        return keys::WithoutFormerKeys(services_.here, state_in(snapshot), kept, services_.clock.Now());
+        const auto now = state_in(snapshot);
+        if (!now) {
+          unread(now.error());
+          return std::nullopt;
+        }
+        return keys::WithoutFormerKeys(services_.here, *now, kept, services_.clock.Now());
       });
   if (!dropped) log::Warning("former keys of pool {} stay for now", pool.value());
 }

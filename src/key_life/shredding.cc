@@ -239,9 +239,10 @@ void Shredding::BeginHere(const PoolId& pool, const std::string& order_text, con
   }
 }
 
-std::string Shredding::PositionOf(const PoolId& pool) const {
+std::optional<std::string> Shredding::PositionOf(const PoolId& pool) const {
   const auto head = services_.store.MakeSnapshot()->Head(pool);
-  return head && *head ? PositionText(pool, **head) : std::string();
+  if (!head) return std::nullopt;
+  return *head ? PositionText(pool, **head) : std::string();
 }
 
 // ---- records ----

@@ -142,8 +142,8 @@ class Shredding {
   std::vector<certificate::Unconfirmed> RemovedOf(const certificate::Order& order, const Record& record) const;
   std::string WhyHere(const PoolId& pool) const;
   bool IsDeletedHere(const PoolId& pool) const;
-  // Of its directory here; empty: there is none.
-  std::string PositionOf(const PoolId& pool) const;
+  // Of its directory here; empty: there is none; nullopt: the store cannot be read.
+  std::optional<std::string> PositionOf(const PoolId& pool) const;
   bool DeleteRegionalKeys(const PoolId& pool);
   std::string RemoveSetAside(const PoolId& pool, Record& record);
   std::string Purge(const PoolId& pool, const storage::PurgeScope& scope, Record& record);

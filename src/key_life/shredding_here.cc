@@ -92,7 +92,11 @@ std::string Shredding::DestroyKeys(const Order& order, ShreddingRecord& record) 
     const auto role = replication::ParseRole(**stored);
     if (!role) return "Its store cannot be read.";
     if (!role->deleted()) return WhyHere(pool);
-    if (record.position().empty()) record.set_position(PositionOf(pool));
+    if (record.position().empty()) {
+      const auto position = PositionOf(pool);
+      if (!position) return "Its store cannot be read.";
+      record.set_position(*position);
+    }
     const auto erased =
         services_.store.EraseLogBodies(pool, UINT64_MAX, [](BytesView key, BytesView) { return IsWrappedKeys(key); });
     // Dropped meanwhile: the log is gone.

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <future>
+#include <random>
 
 #include "base/manual_clock.h"
 #include "base/temporary_directory.h"
@@ -17,6 +18,7 @@
 #include "keys/local/local_key_provider.h"
 #include "keys/regional_keys.h"
 #include "keys/wrapped_pool_keys.h"
+#include "storage/memory/unreadable_store.h"
 
 namespace symbolon::key_life {
 namespace {
@@ -54,7 +56,8 @@ class Node {
 
   // As the process that starts.
   void Start() {
-    services_.emplace(Services{.store = store_.store(),
+    if (faults) failing_ = storage::MakeUnreadableStore(store_.store(), faults);
+    services_.emplace(Services{.store = failing_ ? *failing_ : store_.store(),
                                .keys = keyring_,
                                .commits = commits_,
                                .clock = clock_,
@@ -121,6 +124,8 @@ class Node {
     return false;
   }
 
+  // What becomes of its reads; before Start.
+  storage::ReadFaults faults;
   AskRegion ask;
   std::vector<PoolId> forgotten;
   std::vector<Region> regions;
@@ -131,6 +136,7 @@ class Node {
   Clock& clock_;
   TemporaryDirectory folder_;
   directory::TestStore store_;
+  std::unique_ptr<storage::Store> failing_;
   std::unique_ptr<keys::local::LocalKeyProvider> provider_ =
       keys::local::LocalKeyProvider::Open(
           {.directory = folder_.path() / "keys", .region = region_, .account = kAccount}, clock_, store_.random())
@@ -290,6 +296,32 @@ TEST_F(ShreddingTest, OneRegion_NothingIsLeftAndTheCertificateIsFinal) {
   EXPECT_THAT(said.done, Contains(std::pair<std::string, std::uint64_t>("logBodiesErased", 1)));
   EXPECT_THAT(said.position, StartsWith("2@1.eu-central-1."));
   EXPECT_THAT(said.remains, Contains(HasSubstr(contents.cmk_arn)));
+}
+
+class ReadsFailTest : public ShreddingTest, public testing::WithParamInterface<int> {};
+INSTANTIATE_TEST_SUITE_P(Seeds, ReadsFailTest, testing::Range(1, 13));
+
+TEST_P(ReadsFailTest, NothingIsLeftOutOfTheWorkOrOfTheCertificate) {
+  int reads = 0;
+  bool fails = false;
+  std::mt19937 chance(static_cast<unsigned>(GetParam()));
+  home_.faults = [&](const storage::Read&) {
+    ++reads;
+    return fails && chance() % 3 == 0 ? storage::ReadFault::kFails : storage::ReadFault::kNone;
+  };
+  MakePool(false);
+  home_.SetAside();
+  Shred();
+  fails = true;
+  RunAll(600);
+  fails = false;
+  EXPECT_EQ(StateOf(home_), "FINAL") << "after " << reads << " reads";
+  EXPECT_FALSE(home_.Has(WrappedKey()));
+  EXPECT_THAT(home_.test_store().Contents(kPool), IsEmpty());
+  EXPECT_EQ(home_.SetAsideFiles(), 0u);
+  const certificate::Verified verified = Certificate(home_);
+  ASSERT_EQ(verified.statements.size(), 1u);
+  EXPECT_THAT(verified.statements[0].statement.position, StartsWith("2@1.eu-central-1."));
 }
 
 TEST_F(ShreddingTest, TwoRegions_BothSignAndBothHaveTheCertificate) {

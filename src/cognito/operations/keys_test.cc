@@ -4,6 +4,7 @@
 #include "cognito/operations/test_keys.h"
 #include "key_life/key_supply.h"
 #include "keys/local/test_support.h"
+#include "storage/memory/unreadable_store.h"
 
 namespace symbolon::cognito {
 namespace {
@@ -267,6 +268,44 @@ TEST_F(RegionKeysTest, RegionThatWasNotGivenTheKeysSaysSo) {
 
   key_life::KeySupply supply(here_.services().key_life->services, {});
   supply.Tick();
+  EXPECT_EQ(ReadIn(there_), "");
+}
+
+TEST_F(RegionKeysTest, StoreCannotBeRead_NoKeysPassForFormerOnes) {
+  MakePoolOfTwoKeys();
+  const storage::Key own_keys{.space = storage::Space::kRegional,
+                              .pool = pool_,
+                              .type = static_cast<std::uint16_t>(directory::RecordType::kRegionalKeys),
+                              .id = {}};
+  const auto stored = [&] { return there_.store().store().MakeSnapshot()->Get(own_keys).value(); };
+  const auto before = stored();
+  ASSERT_TRUE(before);
+  // What was given while a key changes is kept for minutes anyway.
+  clock_.Advance(std::chrono::hours(1));
+
+  int reads = 0, failing = 1;
+  const auto store = storage::MakeUnreadableStore(there_.store().store(), [&](const storage::Read& read) {
+    const bool fails = read.kind == storage::Read::Kind::kRecord && ++reads == failing;
+    return fails ? storage::ReadFault::kFails : storage::ReadFault::kNone;
+  });
+  const key_life::Services& all = there_.services().key_life->services;
+  for (;; ++failing) {
+    reads = 0;
+    key_life::KeySupply supply({.store = *store,
+                                .keys = all.keys,
+                                .commits = all.commits,
+                                .clock = all.clock,
+                                .random = all.random,
+                                .here = all.here,
+                                .ask = all.ask},
+                               {});
+    supply.Tick();
+    EXPECT_EQ(stored(), before) << "read " << failing << " of the first round failed";
+    supply.Tick();
+    EXPECT_EQ(stored(), before) << "read " << failing << " failed";
+    if (reads < failing) break;
+  }
+  EXPECT_GT(failing, 6) << "its reads are what this test is about";
   EXPECT_EQ(ReadIn(there_), "");
 }
 
