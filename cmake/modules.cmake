@@ -32,6 +32,9 @@ function(symbolon_module name)
   endif()
 endfunction()
 
+# What ctest runs, without the programs that it does not.
+add_custom_target(symbolon_tests)
+
 # symbolon_test(TARGET SOURCES ... DEPENDS ... [PRECOMPILED ...]): a GoogleTest program whose cases ctest runs one by
 # one; TARGET is their label.
 function(symbolon_test target)
@@ -41,6 +44,7 @@ function(symbolon_test target)
   target_compile_options(${target} PRIVATE ${SYMBOLON_TEST_OPTIONS})
   symbolon_use_precompiled(${target} symbolon_precompiled_for_tests OWN ${arg_PRECOMPILED})
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${target})
+  add_dependencies(symbolon_tests ${target})
   _symbolon_record_sources(${arg_SOURCES})
 endfunction()
 

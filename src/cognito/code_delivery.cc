@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "auth/attributes.h"
+#include "cognito/email_configuration.h"
 #include "delivery/message.h"
 #include "directory/users.h"
 
@@ -67,10 +68,12 @@ std::string SignInName(const pb::PoolRecord& pool, const pb::UserRecord& user) {
 void Deliver(Call& call, const pb::UserRecord& user, const Channel& channel, const Words& words, std::string_view code,
              std::string_view reason) {
   const std::string name = SignInName(call.pool(), user);
+  const Medium medium = MediumOf(channel.attribute);
   delivery::Send(call.tx(), call.env(),
                  {.username = user.username(),
-                  .medium = MediumOf(channel.attribute),
+                  .medium = medium,
                   .destination = channel.value,
+                  .sender = medium == Medium::kEmail ? SenderOf(call, call.pool()) : delivery::Sender(),
                   .subject = delivery::FillTemplate(words.subject, name, code),
                   .text = delivery::FillTemplate(words.text, name, code),
                   .code = std::string(code),

@@ -62,14 +62,6 @@ ApiResult<void> RefuseUnavailable(const Request& request) {
   if (request.LambdaConfig && !IsEmpty(*request.LambdaConfig)) return NotAvailable("LambdaConfig");
   if (request.SmsConfiguration) return NotAvailable("SmsConfiguration");
   if (request.SmsAuthenticationMessage) return NotAvailable("SmsAuthenticationMessage");
-  if (request.EmailConfiguration) {
-    const EmailConfigurationType& email = *request.EmailConfiguration;
-    if (email.EmailSendingAccount.value_or(EmailSendingAccountType::kCognitoDefault) !=
-            EmailSendingAccountType::kCognitoDefault ||
-        email.SourceArn || email.ReplyToEmailAddress || email.From || email.ConfigurationSet) {
-      return NotAvailable("EmailConfiguration other than COGNITO_DEFAULT");
-    }
-  }
   if (request.UserPoolAddOns && (request.UserPoolAddOns->AdvancedSecurityMode != AdvancedSecurityModeType::kOff ||
                                  request.UserPoolAddOns->AdvancedSecurityAdditionalFlows)) {
     return NotAvailable("UserPoolAddOns");
@@ -334,7 +326,6 @@ UserPoolType DescribePool(const pb::PoolRecord& pool) {
         DeviceConfigurationType{.ChallengeRequiredOnNewDevice = pool.device_tracking().replaces_second_factor(),
                                 .DeviceOnlyRememberedOnUserPrompt = pool.device_tracking().only_on_prompt()};
   }
-  shown.EmailConfiguration.emplace().EmailSendingAccount = EmailSendingAccountType::kCognitoDefault;
   auto& admin_create = shown.AdminCreateUserConfig.emplace();
   admin_create.AllowAdminCreateUserOnly = pool.admin_create_only();
   admin_create.UnusedAccountValidityDays = static_cast<std::int32_t>(policy.temporary_password_validity_days());

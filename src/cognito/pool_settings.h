@@ -27,7 +27,8 @@ model::ApiResult<std::string> KmsKeyArnOf(const std::optional<model::cognito::Ke
 model::ApiResult<std::string> OwnKeyArnOf(const std::optional<model::cognito::KeyConfigurationType>& configuration,
                                           const Region& region);
 
-// What DescribeUserPool shows, without Id, Domain, UserPoolTags and EstimatedNumberOfUsers.
+// What DescribeUserPool shows, without Id, Domain, EstimatedNumberOfUsers and what is a Region's own (UserPoolTags,
+// EmailConfiguration).
 model::cognito::UserPoolType DescribePool(const directory::pb::PoolRecord& pool);
 
 }  // namespace symbolon::cognito

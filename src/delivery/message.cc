@@ -19,6 +19,8 @@ void Send(directory::Transaction& tx, directory::Env& env, const Message& messag
   record.set_username(message.username);
   record.set_medium(message.medium == Medium::kEmail ? "email" : "phone_number");
   record.set_destination(message.destination);
+  record.set_from(message.sender.from);
+  record.set_reply_to(message.sender.reply_to);
   record.set_subject(message.subject);
   record.set_text(message.text);
   record.set_code(message.code);

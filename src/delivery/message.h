@@ -14,11 +14,21 @@ namespace symbolon::delivery {
 
 enum class Medium { kEmail, kSms };
 
+// Empty: whoever delivers names them.
+struct Sender {
+  // An e-mail address, or a name with one: "Example <no-reply@example.com>".
+  std::string from;
+  // An e-mail address.
+  std::string reply_to;
+};
+
 struct Message {
   std::string username;
   Medium medium = Medium::kEmail;
   // An e-mail address, or a phone number in E.164.
   std::string destination;
+  // Of an e-mail.
+  Sender sender;
   // Empty for kSms.
   std::string subject;
   std::string text;

@@ -91,16 +91,19 @@ Result<void, OutboxError> CollectFrom(const storage::Snapshot& snapshot, const P
 
 json::object ToJson(const Found& message) {
   const OutboxRecord& record = message.record;
-  return {{"id", HexEncode(message.id)},
-          {"pool", message.pool.value()},
-          {"username", record.username()},
-          {"medium", record.medium() == "email" ? "EMAIL" : "SMS"},
-          {"destination", record.destination()},
-          {"subject", record.subject()},
-          {"text", record.text()},
-          {"code", record.code()},
-          {"reason", record.reason()},
-          {"created", static_cast<double>(record.created_micros()) / 1e6}};
+  json::object shown{{"id", HexEncode(message.id)},
+                     {"pool", message.pool.value()},
+                     {"username", record.username()},
+                     {"medium", record.medium() == "email" ? "EMAIL" : "SMS"},
+                     {"destination", record.destination()},
+                     {"subject", record.subject()},
+                     {"text", record.text()},
+                     {"code", record.code()},
+                     {"reason", record.reason()},
+                     {"created", static_cast<double>(record.created_micros()) / 1e6}};
+  if (!record.from().empty()) shown["from"] = record.from();
+  if (!record.reply_to().empty()) shown["replyTo"] = record.reply_to();
+  return shown;
 }
 
 }  // namespace

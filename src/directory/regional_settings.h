@@ -1,6 +1,7 @@
-// The settings of a pool that each Region keeps for itself, whichever of them is primary: its tags. A new replica
-// begins with those that were given for it when it was made; they travel in the directory, as a record per Region, and
-// count until the Region sets its own. All functions work on one Transaction; see there for failures.
+// The settings of a pool that each Region keeps for itself, whichever of them is primary: its tags, and from whom its
+// e-mails come. A new replica begins with those that were given for it when it was made; they travel in the directory,
+// as a record per Region, and count until the Region sets its own. All functions work on one Transaction; see there for
+// failures.
 #pragma once
 
 #include "base/ids.h"

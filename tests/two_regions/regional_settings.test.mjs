@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import {
+  AdminCreateUserCommand,
   CreateUserPoolReplicaCommand,
   DeleteUserPoolReplicaCommand,
   DescribeUserPoolCommand,
@@ -124,6 +125,37 @@ test('tags stay with their Region through kill -9, promotion and the way back', 
   assert.deepEqual(await tags(away), { where: 'away', as: 'primary' });
 });
 
+test('each Region names its own sender in e-mails, also once it is primary', async () => {
+  const SourceArn = `arn:aws:ses:us-east-1:${account}:identity/example.com`;
+  const sender = (region) => ({
+    EmailSendingAccount: 'DEVELOPER', SourceArn, From: `Example <${region.name}@example.com>`, ReplyToEmailAddress: 'help@example.com',
+  });
+  for (const region of lab.regions) {
+    await sdk[region.name].send(new UpdateUserPoolCommand({ UserPoolId, EmailConfiguration: sender(region) }));
+  }
+  await untilCaughtUp(lab, UserPoolId);
+  for (const region of lab.regions) assert.deepEqual((await describe(region)).EmailConfiguration, sender(region));
+  await fails(
+    sdk[away.name].send(new UpdateUserPoolCommand({ UserPoolId, EmailConfiguration: { ...sender(away), From: 'us@elsewhere.org' } })),
+    'InvalidParameterException',
+    /not of the identity/,
+  );
+
+  const sent = async (region, name) => {
+    const UserAttributes = [{ Name: 'email', Value: `${name}@example.com` }];
+    await sdk[region.name].send(
+      new AdminCreateUserCommand({ UserPoolId, Username: name, UserAttributes, DesiredDeliveryMediums: ['EMAIL'] }));
+    const [message] = await lab.outbox(`${name}@example.com`, region.name);
+    return { from: message.from, replyTo: message.replyTo };
+  };
+  const named = (region) => ({ from: sender(region).From, replyTo: 'help@example.com' });
+  assert.deepEqual(await sent(home, 'at-home'), named(home));
+  await promote(away);
+  assert.deepEqual(await sent(away, 'away'), named(away));
+  await promote(home);
+  assert.deepEqual(await sent(home, 'at-home-again'), named(home));
+});
+
 test('a replica that is deleted takes its tags along, and the next one in that Region begins anew', async () => {
   await sdk[home.name].send(new UpdateUserPoolReplicaCommand({ ...replica, Status: 'INACTIVE' }));
   await untilReplica(sdk[home.name], UserPoolId, away.name, 'INACTIVE');
@@ -135,5 +167,6 @@ test('a replica that is deleted takes its tags along, and the next one in that R
   await createUser(sdk[home.name], UserPoolId);
   await untilCaughtUp(lab, UserPoolId);
   assert.deepEqual(await tags(away), {});
+  assert.deepEqual((await describe(away)).EmailConfiguration, { EmailSendingAccount: 'COGNITO_DEFAULT' });
   assert.deepEqual(await tags(home), { where: 'home', by: 'update', as: 'secondary' });
 });

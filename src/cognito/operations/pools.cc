@@ -3,6 +3,7 @@
 
 #include "auth/signing_keys.h"
 #include "cognito/call.h"
+#include "cognito/email_configuration.h"
 #include "cognito/global_settings.h"
 #include "cognito/pool_settings.h"
 #include "cognito/tags.h"
@@ -37,8 +38,18 @@ UserPoolType Describe(Call& call, const pb::PoolRecord& pool) {
   }
   const pb::PublicRecord published = PublicOf(call);
   if (auto tags = TagsOf(call, pool); !tags.empty()) shown.UserPoolTags = std::move(tags);
+  shown.EmailConfiguration = EmailConfigurationOf(call, pool);
   if (!published.domain().empty()) (published.custom_domain() ? shown.CustomDomain : shown.Domain) = published.domain();
   return shown;
+}
+
+// What the request says of this Region's own settings; what it leaves out stays.
+template <class Request>
+ApiResult<void> PutRegionalSettings(Call& call, const pb::PoolRecord& pool, const Request& request) {
+  SYMBOLON_TRY_VOID(CheckTags(request.UserPoolTags));
+  if (request.UserPoolTags) PutTags(call, pool, *request.UserPoolTags);
+  if (request.EmailConfiguration) SYMBOLON_TRY_VOID(PutEmailConfiguration(call, pool, *request.EmailConfiguration));
+  return {};
 }
 
 // The key that the request names, if it is another one. Left out, the key stays: nothing but AWS_OWNED_KEY drops a
@@ -83,7 +94,6 @@ std::optional<PoolId> ParsePoolToken(const std::optional<std::string>& token) {
 ApiResult<CreateUserPoolResponse> CreateUserPool(Call& call, const CreateUserPoolRequest& request) {
   pb::PoolRecord pool;
   SYMBOLON_TRY_VOID(ApplySettings(pool, request));
-  SYMBOLON_TRY_VOID(CheckTags(request.UserPoolTags));
   SYMBOLON_TRY(*pool.mutable_kms_key_arn(), KmsKeyArnOf(request.KeyConfiguration));
   pool.set_created_micros(ToMicros(call.now()));
   pool.set_modified_micros(ToMicros(call.now()));
@@ -101,7 +111,7 @@ ApiResult<CreateUserPoolResponse> CreateUserPool(Call& call, const CreateUserPoo
   published.set_issuer(pool.issuer());
   auth::PublishSigningKeys(tx, published, prepared.signing_keys, call.now());
   tx.Put<directory::PublicKind>("", published);
-  if (request.UserPoolTags) PutTags(call, pool, *request.UserPoolTags);
+  SYMBOLON_TRY_VOID(PutRegionalSettings(call, pool, request));
   return CreateUserPoolResponse{.UserPool = Describe(call, pool)};
 }
 
@@ -110,8 +120,7 @@ ApiResult<DescribeUserPoolResponse> DescribeUserPool(Call& call, const DescribeU
 }
 
 ApiResult<UpdateUserPoolResponse> UpdateUserPool(Call& call, const UpdateUserPoolRequest& request) {
-  SYMBOLON_TRY_VOID(CheckTags(request.UserPoolTags));
-  if (request.UserPoolTags) PutTags(call, call.pool(), *request.UserPoolTags);
+  SYMBOLON_TRY_VOID(PutRegionalSettings(call, call.pool(), request));
   if (!call.is_primary()) {
     const Region& here = call.env().region().region;
     SYMBOLON_TRY_VOID(
