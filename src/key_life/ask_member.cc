@@ -42,15 +42,15 @@ ChangeResult<bool> SendKeys(const Services& services, const Region& region, cons
   const auto snapshot = services.store.MakeSnapshot();
   const auto stored =
       snapshot->Get({.pool = pool, .type = static_cast<std::uint16_t>(directory::RecordType::kWrappedKeys), .id = ""});
-  if (!stored || !*stored) {
+  const auto own = snapshot->Get(
+      {.pool = pool, .type = static_cast<std::uint16_t>(directory::RecordType::kRegionKey), .id = region.value()});
+  if (!stored || !*stored || !own) {
     why = "the pool's keys cannot be read";
     return false;
   }
   const auto contents = keys::ContentsOfPoolKeys(**stored);
-  const auto own = snapshot->Get(
-      {.pool = pool, .type = static_cast<std::uint16_t>(directory::RecordType::kRegionKey), .id = region.value()});
   // Whoever can open the pool's record is sent nothing, whatever it says.
-  if (!contents || !own || (contents->complete && !*own)) {
+  if (!contents || (contents->complete && !*own)) {
     return Err(
         ChangeError{ChangeErrorCode::kUnusableKey,
                     fmt::format("Region {} asks for keys that it has to open with the pool's.", region.value())});

@@ -122,29 +122,30 @@ ChangeResult<PreparedChange> KeyChanges::Prepare(const PoolId& pool, const std::
 
 ChangeResult<void> KeyChanges::CheckRegions(const PoolId& pool, const replication::pb::RoleRecord& role,
                                             const std::string& kms_key_arn) {
-  const auto snapshot = services_.store.MakeSnapshot();
-  const auto has_its_own = [&](const Member& member) {
-    const auto own = snapshot->Get(
-        {.pool = pool, .type = static_cast<std::uint16_t>(RecordType::kRegionKey), .id = member.region()});
-    return own && *own;
-  };
   if (role.members().empty()) return {};
   if (kms_key_arn.empty()) {
     return Err(ChangeError{
         ChangeErrorCode::kUnusableKey,
         "Using an AWS owned KMS key is not supported for a user pool with multi-region replication enabled."});
   }
-  if (std::ranges::all_of(role.members(), has_its_own)) return {};
+  std::vector<Region> under_the_pools;
+  const auto snapshot = services_.store.MakeSnapshot();
+  for (const Member& member : role.members()) {
+    const auto own = snapshot->Get(
+        {.pool = pool, .type = static_cast<std::uint16_t>(RecordType::kRegionKey), .id = member.region()});
+    if (!own) return Err(Unavailable("The user pool's keys cannot be read."));
+    if (!*own) under_the_pools.emplace_back(member.region());
+  }
+  if (under_the_pools.empty()) return {};
   const auto regions = services_.keys.RegionsOfKey(kms_key_arn);
   if (!regions) return Err(Translate(regions.error()));
-  for (const Member& member : role.members()) {
-    if (has_its_own(member)) continue;
-    if (std::ranges::find(*regions, Region(member.region())) != regions->end()) continue;
+  for (const Region& region : under_the_pools) {
+    if (std::ranges::find(*regions, region) != regions->end()) continue;
     return Err(ChangeError{ChangeErrorCode::kUnusableKey,
                            fmt::format("The KMS key {} is not in Region {}, where the user pool has a replica: a "
                                        "multi-Region key with a replica there is needed, or a key of its own there "
                                        "(KeyConfiguration of UpdateUserPoolReplica).",
-                                       kms_key_arn, member.region())});
+                                       kms_key_arn, region.value())});
   }
   return {};
 }

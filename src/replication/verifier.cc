@@ -18,9 +18,11 @@ constexpr int kRetryPart = 10;
 constexpr std::size_t kPoolsAtOnce = 1'000;
 constexpr std::size_t kIdBytes = 8;
 
-std::optional<pb::RoleRecord> RoleIn(const storage::Snapshot& snapshot, const PoolId& pool) {
-  const auto stored = snapshot.Get({storage::Space::kDirectory, pool, kRoleRecordType, Bytes()});
-  return stored && *stored ? ParseRole(**stored) : std::nullopt;
+// nullopt: there is none.
+storage::StoreResult<std::optional<pb::RoleRecord>> RoleIn(const storage::Snapshot& snapshot, const PoolId& pool) {
+  SYMBOLON_TRY(const std::optional<Bytes> stored,
+               snapshot.Get({storage::Space::kDirectory, pool, kRoleRecordType, Bytes()}));
+  return stored ? ParseRole(*stored) : std::nullopt;
 }
 
 bool HasCopies(const pb::RoleRecord& role) {
@@ -172,9 +174,12 @@ std::optional<PoolId> Verifier::FindDue(nanoseconds now) {
     }
     if (pools->empty()) break;
     for (const PoolId& pool : *pools) {
-      const auto role = RoleIn(*snapshot, pool);
-      if (!role || RoleOf(*role, store_.region()).kind != Role::Kind::kPrimary || !HasCopies(*role)) continue;
       const auto known = due_.find(pool);
+      const auto role = RoleIn(*snapshot, pool);
+      // It is due when it was.
+      if (!role && known != due_.end()) due.insert(*known);
+      if (!role || !*role) continue;
+      if (RoleOf(**role, store_.region()).kind != Role::Kind::kPrimary || !HasCopies(**role)) continue;
       due[pool] = known != due_.end() ? known->second : now + options_.interval;
       if (due[pool] <= now && (!earliest || due[pool] < due[*earliest])) earliest = pool;
     }
@@ -204,8 +209,10 @@ void Verifier::RunJob(const std::stop_token& stop, const Job& job) {
 }
 
 std::vector<VerifyParticipant> Verifier::ParticipantsOf(const PoolId& pool) const {
-  const auto role = RoleIn(*store_.MakeSnapshot(), pool);
-  if (!role) return {{.region = store_.region(), .problem = "does not hold the pool"}};
+  const auto stored = RoleIn(*store_.MakeSnapshot(), pool);
+  if (!stored) return {{.region = store_.region(), .problem = "has a store that cannot be read"}};
+  if (!*stored) return {{.region = store_.region(), .problem = "does not hold the pool"}};
+  const pb::RoleRecord& role = **stored;
   std::vector<VerifyParticipant> participants{{.region = store_.region(), .problem = {}}};
   const auto add = [&](const Region& region, std::string problem) {
     const bool known = std::ranges::find(participants, region, &VerifyParticipant::region) != participants.end();
@@ -214,8 +221,8 @@ std::vector<VerifyParticipant> Verifier::ParticipantsOf(const PoolId& pool) cons
     if (problem.empty() && !reachable) problem = "is not among the Regions configured here";
     participants.push_back({.region = region, .problem = std::move(problem)});
   };
-  add(LeaderOf(*role), "");
-  for (const pb::Member& member : role->members()) {
+  add(LeaderOf(role), "");
+  for (const pb::Member& member : role.members()) {
     const bool has_copy = member.state() == pb::ACTIVE || member.state() == pb::INACTIVE;
     add(Region(member.region()),
         has_copy ? "" : "is " + std::string(MemberStateName(member.state())) + ": it has no complete copy");

@@ -7,6 +7,7 @@
 #include "base/manual_clock.h"
 #include "replication/roles.h"
 #include "storage/memory/memory_engine.h"
+#include "storage/memory/unreadable_store.h"
 #include "storage/store_test_support.h"
 
 namespace symbolon::replication {
@@ -52,7 +53,7 @@ class VerifierTest : public testing::Test {
     ASSERT_TRUE(storage::ApplyAndWait(*away_.store, pool, *home_.store->ReadLog(pool, 1, 100 << 20)));
   }
   void Begin(const Verifier::Options& options) {
-    verifier_.emplace(*home_.store, clock_, home_.random, *home_.sessions, std::vector<Region>{kAway}, options,
+    verifier_.emplace(*store_, clock_, home_.random, *home_.sessions, std::vector<Region>{kAway}, options,
                       [this](const Region&, const pb::ControlRequest& request) -> ControlResult<Bytes> {
                         if (away_is_lost_) return Err(ControlError{ControlErrorCode::kUnavailable, "does not answer"});
                         return away_.sessions->Answer(kHome, request.verify());
@@ -82,6 +83,14 @@ class VerifierTest : public testing::Test {
   TestRegion home_{kHome, clock_};
   TestRegion away_{kAway, clock_};
   std::atomic<bool> away_is_lost_ = false;
+  // As the verifier reads it.
+  std::atomic<int> reads_ = 0;
+  std::atomic<bool> every_other_read_fails_ = false;
+  std::unique_ptr<storage::Store> store_ =
+      storage::MakeUnreadableStore(*home_.store, [this](const storage::Read& read) {
+        const bool fails = read.kind == storage::Read::Kind::kRecord && ++reads_ % 2 == 0 && every_other_read_fails_;
+        return fails ? storage::ReadFault::kFails : storage::ReadFault::kNone;
+      });
   std::optional<Verifier> verifier_;
 };
 
@@ -93,6 +102,29 @@ TEST_F(VerifierTest, IntervalPasses_PoolsOfThisPrimaryAreCompared) {
     return last && last->outcome == VerifyOutcome::kEqual;
   }));
   EXPECT_TRUE(verifier_->Newest(kPool)->background);
+}
+
+TEST_F(VerifierTest, StoreCannotBeReadNowAndThen_PoolsAreComparedAllTheSame) {
+  every_other_read_fails_ = true;
+  Begin({.interval = hours(24), .records_per_second = 0});
+  ASSERT_TRUE(Await([&] {
+    PassTimeWhileNothingRuns();
+    const auto newest = verifier_->Newest(kPool);
+    return newest && newest->state == Verification::State::kDone;
+  }));
+  EXPECT_GT(reads_, 2);
+}
+
+TEST_F(VerifierTest, SomebodyAsksWhileTheStoreCannotBeRead_IsToldSo) {
+  reads_ = 1;
+  every_other_read_fails_ = true;
+  Begin({});
+  ASSERT_TRUE(verifier_->Start(kPool, 0));
+  ASSERT_TRUE(Await([&] { return verifier_->Newest(kPool)->state == Verification::State::kDone; }));
+  const auto newest = verifier_->Newest(kPool);
+  EXPECT_EQ(newest->report.outcome(), VerifyOutcome::kIncomplete);
+  ASSERT_EQ(newest->report.regions.size(), 1u);
+  EXPECT_EQ(newest->report.regions[0].problem, "has a store that cannot be read");
 }
 
 TEST_F(VerifierTest, SomebodyAsks_ItIsComparedAtOnceAndOnce) {

@@ -131,7 +131,8 @@ test('each Region names its own sender in e-mails, also once it is primary', asy
     EmailSendingAccount: 'DEVELOPER', SourceArn, From: `Example <${region.name}@example.com>`, ReplyToEmailAddress: 'help@example.com',
   });
   for (const region of lab.regions) {
-    await sdk[region.name].send(new UpdateUserPoolCommand({ UserPoolId, EmailConfiguration: sender(region) }));
+    const { KeyConfiguration } = await describe(region);
+    await sdk[region.name].send(new UpdateUserPoolCommand({ UserPoolId, KeyConfiguration, EmailConfiguration: sender(region) }));
   }
   await untilCaughtUp(lab, UserPoolId);
   for (const region of lab.regions) assert.deepEqual((await describe(region)).EmailConfiguration, sender(region));
