@@ -29,5 +29,6 @@ endif()
 
 option(SYMBOLON_FUZZ "Build the programs of tests/fuzz; everything is instrumented for them")
 if(SYMBOLON_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
+  # They run for as long as somebody lets them.
+  add_compile_options(-fsanitize=fuzzer-no-link -O1)
 endif()

@@ -24,8 +24,7 @@ set(_symbolon_precompiled_libraries fmt::fmt tl::expected Boost::headers Boost::
 
 function(_symbolon_precompiled_library target)
   cmake_parse_arguments(arg "" "" "HEADERS;LIBRARIES" ${ARGN})
-  file(WRITE ${PROJECT_BINARY_DIR}/${target}.cc.new "// ${target}: see cmake/precompiled.cmake.\n")
-  file(COPY_FILE ${PROJECT_BINARY_DIR}/${target}.cc.new ${PROJECT_BINARY_DIR}/${target}.cc ONLY_IF_DIFFERENT)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/${target}.cc CONTENT "// ${target}: see cmake/precompiled.cmake.\n")
   add_library(${target} OBJECT ${PROJECT_BINARY_DIR}/${target}.cc)
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES})
   target_precompile_headers(${target} PRIVATE ${arg_HEADERS})

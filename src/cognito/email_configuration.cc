@@ -46,12 +46,22 @@ std::optional<std::string> IdentityOf(std::string_view arn) {
   return std::string(arn);
 }
 
+// A display name as it stands before an address: quoted, or of what means nothing in the list of addresses that From is
+// (RFC 5322 §3.4): "a@b.org, X" would be one more sender.
+bool IsDisplayName(std::string_view name) {
+  while (name.ends_with(' ')) name.remove_suffix(1);
+  if (name.size() >= 2 && name.starts_with('"') && name.ends_with('"')) {
+    return name.substr(1, name.size() - 2).find_first_of("\"\\") == std::string_view::npos;
+  }
+  return name.find_first_of("()<>[]:;@\\,\"") == std::string_view::npos;
+}
+
 // Of "address" or "Name <address>". nullopt: it is neither.
 std::optional<std::string_view> AddressOf(std::string_view from) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; };
   if (from.size() > kFromMax || std::ranges::any_of(from, is_control)) return std::nullopt;
   if (const std::size_t open = from.find('<'); open != std::string_view::npos) {
-    if (!from.ends_with('>')) return std::nullopt;
+    if (!from.ends_with('>') || !IsDisplayName(from.substr(0, open))) return std::nullopt;
     from = from.substr(open + 1, from.size() - open - 2);
   }
   if (!auth::IsEmailAddress(from)) return std::nullopt;

@@ -45,10 +45,9 @@ struct OutboxError {
   std::string detail;  // for the operator
 };
 
-// JSON: {"messages": [{"id", "pool", "username", "medium": "EMAIL" | "SMS", "destination", "from"?,
-// "replyTo"?, "subject", "text", "code",
-// "reason", "created": seconds}], "next"?: cursor}, at most kOutboxPageRecords, the newest last. "next" is there when
-// more came after the last one shown.
+// JSON: {"messages": [{"id", "pool", "username", "medium": "EMAIL" | "SMS", "destination", "from"?, "replyTo"?,
+// "subject", "text", "code", "reason", "created": seconds}], "next"?: cursor}, at most kOutboxPageRecords, the newest
+// last. "next" is there when more came after the last one shown.
 Result<std::string, OutboxError> ReadOutbox(const storage::Snapshot& snapshot, const FindKeys& find_keys,
                                             const OutboxFilter& filter);
 

@@ -26,7 +26,7 @@ if [ ! -x "$program" ]; then
   git -C "$root" archive "$commit" | tar --extract --directory "$folder/source"
   echo "tests: building symbolond of the previous release, $named" >&2
   # What differs from one place of the source to another is nothing that a compiler sees.
-  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
   build=$folder/source/build/release
   log=$folder/build.log
   (cd "$folder/source" && cmake --preset release -DCMAKE_PROJECT_symbolon_INCLUDE="$root/tests/upgrades/previous.cmake") \
